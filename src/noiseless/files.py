@@ -1,0 +1,63 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from noiseless.errors import InputError, RunError
+
+__all__ = ["read_json", "whole", "write_json"]
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary sibling of `path` to write, and puts it in place when the block ends well.
+
+    The sibling may be made a file or a folder; an existing `path` is replaced. A file is synchronised to the disk
+    before it takes the name, so that a power cut or a kill leaves either the old file or the new one.
+
+    Raises:
+        RunError: the disk is full or read-only, or the folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    part = scratch / path.name
+    try:
+        yield part
+        if part.is_file():
+            with part.open("rb") as stream:
+                os.fsync(stream.fileno())
+        elif path.is_dir():
+            os.replace(path, scratch / "replaced")
+        os.replace(part, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"cannot write {path}: {reason}; nothing was changed there") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, whole or not at all."""
+    with whole(path) as part:
+        part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON, with an error that names the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error})") from error

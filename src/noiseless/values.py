@@ -1,0 +1,162 @@
+r"""The values that pass between the parts: what a datum looks like, a batch, a code, and the trace of one pass.
+
+Conventions, stated once: images are float32 in [0, 1], shape (B, C, H, W); vectors are standardised on the training
+part, shape (B, D); codes are (B, d); losses are to be minimised, sums over dimensions and means over the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["Batch", "Code", "Dirac", "Gaussian", "Noise", "Spec", "Trace"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    r"""What one datum looks like, and how raw numbers become network inputs.
+
+    Images of dtype uint8 are divided by 255 and float images are taken as they are; vectors become
+    :math:`(v - \text{shift}) / \text{scale}` and go back by :meth:`restore`.
+
+    Arguments:
+        name: the data set's name, which chooses a paper's constants, or the path's stem.
+        shape: (C, H, W) of an image or (D,) of a vector.
+        shift, scale: D numbers each, for vectors only.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a datum is an image rather than a vector."""
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """How many numbers a datum has: :math:`N = CHW` or :math:`D`."""
+        return int(torch.Size(self.shape).numel())
+
+    def normalise(self, raw: Tensor) -> Tensor:
+        """Raw numbers as stored -> float32 network inputs."""
+        if self.shift:
+            return (raw.float() - raw.new_tensor(self.shift, dtype=torch.float32)) / raw.new_tensor(
+                self.scale, dtype=torch.float32
+            )
+        return raw.to(torch.float32).div_(255.0) if raw.dtype == torch.uint8 else raw.float()
+
+    def restore(self, x: Tensor) -> Tensor:
+        """Network outputs -> the units of the data (vectors), or unchanged (images)."""
+        return x * x.new_tensor(self.scale) + x.new_tensor(self.shift) if self.shift else x
+
+
+@dataclass
+class Noise:
+    r"""Random draws of one update: a function of (seed, step, slot) and of the position in the joint batch.
+
+    On several processes every one draws for the joint batch and keeps its own rows, so that the noise of a datum does
+    not depend on how many processes share the work.
+
+    Arguments:
+        seed: what makes the draws of this update unique; see :func:`noiseless.training.fit`.
+        rank, world: this process's number and their count.
+    """
+
+    seed: int
+    rank: int = 0
+    world: int = 1
+    _generators: dict[torch.device, torch.Generator] = field(default_factory=dict, repr=False)
+
+    def generator(self, device: torch.device) -> torch.Generator:
+        """The generator of this update on `device`, the same on every process."""
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device).manual_seed(self.seed)
+        return self._generators[device]
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal draws of the shape, device and dtype of `like`, whose first axis is this process's batch."""
+        return self._rows(torch.randn, like)
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Uniform draws on [0, 1), as :meth:`normal`."""
+        return self._rows(torch.rand, like)
+
+    def signs(self, like: Tensor) -> Tensor:
+        """Rademacher draws, -1 or 1 with equal probability, as :meth:`normal`."""
+        return self._rows(torch.rand, like).sub_(0.5).sign_()
+
+    def _rows(self, draw: type[torch.rand] | object, like: Tensor) -> Tensor:
+        rows = like.shape[0]
+        joint = draw(  # type: ignore[operator]
+            (rows * self.world, *like.shape[1:]),
+            generator=self.generator(like.device),
+            device=like.device,
+            dtype=like.dtype,
+        )
+        return joint[self.rank * rows : (self.rank + 1) * rows] if self.world > 1 else joint
+
+
+@dataclass
+class Batch:
+    """Data, the data's indices in the training part, the step they are used in, and this update's noise."""
+
+    x: Float[Tensor, "b ..."]
+    index: Int[Tensor, " b"]
+    step: int = 0
+    noise: Noise = field(default_factory=lambda: Noise(0))
+
+
+class Code(Protocol):
+    """What an encoder gives for a batch: a law over codes with a mean, from which one can draw."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean code, shape (B, d)."""
+
+    def sample(self, noise: Noise) -> Tensor:
+        """A draw, differentiable in the law's parameters, shape (B, d)."""
+
+
+@dataclass
+class Dirac:
+    """A deterministic code: all mass in one point."""
+
+    mean: Float[Tensor, "b d"]
+
+    def sample(self, noise: Noise) -> Tensor:  # noqa: ARG002
+        """The point itself."""
+        return self.mean
+
+
+@dataclass
+class Gaussian:
+    r"""A diagonal Gaussian code :math:`N(\mu, \operatorname{diag} \sigma^2)`."""
+
+    mean: Float[Tensor, "b d"]
+    log_std: Float[Tensor, "b d"]
+
+    def sample(self, noise: Noise) -> Tensor:
+        r"""The reparametrised draw :math:`\mu + \sigma \varepsilon`, :math:`\varepsilon \sim N(0, I)`."""
+        return self.mean + self.log_std.exp() * noise.normal(self.mean)
+
+
+@dataclass
+class Trace:
+    """One pass through an autoencoder: the batch, the law of its codes, the codes drawn, and the decoder's output."""
+
+    batch: Batch
+    q: Code
+    z: Float[Tensor, "b d"]
+    y: Float[Tensor, "b ..."]
+
+    @property
+    def x(self) -> Tensor:
+        """The data."""
+        return self.batch.x
