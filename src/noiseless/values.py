@@ -105,11 +105,11 @@ class Noise:
 
 @dataclass
 class Batch:
-    """Data, the data's indices in the training part, the step they are used in, and this update's noise."""
+    """Data, their indices in the training part, the step (None outside training), and this update's noise."""
 
     x: Float[Tensor, "b ..."]
     index: Int[Tensor, " b"]
-    step: int = 0
+    step: int | None = None
     noise: Noise = field(default_factory=lambda: Noise(0))
 
 

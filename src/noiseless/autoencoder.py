@@ -1,0 +1,178 @@
+r"""What maps: an encoder, a bottleneck that turns its outputs into a law over codes, and a decoder.
+
+.. math:: x \to \text{encoder} \to \text{bottleneck} \to q(z \mid x) \to z \to \text{decoder} \to y
+
+The bottleneck says how many numbers it needs from the encoder, so one encoder network serves all of them: a
+deterministic code needs d, a Gaussian one 2d.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noiseless.errors import InputError
+from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
+from noiseless.nn.mlp import MLPDecoder, MLPEncoder
+from noiseless.values import Batch, Code, Dirac, Spec, Trace
+
+__all__ = ["Autoencoder", "Bottleneck", "Deterministic", "Networks", "build"]
+
+
+class Bottleneck(nn.Module, ABC):
+    """Encoder outputs to a law over codes."""
+
+    latent: int
+
+    @property
+    @abstractmethod
+    def inputs(self) -> int:
+        """How many numbers it takes from the encoder for each datum."""
+
+    @abstractmethod
+    def forward(self, h: Float[Tensor, "b inputs"]) -> Code:
+        """The law of the codes."""
+
+
+class Deterministic(Bottleneck):
+    """The encoder's output is the code.
+
+    Arguments:
+        latent: d, the size of a code.
+    """
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+
+    @property
+    def inputs(self) -> int:
+        """As many numbers as the code has."""
+        return self.latent
+
+    def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
+        """All mass in `h`."""
+        return Dirac(h)
+
+
+class Autoencoder(nn.Module):
+    """An encoder, a bottleneck and a decoder.
+
+    Arguments:
+        encoder: maps data (B, ...) to (B, bottleneck.inputs).
+        decoder: maps codes (B, d) to data.
+        bottleneck: turns the encoder's output into a law over codes.
+
+    The networks run under autocast to `autocast` where that is a reduced precision; codes, outputs and everything
+    computed from them are float32 or better.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, bottleneck: Bottleneck) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.bottleneck = encoder, decoder, bottleneck
+        self.autocast: torch.dtype | None = None
+
+    @property
+    def latent(self) -> int:
+        """The size of a code, d."""
+        return self.bottleneck.latent
+
+    def encode(self, x: Float[Tensor, "b ..."]) -> Code:
+        """The law of the codes of `x`."""
+        return self.bottleneck(self._run(self.encoder, x))
+
+    def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
+        """The data that the codes stand for."""
+        return self._run(self.decoder, z)
+
+    def forward(self, batch: Batch) -> Trace:
+        """One pass, from data to outputs."""
+        q = self.encode(batch.x)
+        z = q.sample(batch.noise)
+        return Trace(batch, q, z, self.decode(z))
+
+    def _run(self, network: nn.Module, value: Tensor) -> Tensor:
+        if self.autocast is None:
+            return network(value)
+        with torch.autocast(value.device.type, self.autocast):
+            out = network(value)
+        return out.float()
+
+
+EncoderFactory = Callable[[tuple[int, ...], int], nn.Module]
+DecoderFactory = Callable[[int, tuple[int, ...]], nn.Module]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of an autoencoder.
+
+    Arguments:
+        latent: Size of a code, d. Default: the paper's for the data set.
+        net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron. Default: mlp
+            for vectors, conv-small for images up to 48 pixels, conv-large above.
+        width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
+            hidden layers of 8 times that.
+        depth: Hidden layers of a perceptron.
+        encoder: A callable of your own, (shape, outputs) -> module, as module:callable on the command line.
+        decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
+    """
+
+    latent: int | None = None
+    net: Literal["conv-small", "conv-large", "mlp"] | None = None
+    width: int = 128
+    depth: int = 2
+    encoder: EncoderFactory | None = None
+    decoder: DecoderFactory | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("latent", "width", "depth"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}, and must be 1 or more")
+
+
+def _factories(spec: Spec, networks: Networks) -> tuple[EncoderFactory, DecoderFactory]:
+    default = ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
+    net = networks.net or default
+    if net == "mlp":
+        sizes = {"hidden": 8 * networks.width, "depth": networks.depth}
+        return partial(MLPEncoder, **sizes), partial(MLPDecoder, **sizes)
+    architecture = SMALL if net == "conv-small" else LARGE
+    return (
+        partial(ConvEncoder, width=networks.width, architecture=architecture),
+        partial(ConvDecoder, width=networks.width, architecture=architecture),
+    )
+
+
+def build(spec: Spec, networks: Networks, bottleneck: Bottleneck) -> Autoencoder:
+    """An autoencoder for data like `spec`, with the networks asked for, tried once on zeros.
+
+    Raises:
+        InputError: the networks cannot take such data, or give back another shape.
+    """
+    encoder_factory, decoder_factory = _factories(spec, networks)
+    encoder = (networks.encoder or encoder_factory)(spec.shape, bottleneck.inputs)
+    decoder = (networks.decoder or decoder_factory)(bottleneck.latent, spec.shape)
+    _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
+    _try(decoder, (2, bottleneck.latent), (2, *spec.shape), "decoder")
+    return Autoencoder(encoder, decoder, bottleneck)
+
+
+def _try(network: nn.Module, given: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
+    training = network.training
+    with torch.no_grad():
+        try:
+            out = tuple(network.eval()(torch.zeros(given)).shape)
+        except RuntimeError as error:
+            raise InputError(f"the {name} cannot take an input of shape {given}: {error}") from error
+    if out != expected:
+        raise InputError(f"the {name} maps {given} to {out}; expected {expected}")
+    network.train(training)

@@ -1,0 +1,158 @@
+r"""The convolutional networks of Ghosh et al. (2020), as their code has them.
+
+| | 32x32 net (MNIST, CIFAR-10) | 64x64 net (CelebA) |
+|---|---|---|
+| input | mapped to [-1, 1] by 2x - 1 | as it is, in [0, 1] |
+| encoder | 4 convolutions 4x4, stride 2, channels w, 2w, 4w, 8w | the same with 5x5 |
+| decoder | dense to 8w at a quarter of the size; 2 transposed 4x4, stride 2: 4w, 2w | dense to 8w at an eighth; 3 transposed 5x5: 4w, 2w, w |
+| last | transposed 4x4, stride 1, sigmoid | transposed 5x5, stride 1, sigmoid |
+
+Every convolution but the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
+Weights start Glorot-uniform, biases at zero (Keras's defaults). "Same" padding: 4x4 and 5x5 kernels halve and double
+sizes exactly (the odd column that Keras pads on the right for 5x5 stands on the left here: the mirrored network).
+
+Images of any size from 8x8 to 128x128: what is not a multiple of 8 is padded with zeros going in (MNIST's 28 to 32, as
+in the paper) and cropped coming out, so losses see the image's own pixels.
+
+Source: From Variational to Deterministic Autoencoders (Ghosh, Sajjadi, Vergari, Black, Schölkopf, ICLR 2020),
+https://arxiv.org/abs/1903.12436, and the authors' code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from noiseless.errors import InputError
+from noiseless.nn.joint import BatchNorm
+
+__all__ = ["LARGE", "SMALL", "Architecture", "ConvDecoder", "ConvEncoder"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What tells the paper's two networks apart: kernel size, number of doublings in the decoder, input mapping."""
+
+    kernel: int
+    doublings: int
+    rescale: bool
+
+
+SMALL = Architecture(kernel=4, doublings=2, rescale=True)
+LARGE = Architecture(kernel=5, doublings=3, rescale=False)
+
+
+def _padded(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) != 3 or not all(8 <= side <= 128 for side in shape[1:]):
+        raise InputError(
+            f"the convolutional networks take images (C, H, W) from 8x8 to 128x128, not {shape}; "
+            "resize them with --size, or give networks of your own with --encoder and --decoder"
+        )
+    return -(-shape[1] // 8) * 8, -(-shape[2] // 8) * 8
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class ConvEncoder(nn.Module):
+    """Images to `outputs` numbers: four halving convolutions and a dense layer.
+
+    Arguments:
+        shape: (C, H, W).
+        outputs: how many numbers the bottleneck asks for.
+        width: channels of the first convolution, w.
+        architecture: :data:`SMALL` or :data:`LARGE`.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], outputs: int, width: int = 128, architecture: Architecture = SMALL
+    ) -> None:
+        super().__init__()
+        height, breadth = _padded(shape)
+        top, left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
+        self.pad = (left, breadth - shape[2] - left, top, height - shape[1] - top)
+        self.rescale = architecture.rescale
+        channels = [shape[0], width, 2 * width, 4 * width, 8 * width]
+        self.halvings = nn.ModuleList()
+        for c_in, c_out in zip(channels, channels[1:], strict=False):
+            self.halvings.append(_Halving(c_in, c_out, architecture.kernel))
+            height, breadth = -(-height // 2), -(-breadth // 2)
+        self.dense = nn.Linear(channels[-1] * height * breadth, outputs)
+        self.apply(_initialise)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b outputs"]:
+        """Images in [0, 1] to numbers."""
+        h = F.pad(x, self.pad) if any(self.pad) else x
+        h = 2 * h - 1 if self.rescale else h
+        for halving in self.halvings:
+            h = halving(h)
+        return self.dense(h.permute(0, 2, 3, 1).flatten(1))
+
+
+class _Halving(nn.Module):
+    def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
+        super().__init__()
+        self.odd = kernel % 2 == 0
+        self.conv = nn.Conv2d(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2)
+        self.norm = BatchNorm(c_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        odd = (0, x.shape[3] % 2, 0, x.shape[2] % 2)
+        h = F.pad(x, odd) if self.odd and any(odd) else x
+        return F.relu(self.norm(self.conv(h)), inplace=True)
+
+
+class ConvDecoder(nn.Module):
+    """Codes to images: a dense layer, two or three doubling transposed convolutions, one more, and a sigmoid.
+
+    Arguments:
+        latent: d, the size of a code.
+        shape: (C, H, W).
+        width: the same w as the encoder's.
+        architecture: :data:`SMALL` or :data:`LARGE`.
+    """
+
+    def __init__(
+        self, latent: int, shape: tuple[int, ...], width: int = 128, architecture: Architecture = SMALL
+    ) -> None:
+        super().__init__()
+        height, breadth = _padded(shape)
+        kernel, doublings = architecture.kernel, architecture.doublings
+        self.start = (height >> doublings, breadth >> doublings, 8 * width)
+        self.top, self.left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
+        self.size = shape[1:]
+        self.dense = nn.Linear(latent, self.start[0] * self.start[1] * self.start[2])
+        channels = [8 * width >> k for k in range(doublings + 1)]
+        self.doublings = nn.ModuleList(
+            _Doubling(c_in, c_out, kernel) for c_in, c_out in zip(channels, channels[1:], strict=False)
+        )
+        self.last = nn.ConvTranspose2d(channels[-1], shape[0], kernel, padding=(kernel - 1) // 2)
+        self.apply(_initialise)
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:
+        """Codes to images in [0, 1], in float32 or better."""
+        h = self.dense(z).unflatten(1, self.start).permute(0, 3, 1, 2)
+        for doubling in self.doublings:
+            h = doubling(h)
+        h = self.last(h)[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
+        return torch.sigmoid(h.float() if h.dtype == torch.bfloat16 else h)
+
+
+class _Doubling(nn.Module):
+    def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(
+            c_in, c_out, kernel, stride=2, padding=kernel // 2 - (1 - kernel % 2), output_padding=kernel % 2
+        )
+        self.norm = BatchNorm(c_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(x)), inplace=True)

@@ -1,0 +1,59 @@
+"""Multilayer perceptrons for vectors (and for small images, if asked for).
+
+Hidden layers of equal width with ReLU, Glorot-uniform weights and zero biases, a linear last layer; images come out of
+a sigmoid. MaskAAE's networks (Mondal et al., UAI 2020) are of this kind.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["MLP", "MLPDecoder", "MLPEncoder"]
+
+
+class MLP(nn.Sequential):
+    """Dense layers of the given sizes with ReLU between them.
+
+    Arguments:
+        sizes: inputs, hidden widths, outputs.
+    """
+
+    def __init__(self, *sizes: int) -> None:
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise(sizes):
+            dense = nn.Linear(fan_in, fan_out)
+            nn.init.xavier_uniform_(dense.weight)
+            nn.init.zeros_(dense.bias)
+            layers += [dense, nn.ReLU(inplace=True)]
+        super().__init__(*layers[:-1])
+
+
+class MLPEncoder(nn.Module):
+    """Data of any shape to `outputs` numbers through `depth` hidden layers of `hidden` units."""
+
+    def __init__(self, shape: tuple[int, ...], outputs: int, hidden: int = 1024, depth: int = 2) -> None:
+        super().__init__()
+        self.layers = MLP(torch.Size(shape).numel(), *[hidden] * depth, outputs)
+
+    def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b outputs"]:
+        """Flattens and maps."""
+        return self.layers(x.flatten(1))
+
+
+class MLPDecoder(nn.Module):
+    """Codes to data of any shape; images end in a sigmoid, vectors are linear."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2) -> None:
+        super().__init__()
+        self.shape = shape
+        self.layers = MLP(latent, *[hidden] * depth, torch.Size(shape).numel())
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
+        """Maps and takes the data's shape."""
+        y = self.layers(z).unflatten(1, self.shape)
+        y = y.float() if y.dtype == torch.bfloat16 else y
+        return torch.sigmoid(y) if len(self.shape) == 3 else y

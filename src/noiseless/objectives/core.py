@@ -1,0 +1,167 @@
+r"""What is minimised, over which parameters, in which order.
+
+An objective is a list of phases. A phase is one loss over one set of parameters with its own optimiser; how often it is
+repeated in a step and every how many steps it runs says all that alternation needs. The training loop knows nothing
+else about a method.
+
+.. math:: L = L_{REC}(y, x) + \sum_k w_k L_k(x, q, z, y)
+
+is the objective of every method that adds nothing but terms to an autoencoder's loss: one phase.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from noiseless.autoencoder import Autoencoder
+from noiseless.errors import InputError
+from noiseless.values import Batch, Trace
+
+__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Reconstruction", "Regularised", "Term"]
+
+Penalty = Callable[[Trace, Autoencoder], Tensor]
+Reconstruction = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How parameters follow their gradients.
+
+    Arguments:
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Tieleman and Hinton, 2012).
+        lr: Learning rate. Default: the paper's for the data set.
+        weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw).
+    """
+
+    optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
+    lr: float | None = None
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.lr is not None and not self.lr > 0:
+            raise InputError(f"the learning rate is {self.lr}, and must be above 0")
+        if not self.weight_decay >= 0:
+            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more")
+
+    def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
+        rate = self.lr if self.lr is not None else lr
+        if self.optimiser == "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=self.weight_decay, fused=True)
+        if self.optimiser == "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=self.weight_decay, fused=True)
+        return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=self.weight_decay)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One update: a loss over some parameters.
+
+    Arguments:
+        name: what logs and errors call it.
+        parameters: what it updates; nothing else receives gradients while it runs.
+        loss: a batch to named terms, whose sum is minimised.
+        optimiser: makes the optimiser of the parameters.
+        repeats: how often it runs in a step, each time on a fresh batch.
+        interval: it runs in every `interval`-th step.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Callable[[Batch], Mapping[str, Tensor]]
+    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+    repeats: int = 1
+    interval: int = 1
+
+
+class Objective(nn.Module, ABC):
+    """An autoencoder with what trains it."""
+
+    autoencoder: Autoencoder
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """The updates of one step, in order."""
+
+    @abstractmethod
+    def validate(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Named terms on validation data, in evaluation mode; schedules and the best weights follow their sum."""
+
+    @abstractmethod
+    def code(self, batch: Batch) -> Tensor:
+        """The codes, shape (B, d), to which densities are fitted."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A penalty with its weight.
+
+    Arguments:
+        weight: its factor in the loss.
+        penalty: trace and autoencoder to a number.
+        every: apply it in every so many steps only, that many times as strongly: its mean over steps is unchanged.
+    """
+
+    weight: float
+    penalty: Penalty
+    every: int = 1
+
+    def due(self, step: int | None) -> bool:
+        """Whether it applies in this step; outside training (None) it always does."""
+        return self.weight != 0 and (step is None or step % self.every == 0)
+
+    def value(self, trace: Trace, autoencoder: Autoencoder) -> Tensor:
+        """The weighted penalty."""
+        lazily = self.every if trace.batch.step is not None else 1
+        return self.weight * lazily * self.penalty(trace, autoencoder)
+
+
+class Regularised(Objective):
+    r"""An autoencoder's reconstruction with weighted penalties, minimised in one phase.
+
+    .. math:: L = L_{REC}(y, x) + \sum_k w_k L_k
+
+    Arguments:
+        autoencoder: what is trained, all of it.
+        reconstruction: output and data to a number.
+        terms: penalties by the names that logs show; the logged values are weighted and sum to the loss.
+        optimiser: makes the optimiser.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        reconstruction: Reconstruction,
+        terms: Mapping[str, Term],
+        optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
+    ) -> None:
+        super().__init__()
+        self.autoencoder, self.reconstruction = autoencoder, reconstruction
+        self.terms, self.optimiser = dict(terms), optimiser
+
+    def phases(self) -> list[Phase]:
+        """One phase over all parameters."""
+        return [Phase("autoencoder", list(self.autoencoder.parameters()), self.loss, self.optimiser)]
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """The reconstruction and every term that is due."""
+        trace = self.autoencoder(batch)
+        values = {"reconstruction": self.reconstruction(trace.y, trace.x)}
+        for name, term in self.terms.items():
+            if term.due(batch.step):
+                values[name] = term.value(trace, self.autoencoder)
+        return values
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss."""
+        return self.loss(batch)
+
+    def code(self, batch: Batch) -> Tensor:
+        """The mean codes."""
+        return self.autoencoder.encode(batch.x).mean

@@ -1,0 +1,19 @@
+r"""Reconstruction terms between numbers: sums over dimensions, means over the batch.
+
+.. math:: L_{REC} = \|x - y\|_2^2
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["squared_error"]
+
+
+def squared_error(y: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float[Tensor, ""]:
+    r"""The mean over the batch of :math:`\|x - y\|_2^2`.
+
+    The authors of RAE average over pixels instead: their weights are N times ours (:mod:`noiseless.penalties.norm`).
+    """
+    return (y - x).square().sum() / len(x)
