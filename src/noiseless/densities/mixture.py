@@ -1,0 +1,184 @@
+r"""Mixtures of Gaussians with full covariances, the density with which Ghosh et al. sample all their models.
+
+.. math:: p(z) = \sum_{k=1}^K \pi_k\, N(z; \mu_k, \Sigma_k), \qquad K = 10.
+
+``gmm`` maximises the likelihood by EM, started from k-means (the official code's ``GMM_10``: at most 2,000 iterations,
+tolerance 1e-3 on the mean log-likelihood). ``gmm-bayes`` is variational, with concentration :math:`1/K`, which lets
+weights vanish; the official configuration labels the published numbers with it (``GMM_Dirichlet``). In spite of that
+label, its call leaves scikit-learn's default in place, a *Dirichlet process* prior (not a Dirichlet distribution), as
+it does the limit of 100 iterations; so do we. What is drawn from, and what `log_prob` evaluates, is the mixture of the
+posterior's point estimates :math:`(\pi, \mu, \Sigma)`, from which scikit-learn draws as well (its ``score_samples``
+adds terms of the variational bound instead).
+
+The fit runs in float64 on :math:`z / s`, where :math:`s^2` is the mean variance of the codes' dimensions, and is scaled
+back: EM, k-means and the priors are equivariant to that, so it changes one thing only. scikit-learn adds 1e-6 to the
+diagonal of every covariance; ours adds :math:`10^{-6} s^2`, so that codes of standard deviation 1e-4, which a code-norm
+penalty may well give, are not drowned in it. Where this ridge and not the data sets a variance (a constant dimension, a
+component with fewer codes than dimensions), `note` says so. All codes are used, on as many threads as torch has.
+
+Reference: From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020, https://arxiv.org/abs/1903.12436, and
+``my_utility/estimate_density_and_sample.py`` in https://github.com/ParthaEth/Regularized_autoencoders-RAE-.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Self, TypeAlias
+
+import torch
+from jaxtyping import Float
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.normal import standard
+from noiseless.errors import InputError
+
+__all__ = ["DENSITIES", "Mixture", "gmm", "gmm_bayes"]
+
+RIDGE = 1e-6
+Estimator: TypeAlias = GaussianMixture | BayesianGaussianMixture
+
+
+class Mixture(LatentDensity):
+    r"""A mixture of Gaussians with full covariances.
+
+    .. math:: \log p(z) = \log \sum_k \exp\Big(\log\pi_k - \tfrac12 \lVert L_k^{-1}(z - \mu_k) \rVert^2
+        - \log\lvert L_k \rvert - \tfrac d2 \log 2\pi\Big), \qquad L_k L_k^\top = \Sigma_k
+
+    Arguments:
+        dim: the dimension :math:`d` of the codes.
+        components: :math:`K`, from 1 to the number of codes.
+        bayesian: a variational fit that prunes components, instead of maximum likelihood.
+
+    Attributes:
+        weights: :math:`\pi`, shape (K,), sums to 1.
+        means: :math:`\mu`, shape (K, d).
+        factors: the Cholesky factors :math:`L`, shape (K, d, d), lower triangular.
+        converged: whether the fit met its tolerance before its last iteration.
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+    converged: Tensor
+
+    def __init__(self, dim: int, components: int = 10, *, bayesian: bool = False) -> None:
+        super().__init__(dim)
+        if components < 1:
+            raise InputError(f"a mixture needs at least 1 component, not {components}")
+        self.bayesian = bayesian
+        self.register_buffer("weights", torch.zeros(components, dtype=torch.float64))
+        self.register_buffer("means", torch.zeros(components, dim, dtype=torch.float64))
+        self.register_buffer("factors", torch.zeros(components, dim, dim, dtype=torch.float64))
+        self.register_buffer("converged", torch.zeros((), dtype=torch.bool))
+
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:
+        """Fits by EM from a k-means start whose seed is drawn from `generator`.
+
+        Raises:
+            InputError: more components than codes, or as :func:`~noiseless.densities.core.checked`.
+        """
+        z = checked(z, self.dim)
+        if len(self.weights) > len(z):
+            raise InputError(f"a mixture of {len(self.weights)} components needs at least as many codes, not {len(z)}")
+        scale = z.var(dim=0).mean().sqrt()
+        scale = torch.where(scale > 0, scale, 1)
+        estimate = self._estimator(seed=_seed(generator))
+        # As many threads as torch has: more only contend, and would make the last bits depend on the machine.
+        with threadpool_limits(torch.get_num_threads()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimate.fit((z / scale).cpu().numpy())
+        covariances = torch.from_numpy(estimate.covariances_)
+        self.weights.copy_(torch.from_numpy(estimate.weights_))
+        self.means.copy_(torch.from_numpy(estimate.means_) * scale.cpu())
+        self.factors.copy_(torch.linalg.cholesky(covariances) * scale.cpu())
+        self.converged.fill_(bool(estimate.converged_))
+        self.n.fill_(len(z))
+        self.note = "; ".join(filter(None, [_unconverged(estimate), _ridged(covariances)]))
+        return self
+
+    def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+        r"""Draws :math:`\mu_k + L_k \varepsilon`, each row with a component :math:`k \sim \pi` of its own."""
+        self.require_fit()
+        weights = self.weights.to(generator.device)
+        component = torch.multinomial(weights, n, replacement=True, generator=generator).to(self.means.device)
+        noise = standard(n, self.dim, generator).to(self.means)
+        z = torch.empty_like(noise)
+        for k, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            z[component == k] = mean + noise[component == k] @ factor.T
+        return z.float()
+
+    def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """See the class; a component at a time, so that memory is that of `z`."""
+        self.require_fit()
+        z = z.to(self.means)
+        terms = [_log_normal(z, mean, factor) for mean, factor in zip(self.means, self.factors, strict=True)]
+        return torch.logsumexp(torch.stack(terms, dim=1) + self.weights.log(), dim=1)
+
+    def _estimator(self, seed: int) -> Estimator:
+        components = len(self.weights)
+        if self.bayesian:
+            return BayesianGaussianMixture(
+                n_components=components,
+                max_iter=100,
+                reg_covar=RIDGE,
+                weight_concentration_prior_type="dirichlet_process",
+                weight_concentration_prior=1 / components,
+                random_state=seed,
+            )
+        return GaussianMixture(components, max_iter=2000, tol=1e-3, reg_covar=RIDGE, random_state=seed)
+
+
+def gmm(dim: int, components: int = 10) -> Mixture:
+    """A mixture of 10 Gaussians (gmm:K for K) with full covariances, fitted by EM.
+
+    Arguments:
+        dim: the dimension of the codes.
+        components: how many Gaussians.
+    """
+    return Mixture(dim, components)
+
+
+def gmm_bayes(dim: int, components: int = 10) -> Mixture:
+    """The same mixture fitted by variational Bayes, which may prune components: the official RAE code's choice.
+
+    Arguments:
+        dim: the dimension of the codes.
+        components: the most Gaussians that it may use.
+    """
+    return Mixture(dim, components, bayesian=True)
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+
+
+def _log_normal(
+    z: Float[Tensor, "n d"], mean: Float[Tensor, " d"], factor: Float[Tensor, "d d"]
+) -> Float[Tensor, " n"]:
+    white = torch.linalg.solve_triangular(factor, (z - mean).T, upper=False)
+    return -(white.square() + math.log(2 * math.pi)).sum(dim=0) / 2 - factor.diagonal().log().sum()
+
+
+def _unconverged(estimate: Estimator) -> str:
+    if estimate.converged_:
+        return ""
+    return f"the fit of the mixture stopped after {estimate.n_iter_} iterations without converging"
+
+
+def _ridged(covariances: Float[Tensor, "k d d"]) -> str:
+    few = int((torch.linalg.eigvalsh(covariances)[:, 0] < 2 * RIDGE).sum())
+    if few == 0:
+        return ""
+    return (
+        f"{few} of {len(covariances)} components are flat in some direction, "
+        "where a ridge of 1e-6 of the mean variance of the codes stands in for their variance"
+    )
+
+
+DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"gmm": gmm, "gmm-bayes": gmm_bayes}

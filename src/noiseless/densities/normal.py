@@ -1,0 +1,131 @@
+r"""Gaussian laws on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
+
+.. math:: N(0, I), \qquad N(\bar z, S), \qquad
+    \bar z = \frac1n \sum_i z_i, \quad S = \frac1{n - 1} \sum_i (z_i - \bar z)(z_i - \bar z)^\top.
+
+The first is fitted to nothing: it is right for models that push their codes towards it (KL, MMD, entropy under batch
+norm), and a baseline that mostly fails for the others. The second is the column "N" of Ghosh et al. for deterministic
+models.
+
+:math:`S` may be singular: a dimension that never moves, no more codes than dimensions, two dimensions in proportion.
+With :math:`S = V \Lambda V^\top`, draws :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon` need no inverse, no jitter
+and no Cholesky factor that fails; they stay in the affine subspace of the codes. There is then no density with respect
+to Lebesgue measure, so `log_prob` refuses, and `note` says how many directions are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from noiseless.densities.core import LatentDensity, checked
+from noiseless.errors import InputError
+
+__all__ = ["DENSITIES", "Gaussian", "Normal"]
+
+
+class Normal(LatentDensity):
+    r"""The standard normal N(0, I), whatever the codes.
+
+    .. math:: \log p(z) = -\tfrac12 \lVert z \rVert^2 - \tfrac d2 \log 2\pi
+
+    Arguments:
+        dim: the dimension :math:`d` of the codes.
+    """
+
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:  # noqa: ARG002
+        """Checks the codes, and learns nothing from them but their number."""
+        self.n.fill_(len(checked(z, self.dim)))
+        return self
+
+    def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+        """Draws of N(0, I)."""
+        return standard(n, self.dim, generator).to(self.n.device, torch.float32)
+
+    def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """See the class."""
+        return -(z.double().square() + math.log(2 * math.pi)).sum(dim=1) / 2
+
+
+class Gaussian(LatentDensity):
+    r"""A Gaussian with the codes' mean and full covariance.
+
+    .. math:: \log p(z) = -\tfrac12 \sum_j \Big(\frac{(V^\top (z - \bar z))_j^2}{\lambda_j} + \log 2\pi\lambda_j\Big)
+
+    Eigenvalues :math:`\lambda_j \le \max(n, d)\, \epsilon\, \lambda_1` (:math:`\epsilon` of float64) count as zero.
+
+    Arguments:
+        dim: the dimension :math:`d` of the codes.
+
+    Attributes:
+        mean: :math:`\bar z`, shape (d,).
+        axes: :math:`V`, shape (d, d), the principal axes as columns.
+        scales: :math:`\Lambda^{1/2}`, shape (d,), in ascending order.
+    """
+
+    mean: Tensor
+    axes: Tensor
+    scales: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.register_buffer("mean", torch.zeros(dim, dtype=torch.float64))
+        self.register_buffer("axes", torch.eye(dim, dtype=torch.float64))
+        self.register_buffer("scales", torch.zeros(dim, dtype=torch.float64))
+
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:  # noqa: ARG002
+        """Takes mean and covariance; where the covariance is singular, `note` says so.
+
+        Raises:
+            InputError: as :func:`~noiseless.densities.core.checked`.
+        """
+        z = checked(z, self.dim)
+        mean = z.mean(dim=0)
+        variances, axes = torch.linalg.eigh((z - mean).T @ (z - mean) / (len(z) - 1))
+        least = max(z.shape) * torch.finfo(z.dtype).eps * variances[-1]
+        self.mean.copy_(mean)
+        self.axes.copy_(axes)
+        self.scales.copy_(torch.where(variances > least, variances, 0).sqrt())
+        self.n.fill_(len(z))
+        self.note = self._note()
+        return self
+
+    def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+        r"""Draws :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon`; singular covariances are no obstacle."""
+        self.require_fit()
+        noise = standard(n, self.dim, generator).to(self.mean)
+        return (self.mean + noise @ self.axes * self.scales @ self.axes.T).float()
+
+    def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """See the class.
+
+        Raises:
+            InputError: the covariance is singular, so that there is no density.
+        """
+        self.require_fit()
+        if self.note:
+            raise InputError(f"this Gaussian has no log-density: {self.note}")
+        white = (z.to(self.mean) - self.mean) @ self.axes / self.scales
+        return -(white.square() + math.log(2 * math.pi)).sum(dim=1) / 2 - self.scales.log().sum()
+
+    def _note(self) -> str:
+        rank = int((self.scales > 0).sum())
+        if rank == self.dim:
+            return ""
+        return (
+            f"the covariance of {int(self.n)} codes has rank {rank} in {self.dim} dimensions; "
+            f"draws stay in the {rank}-dimensional subspace of the codes"
+        )
+
+
+def standard(n: int, dim: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+    """Draws of N(0, I) in float64, on the device of the generator."""
+    return torch.randn(n, dim, generator=generator, device=generator.device, dtype=torch.float64)
+
+
+DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"normal": Normal, "gaussian": Gaussian}
