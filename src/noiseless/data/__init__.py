@@ -1,0 +1,9 @@
+r"""Data: by name, from folders and archives of images, from arrays, from a function of one's own.
+
+Data stay as they are stored, uint8 images above all; `Spec.normalise` makes network inputs of a batch. A new named set
+is one module here that defines ``DATASETS = {name: loader}``.
+"""
+
+from noiseless.data.core import Data, Raw, Request, Split, describe, load, names
+
+__all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names"]

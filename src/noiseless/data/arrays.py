@@ -1,0 +1,173 @@
+r"""Arrays in ``.npy`` and ``.npz`` files, and the rules by which an array is taken for images or vectors.
+
+* Two axes are vectors (N, D) in any range; three are grey images (N, H, W); four are images.
+* Of four axes the second or the last is the channels: the one whose length is 1 to 4. If both or neither are, the
+  array is refused.
+* Images are uint8, or floats in [0, 1], which become float32. Other whole numbers are taken for uint8 if they lie in 0
+  to 255.
+* NaN and infinities are refused.
+
+In an ``.npz``, the data are under ``x``, ``images`` or ``data``, or the only array there; or under ``x_train`` and
+``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. Labels are under ``y`` or
+``labels``, and ``y_train`` or ``train_labels`` and so on. An ``.npy`` file is mapped, not read, where its
+type is right. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from noiseless.data.archive import stem
+from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, joined
+from noiseless.errors import InputError
+
+__all__ = ["load", "standard"]
+
+DAMAGE = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError)
+PARTS = ((TRAIN, ("train",)), (VALIDATION, ("val", "valid", "validation")), (TEST, ("test",)))
+WHOLE = ("x", "images", "data")
+LABELS = ("y", "labels", "label")
+CHUNK = 1 << 24
+
+
+def load(path: Path) -> Raw:
+    """The data of an ``.npy`` or ``.npz`` file.
+
+    Raises:
+        InputError: the file is damaged or pickled, or its arrays break the rules above.
+    """
+    if path.suffix.lower() == ".npz":
+        return _from_keys(path, _unpacked(path))
+    try:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except DAMAGE as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path} is not a single array; name an archive of arrays .npz")
+    return Raw(stem(path), standard(str(path), array))
+
+
+def _unpacked(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if isinstance(archive, np.ndarray):
+                raise InputError(f"{path} is a single array; name it .npy")
+            return {key: archive[key] for key in archive.files}
+    except InputError:
+        raise
+    except DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: BaseException) -> InputError:
+    return InputError(f"{path} is damaged or holds Python objects ({error}); save plain arrays of numbers again")
+
+
+def _from_keys(path: Path, arrays: Mapping[str, np.ndarray]) -> Raw:
+    found = [(part, *pair) for part, words in PARTS if (pair := _pair(arrays, words)) is not None]
+    if found and found[0][0] == TRAIN:
+        parts, keys, labels = zip(*found, strict=True)
+        data = [standard(f"{path}:{key}", arrays[key]) for key in keys]
+        return joined(stem(path), data, labels, parts)
+    key = _whole(path, arrays)
+    whole = joined(stem(path), [standard(f"{path}:{key}", arrays[key])], [_first(arrays, LABELS)], [TRAIN])
+    return Raw(whole.name, whole.array, whole.labels)
+
+
+def _pair(arrays: Mapping[str, np.ndarray], words: tuple[str, ...]) -> tuple[str, np.ndarray | None] | None:
+    keys = [form for word in words for form in (f"x_{word}", f"{word}_images", f"{word}_x", word)]
+    key = next((key for key in keys if key in arrays), None)
+    labels = [form for word in words for form in (f"y_{word}", f"{word}_labels", f"{word}_y")]
+    return None if key is None else (key, _first(arrays, labels))
+
+
+def _first(arrays: Mapping[str, np.ndarray], keys: tuple[str, ...] | list[str]) -> np.ndarray | None:
+    return next((arrays[key] for key in keys if key in arrays), None)
+
+
+def _whole(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
+    named = [key for key in WHOLE if key in arrays]
+    others = [key for key in arrays if key not in LABELS]
+    if named or len(others) == 1:
+        return (named or others)[0]
+    raise InputError(
+        f"{path} has the arrays {', '.join(arrays) or 'none'}; expected x, images or data, or x_train and x_test, or "
+        f"a single array beside the labels y"
+    )
+
+
+def standard(where: str, array: np.ndarray) -> np.ndarray:
+    """Images as (N, C, H, W) of uint8 or float32, vectors as (N, D) of float32, by the rules above.
+
+    Arguments:
+        where: what the errors call the array.
+
+    Raises:
+        InputError: the array breaks the rules.
+    """
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{where} has the type {array.dtype}; expected whole or floating-point numbers")
+    if array.ndim not in (2, 3, 4) or 0 in array.shape:
+        raise InputError(
+            f"{where} has the shape {array.shape}; expected vectors (N, D) or images (N, H, W), (N, C, H, W) or "
+            f"(N, H, W, C), none of these 0"
+        )
+    return _vectors(where, array) if array.ndim == 2 else _images(where, array)
+
+
+def _vectors(where: str, array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+        vectors = array.astype(np.float32, copy=False)
+    _extent(where, vectors)
+    return vectors
+
+
+def _images(where: str, array: np.ndarray) -> np.ndarray:
+    images = _channels_first(where, array)
+    if array.dtype == np.uint8:
+        return images
+    low, high = _extent(where, images)
+    if array.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return images.astype(np.uint8)
+    if array.dtype.kind == "f" and low >= 0 and high <= 1:
+        return images.astype(np.float32, copy=False)
+    raise InputError(
+        f"{where} has images in {array.dtype} from {low:g} to {high:g}; expected uint8, or floats from 0 to 1: scale "
+        f"them (divide by 255, say), or reshape them to (N, D) to have them treated as vectors"
+    )
+
+
+def _channels_first(where: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim == 3:
+        return array[:, None]
+    second, last = (1 <= array.shape[axis] <= 4 for axis in (1, 3))
+    if second == last:
+        raise InputError(
+            f"{where} has the shape {array.shape}, in which {'both' if second else 'neither'} of the second and the "
+            f"last axis have 1 to 4 channels; give (N, C, H, W) or (N, H, W, C) with 1 to 4 channels and larger images"
+        )
+    return array if second else np.moveaxis(array, 3, 1)
+
+
+def _extent(where: str, array: np.ndarray) -> tuple[float, float]:
+    low, high = np.inf, -np.inf
+    for start, chunk in _chunks(array):
+        if array.dtype.kind == "f" and not np.isfinite(chunk).all():
+            bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
+            raise InputError(
+                f"{where} has NaN, infinite or too large numbers, first in row {start + int(bad.argmax())}; "
+                f"remove or replace them"
+            )
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+    return low, high
+
+
+def _chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    rows = max(1, CHUNK // max(1, array[:1].nbytes))
+    return ((start, array[start : start + rows]) for start in range(0, len(array), rows))

@@ -1,0 +1,207 @@
+r"""Data by name or path, in three parts that never overlap.
+
+A data set's own test part is kept; where there is none, a tenth of the training data is drawn for it. Where there is
+no validation part, one is then drawn from what is left: 10,000 data for the standard sets, a tenth elsewhere, at
+least one. Draws depend on the seed only. All parts are views into one array, so that it is held once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+import noiseless.data
+from noiseless.data import arrays, own, pictures
+from noiseless.data.kept import content
+from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
+from noiseless.errors import InputError, unknown
+from noiseless.values import Spec
+
+__all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of the data: a view into the whole array.
+
+    Arguments:
+        raw: images (M, C, H, W) in uint8 or float32, or float32 vectors (M, D); may be mapped from a file.
+        indices: the rows that belong to this part, ascending int64.
+        labels: the class of each of these rows in int64, or None where not all have one.
+    """
+
+    raw: np.ndarray
+    indices: np.ndarray
+    labels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def take(self, positions: ArrayLike) -> np.ndarray:
+        """The raw data at `positions` within this part, copied, in C order."""
+        return np.ascontiguousarray(self.raw[self.indices[np.asarray(positions, dtype=np.int64)]])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set: what a datum looks like, three parts, and a fingerprint.
+
+    Arguments:
+        spec: name, shape, and for vectors the mean and standard deviation of the training part.
+        fingerprint: 16 hexadecimal digits, a hash of the array, the labels and the parts, wherever the files lie.
+        source: what the user gave.
+    """
+
+    spec: Spec
+    train: Split
+    validation: Split
+    test: Split
+    fingerprint: str
+    source: str
+
+
+def load(source: str, *, size: int | None = None, data_dir: Path | None = None, seed: int = 0) -> Data:
+    """The data set `source`.
+
+    Arguments:
+        source: a name (see :func:`names`); else a path to a folder, a .zip, a .tar (plain, .gz, .xz, .bz2) of
+            images, or to .npy or .npz arrays; else ``module:function``. A folder with a known name is ``./NAME``.
+        size: the height and width to which images of files, and CelebA, are resized.
+        data_dir: where to look first for the files of a named data set.
+        seed: what the parts that the set lacks are drawn by.
+
+    Raises:
+        InputError: there is no such data, or it cannot be read or split.
+    """
+    if size is not None and size < 1:
+        raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
+    raw = _raw(source, Request(size, data_dir))
+    _refuse_other_size(raw, size)
+    train, validation, test = _split(raw, seed)
+    spec = _spec(raw, train)
+    return Data(spec, train, validation, test, _fingerprint(raw, (train, validation, test)), source)
+
+
+def names() -> dict[str, str]:
+    """Every named data set and its one-line description.
+
+    >>> names()["digits"]
+    'Handwritten digits: 1,797 grey images of 8x8, 10 classes (comes with scikit-learn).'
+    """
+    return {name: (loader.__doc__ or "").partition("\n")[0] for name, loader in sorted(_loaders().items())}
+
+
+def describe(data: Data) -> str:
+    """One line on a data set: its parts, shape, classes and fingerprint."""
+    sizes = [f"{len(part):,} {name}" for part, name in _named_parts(data)]
+    shape = "x".join(map(str, data.spec.shape))
+    kind = f"images of {shape}" if data.spec.is_image else f"vectors of {shape}"
+    labels = data.train.labels
+    classes = "no classes" if labels is None else f"{len(np.unique(labels))} classes"
+    return f"{data.spec.name}: {', '.join(sizes)} {kind}, {classes}, fingerprint {data.fingerprint}"
+
+
+def _named_parts(data: Data) -> tuple[tuple[Split, str], ...]:
+    return (data.train, "train"), (data.validation, "validation"), (data.test, "test")
+
+
+def _loaders() -> dict[str, Callable[[Request], Raw]]:
+    modules = [
+        importlib.import_module(f"noiseless.data.{module.name}")
+        for module in pkgutil.iter_modules(noiseless.data.__path__)
+    ]
+    return {name: loader for module in modules for name, loader in getattr(module, "DATASETS", {}).items()}
+
+
+def _raw(source: str, request: Request) -> Raw:
+    loaders = _loaders()
+    path = Path(source).expanduser()
+    if source in loaders:
+        return loaders[source](request)
+    if _exists(path):
+        return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
+    if own.is_reference(source):
+        return own.load(source)
+    raise InputError(f"{unknown('data set', source, loaders)}; nor is there a file or folder {source!r}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
+
+
+def _refuse_other_size(raw: Raw, size: int | None) -> None:
+    shape = raw.array.shape[1:]
+    if size is not None and shape[1:] != (size, size):
+        kind = "images of" if len(shape) == 3 else "vectors of"
+        raise InputError(f"{raw.name} has {kind} {'x'.join(map(str, shape))} and is not resized; leave out --size")
+
+
+def _split(raw: Raw, seed: int) -> tuple[Split, Split, Split]:
+    parts = np.zeros(len(raw.array), dtype=np.int8) if raw.parts is None else raw.parts.astype(np.int8)
+    _refuse_columns(raw, parts)
+    rng = np.random.default_rng(seed)
+    if not (parts == TEST).any():
+        _draw(raw.name, parts, TEST, None, rng)
+    if not (parts == VALIDATION).any():
+        _draw(raw.name, parts, VALIDATION, raw.held_out, rng)
+    train, validation, test = (_part(raw, parts == code) for code in (TRAIN, VALIDATION, TEST))
+    if len(train) == 0:
+        raise _too_few(raw.name, parts)
+    return train, validation, test
+
+
+def _refuse_columns(raw: Raw, parts: np.ndarray) -> None:
+    for name, column in (("labels", raw.labels), ("parts", parts)):
+        if column is not None and column.shape != (len(raw.array),):
+            raise InputError(f"{raw.name} has {len(raw.array)} data and {name} of shape {column.shape}; give one each")
+
+
+def _draw(name: str, parts: np.ndarray, code: int, count: int | None, rng: np.random.Generator) -> None:
+    rows = np.flatnonzero(parts == TRAIN)
+    if len(rows) < 2:
+        raise _too_few(name, parts)
+    # A set of which only a piece is at hand cannot give as many as the whole one: a tenth, then.
+    drawn = count if count is not None and 2 * count <= len(rows) else max(1, len(rows) // 10)
+    parts[rng.permutation(rows)[:drawn]] = code
+
+
+def _too_few(name: str, parts: np.ndarray) -> InputError:
+    return InputError(
+        f"{name} has {len(parts)} data, of which too few are for training; expected at least one each for training, "
+        f"validation and testing"
+    )
+
+
+def _part(raw: Raw, member: np.ndarray) -> Split:
+    labels = None if raw.labels is None else raw.labels[member].astype(np.int64)
+    indices = np.flatnonzero(member).astype(np.int64)
+    return Split(raw.array, indices, None if labels is None or (labels < 0).any() else labels)
+
+
+def _spec(raw: Raw, train: Split) -> Spec:
+    shape = raw.array.shape[1:]
+    if len(shape) == 3:
+        return Spec(raw.name, shape)
+    x = raw.array[train.indices].astype(np.float64)
+    # A constant column's computed deviation may be a rounding error instead of 0.
+    scale = np.where(np.ptp(x, axis=0) == 0, 1.0, x.std(axis=0))
+    return Spec(raw.name, shape, tuple(x.mean(axis=0).tolist()), tuple(scale.tolist()))
+
+
+def _fingerprint(raw: Raw, parts: tuple[Split, ...]) -> str:
+    digest = hashlib.sha256()
+    columns = [raw.labels.astype(np.int64)] if raw.labels is not None else []
+    for array in (raw.array, *columns, *(part.indices for part in parts)):
+        for piece in content(array):
+            digest.update(piece)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,177 @@
+r"""Encoded images -> arrays of uint8.
+
+What becomes of a picture, in this order: it is turned upright as its EXIF orientation says; 16-bit grey becomes 8-bit
+by round(v / 257); palettes, CMYK and YCbCr become RGB; transparency is laid on white; it is cropped where a data set
+asks for it; with a size it is cropped to the central square and resized by Pillow's bilinear filter, which
+averages over the pixels that fall together (antialiasing). An animation gives its first frame. Other kinds (32-bit,
+floating-point, LAB) are refused.
+
+Pillow releases Python's lock while it decodes, so threads use all cores.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from noiseless.errors import InputError
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Framing", "decode", "decoded"]
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MAX_PIXELS = 1 << 26
+MAX_BYTES = 1 << 28
+BUNCH_IMAGES = 128
+BUNCH_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Which part of an image is kept, and at which size.
+
+    Arguments:
+        size: the height and width to resize to, or None to keep the image's own.
+        expected: the (width, height) that images must come in, or None.
+        window: (left, upper, right, lower) of the crop, or None.
+    """
+
+    size: int | None = None
+    expected: tuple[int, int] | None = None
+    window: tuple[int, int, int, int] | None = None
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """The part of `image` that is kept."""
+        if self.window is not None:
+            image = image.crop(self.window)
+        if self.size is None or image.size == (self.size, self.size):
+            return image
+        return _square(image).resize((self.size, self.size), Image.Resampling.BILINEAR)
+
+
+def _square(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return image.crop((left, upper, left + side, upper + side))
+
+
+def decoded(items: Iterable[tuple[str, bytes]], framing: Framing) -> Generator[tuple[str, np.ndarray], None, None]:
+    """Names and contents -> names and arrays (H, W) or (H, W, 3) of uint8, in the same order.
+
+    Raises:
+        InputError: the first image that cannot be decoded, by name.
+    """
+    workers = min(os.cpu_count() or 1, 16)
+    waiting: deque[Future[list[tuple[str, np.ndarray]]]] = deque()
+    Image.init()
+    with _only_bombs_warn(), ThreadPoolExecutor(workers) as pool:
+        try:
+            for bunch in _bunches(items):
+                waiting.append(pool.submit(_decode_bunch, bunch, framing))
+                if len(waiting) > 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _only_bombs_warn() -> Iterator[None]:
+    # The filters hold for all threads, so they are set once around the pool and not in each thread.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _bunches(items: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    bunch: list[tuple[str, bytes]] = []
+    held = 0
+    for name, content in items:
+        bunch.append((name, content))
+        held += len(content)
+        if len(bunch) >= BUNCH_IMAGES or held >= BUNCH_BYTES:
+            yield bunch
+            bunch, held = [], 0
+    if bunch:
+        yield bunch
+
+
+def _decode_bunch(bunch: list[tuple[str, bytes]], framing: Framing) -> list[tuple[str, np.ndarray]]:
+    return [(name, decode(name, content, framing)) for name, content in bunch]
+
+
+def decode(name: str, content: bytes, framing: Framing) -> np.ndarray:
+    """One encoded image -> its uint8 array, (H, W) if grey and (H, W, 3) if not.
+
+    Raises:
+        InputError: the image is damaged, of a kind that is not read, or of more than ``MAX_PIXELS`` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _refuse_size(name, image.size, framing.expected)
+            return np.asarray(framing(_plain(name, _upright(image))))
+    except InputError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise _giant(name) from None
+    except UnidentifiedImageError:
+        raise InputError(
+            f"{name} is not an image in one of the formats {', '.join(FORMATS)}, or is damaged; repair or remove it"
+        ) from None
+    except Exception as error:  # Pillow's decoders raise what they like on damaged files
+        raise InputError(f"{name} is a damaged image ({error}); repair or remove it") from error
+
+
+def _refuse_size(name: str, size: tuple[int, int], expected: tuple[int, int] | None) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise _giant(name)
+    if expected is not None and size != expected:
+        raise InputError(f"{name} is {size[0]}x{size[1]} (width x height), expected {expected[0]}x{expected[1]}")
+
+
+def _giant(name: str) -> InputError:
+    return InputError(f"{name} unpacks to more than {MAX_PIXELS} pixels, which is not read; shrink or remove it")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(image) if "exif" in image.info else image
+
+
+def _plain(name: str, image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _eight_bits(name, image)
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        return _on_white(image)
+    if image.mode in ("1", "P", "CMYK", "YCbCr"):
+        return image.convert("L" if image.mode == "1" else "RGB")
+    raise InputError(f"{name} is an image of mode {image.mode}, which is not read; save it as 8-bit grey or RGB")
+
+
+def _eight_bits(name: str, image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise InputError(f"{name} is a 32-bit image, which is not read; save it as 8-bit or 16-bit grey")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    return white.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB")

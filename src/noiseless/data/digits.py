@@ -1,0 +1,26 @@
+"""The digits that scikit-learn ships: 1,797 grey images of 8x8, for trials without a network.
+
+Their values 0 to 16 become round(255 v / 16). There is no test part of their own, so a tenth is drawn by seed.
+
+Reference: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noiseless.data.raw import Raw, Request
+
+__all__ = ["DATASETS", "digits"]
+
+
+def digits(request: Request) -> Raw:  # noqa: ARG001
+    """Handwritten digits: 1,797 grey images of 8x8, 10 classes (comes with scikit-learn)."""
+    from sklearn.datasets import load_digits
+
+    values, labels = load_digits(return_X_y=True)
+    images = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    return Raw("digits", images, labels.astype(np.int64))
+
+
+DATASETS = {"digits": digits}

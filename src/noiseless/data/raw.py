@@ -1,0 +1,99 @@
+r"""What a loader hands over: one array of all data, their labels, and the part that each row belongs to.
+
+A loader is a function of a :class:`Request`. A module of this package that defines ``DATASETS``, a dictionary from
+names to loaders, adds these names to the library; no other file has to change. A function of the user's own,
+given as ``module:function``, takes no argument and returns a :class:`Raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from noiseless.errors import InputError
+
+__all__ = ["TEST", "TRAIN", "VALIDATION", "Raw", "Request", "joined"]
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks of a loader beside the name.
+
+    Arguments:
+        size: the height and width that images shall have, or None for their own.
+        data_dir: the folder in which to look first.
+    """
+
+    size: int | None = None
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Raw:
+    """All rows of a data set, before the parts that it lacks are drawn.
+
+    Arguments:
+        name: the data set's name.
+        array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other orders and
+            types are brought to these by the rules of :mod:`noiseless.data.arrays`.
+        labels: M classes, -1 where there is none; or None.
+        parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
+        held_out: how many training data to draw for validation; None means a tenth.
+    """
+
+    name: str
+    array: np.ndarray
+    labels: np.ndarray | None = None
+    parts: np.ndarray | None = None
+    held_out: int | None = None
+
+
+def joined(
+    name: str,
+    arrays: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray | None],
+    parts: Sequence[int],
+    held_out: int | None = None,
+) -> Raw:
+    """One `Raw` out of arrays that are a part each.
+
+    Raises:
+        InputError: the arrays differ in the shape or the type of a row, or their labels are not one a row.
+    """
+    _refuse_unlike(name, arrays)
+    columns = [_column(name, array, column) for array, column in zip(arrays, labels, strict=True)]
+    counts = [len(array) for array in arrays]
+    return Raw(
+        name,
+        np.concatenate(arrays) if len(arrays) > 1 else arrays[0],
+        None if all(column is None for column in labels) else np.concatenate(columns),
+        np.repeat(np.array(parts, dtype=np.int8), counts),
+        held_out,
+    )
+
+
+def _refuse_unlike(name: str, arrays: Sequence[np.ndarray]) -> None:
+    first = arrays[0]
+    for other in arrays[1:]:
+        if other.shape[1:] != first.shape[1:] or other.dtype != first.dtype:
+            raise InputError(
+                f"{name}: the parts differ, rows of {first.shape[1:]} in {first.dtype} and of {other.shape[1:]} in "
+                f"{other.dtype}; give all parts one shape and one type"
+            )
+
+
+def _column(name: str, array: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    if labels is None:
+        return np.full(len(array), -1, dtype=np.int64)
+    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if flat.shape != (len(array),) or flat.dtype.kind not in "iub":
+        raise InputError(
+            f"{name}: labels of shape {labels.shape} in {labels.dtype} for {len(array)} data; "
+            f"expected {len(array)} whole numbers"
+        )
+    return flat.astype(np.int64)

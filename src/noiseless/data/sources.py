@@ -1,0 +1,108 @@
+r"""Where the files of a named data set lie, and how they get there.
+
+For a data set NAME these folders are looked through in this order: ``DATA_DIR/NAME``, ``DATA_DIR`` (what the user
+gave), ``$NOISELESS_DATA/NAME``, ``$NOISELESS_DATA``, ``CACHE/NAME``, ``/usr/share/datasets/NAME``. CACHE is
+``$NOISELESS_CACHE`` or else the user's cache folder; ``NOISELESS_CACHE=off`` keeps decoded images nowhere, and
+downloads where they would be by default. A download is checked and takes its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import platformdirs
+
+from noiseless.data.progress import bar
+from noiseless.errors import InputError
+from noiseless.files import whole
+
+__all__ = ["absent", "cache", "download", "folders", "keeps_decoded"]
+
+SYSTEM = Path("/usr/share/datasets")
+CHUNK = 1 << 18
+PATIENCE = 30.0
+
+
+def cache() -> Path:
+    """The folder for downloads and decoded images."""
+    given = os.environ.get("NOISELESS_CACHE", "")
+    chosen = given if given and given != "off" else platformdirs.user_cache_dir("noiseless")
+    return Path(chosen).expanduser()
+
+
+def keeps_decoded() -> bool:
+    """Whether decoded images are kept for the next time."""
+    return os.environ.get("NOISELESS_CACHE") != "off"
+
+
+def folders(name: str, data_dir: Path | None) -> list[Path]:
+    """Where to look for the data set `name`, in order.
+
+    Raises:
+        InputError: `data_dir` is given and is no folder.
+    """
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"the data folder {data_dir} does not exist; give a folder that holds {name} to --data-dir")
+    environment = os.environ.get("NOISELESS_DATA")
+    roots = [data_dir, Path(environment).expanduser() if environment else None]
+    near = [place for root in roots if root is not None for place in (root / name, root)]
+    return [*near, cache() / name, SYSTEM / name]
+
+
+def absent(name: str, files: str, searched: Sequence[Path], reason: str) -> InputError:
+    """An error for files that are nowhere, which says what to put where."""
+    places = ", ".join(str(place) for place in searched)
+    return InputError(
+        f"the data set {name!r} is not on this machine, {reason}; put {files} into {cache() / name}, or name their "
+        f"folder with --data-dir or $NOISELESS_DATA (looked in {places})"
+    )
+
+
+def download(address: str, path: Path, digest: str) -> None:
+    """Fetches `address` into `path`, whole or not at all.
+
+    Arguments:
+        digest: the checksum that the file must have, as ``algorithm:hexadecimal``.
+
+    Raises:
+        InputError: there is no network, the server refuses, or the checksum differs.
+        RunError: the file cannot be written.
+    """
+    algorithm, _, expected = digest.partition(":")
+    check = hashlib.new(algorithm)
+    with _opened(address) as response, whole(path) as part, part.open("wb") as stream:
+        for chunk in _chunks(address, response):
+            check.update(chunk)
+            stream.write(chunk)
+        if check.hexdigest() != expected:
+            raise InputError(
+                f"{address} has the {algorithm} checksum {check.hexdigest()}, expected {expected}; the download was "
+                f"cut short or the file there has changed: try again, or get the file elsewhere"
+            )
+
+
+def _opened(address: str) -> http.client.HTTPResponse:
+    try:
+        return urllib.request.urlopen(address, timeout=PATIENCE)
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(address, error) from error
+
+
+def _chunks(address: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    length = response.headers.get("Content-Length")
+    with bar(Path(address).name, int(length) if length else None, in_bytes=True) as advance:
+        try:
+            while chunk := response.read(CHUNK):
+                yield chunk
+                advance(len(chunk))
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> InputError:
+    return InputError(f"{address} cannot be downloaded ({error})")
