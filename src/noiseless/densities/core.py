@@ -33,7 +33,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -73,7 +73,7 @@ class LatentDensity(nn.Module, ABC):
         self.register_buffer("n", torch.zeros((), dtype=torch.int64))
 
     @abstractmethod
-    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> LatentDensity:
         """Fits the density to `z`, sets `n` and `note`, and returns itself; see :func:`checked` for what is refused."""
 
     @abstractmethod

@@ -25,13 +25,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from noiseless.densities.core import LatentDensity, checked
@@ -77,7 +77,7 @@ class Mixture(LatentDensity):
         self.register_buffer("factors", torch.zeros(components, dim, dim, dtype=torch.float64))
         self.register_buffer("converged", torch.zeros((), dtype=torch.bool))
 
-    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Mixture:
         """Fits by EM from a k-means start whose seed is drawn from `generator`.
 
         Raises:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -38,7 +37,7 @@ class Normal(LatentDensity):
         dim: the dimension :math:`d` of the codes.
     """
 
-    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:  # noqa: ARG002
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Normal:  # noqa: ARG002
         """Checks the codes, and learns nothing from them but their number."""
         self.n.fill_(len(checked(z, self.dim)))
         return self
@@ -78,7 +77,7 @@ class Gaussian(LatentDensity):
         self.register_buffer("axes", torch.eye(dim, dtype=torch.float64))
         self.register_buffer("scales", torch.zeros(dim, dtype=torch.float64))
 
-    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Self:  # noqa: ARG002
+    def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Gaussian:  # noqa: ARG002
         """Takes mean and covariance; where the covariance is singular, `note` says so.
 
         Raises:
