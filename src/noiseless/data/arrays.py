@@ -45,24 +45,23 @@ def load(path: Path) -> Raw:
     if path.suffix.lower() == ".npz":
         return _from_keys(path, _unpacked(path))
     try:
-        array = np.load(path, mmap_mode="c", allow_pickle=False)
+        # Copy-on-write: the file stays as it is, and torch takes the array without a warning.
+        array = np.lib.format.open_memmap(path, mode="c")
     except DAMAGE as error:
         raise _unreadable(path, error) from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path} is not a single array; name an archive of arrays .npz")
     return Raw(stem(path), standard(str(path), array))
 
 
 def _unpacked(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise InputError(f"{path} is a single array; name it .npy")
-            return {key: archive[key] for key in archive.files}
-    except InputError:
-        raise
+        with path.open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            arrays = None if isinstance(found, np.ndarray) else {key: found[key] for key in found.files}
     except DAMAGE as error:
         raise _unreadable(path, error) from error
+    if arrays is None:
+        raise InputError(f"{path} is a single array; name it .npy")
+    return arrays
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:

@@ -147,7 +147,7 @@ def _refuse_other_size(raw: Raw, size: int | None) -> None:
 
 
 def _split(raw: Raw, seed: int) -> tuple[Split, Split, Split]:
-    parts = np.zeros(len(raw.array), dtype=np.int8) if raw.parts is None else raw.parts.astype(np.int8)
+    parts = np.zeros(len(raw.array), dtype=np.int8) if raw.parts is None else raw.parts.copy()
     _refuse_columns(raw, parts)
     rng = np.random.default_rng(seed)
     if not (parts == TEST).any():
@@ -162,8 +162,15 @@ def _split(raw: Raw, seed: int) -> tuple[Split, Split, Split]:
 
 def _refuse_columns(raw: Raw, parts: np.ndarray) -> None:
     for name, column in (("labels", raw.labels), ("parts", parts)):
-        if column is not None and column.shape != (len(raw.array),):
-            raise InputError(f"{raw.name} has {len(raw.array)} data and {name} of shape {column.shape}; give one each")
+        if column is not None and (column.shape != (len(raw.array),) or column.dtype.kind not in "iub"):
+            raise InputError(
+                f"{raw.name} has {len(raw.array)} data and {name} of shape {column.shape} in {column.dtype}; give one "
+                f"whole number each"
+            )
+    if not np.isin(parts, (TRAIN, VALIDATION, TEST)).all():
+        raise InputError(
+            f"{raw.name} has the parts {np.unique(parts).tolist()}; expected {TRAIN}, {VALIDATION}, {TEST}"
+        )
 
 
 def _draw(name: str, parts: np.ndarray, code: int, count: int | None, rng: np.random.Generator) -> None:

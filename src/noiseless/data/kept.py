@@ -1,8 +1,8 @@
 r"""Decoded images kept in the user's cache, so that a second load maps a file instead of decoding.
 
-An entry is a folder ``decoded/KEY`` of ``array.npy``, ``labels.npy``, ``parts.npy`` and ``check``, a checksum of
-the three. KEY is a hash of the source's absolute path, size and time of change (of every image, for a folder) and
-of the options. A damaged entry is made again; a cache that cannot be written is done without.
+An entry is a folder ``decoded/KEY`` of ``array.npy``, ``labels.npy``, ``parts.npy``, ``name`` and ``check``, a checksum
+of all. KEY is a hash of the source's absolute path, size and time of change (of every image, for a folder) and of the
+options. A damaged entry is made again; a cache that cannot be written is done without.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _write(entry: Path, raw: Raw) -> None:
 
 
 def _check(raw: Raw) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(raw.name.encode())
     for array in (raw.array, raw.labels, raw.parts):
         for piece in content(array) if array is not None else (b"none",):
             digest.update(piece)

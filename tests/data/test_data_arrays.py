@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import noiseless.data as nd
+from noiseless.errors import InputError
+
+
+def saved(folder: Path, array: np.ndarray) -> str:
+    np.save(folder / "x.npy", array)
+    return str(folder / "x.npy")
+
+
+def zipped(folder: Path, arrays: dict[str, np.ndarray]) -> str:
+    np.savez(folder / "x.npz", **arrays)
+    return str(folder / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((10, 8, 8), (1, 8, 8)),
+        ((10, 3, 8, 8), (3, 8, 8)),
+        ((10, 8, 8, 3), (3, 8, 8)),
+        ((10, 8, 9, 1), (1, 8, 9)),
+        ((10, 2, 8, 8), (2, 8, 8)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "int64"])
+def test_images(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, ...], kind: str) -> None:
+    values = np.random.default_rng(0).integers(0, 256, shape)
+    array = values / 255 if kind.startswith("float") else values
+    data = nd.load(saved(tmp_path, array.astype(kind)))
+    assert data.spec.shape == expected
+    assert data.spec.name == "x"
+    assert data.train.raw.dtype == (np.float32 if kind.startswith("float") else np.uint8)
+    first = array[data.train.indices[0]]
+    last = first.transpose(2, 0, 1) if array.ndim == 4 and shape[1] > 4 else first.reshape(expected)
+    np.testing.assert_allclose(data.train.take([0])[0], last, rtol=1e-6)
+
+
+def test_npy_is_mapped_and_torch_takes_it_without_a_warning(tmp_path: Path) -> None:
+    import torch
+
+    data = nd.load(saved(tmp_path, np.zeros((10, 8, 8), np.uint8)))
+    assert isinstance(data.train.raw, np.memmap)
+    assert torch.from_numpy(data.train.raw).shape == (10, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(5), r"has the shape \(5,\); expected vectors"),
+        (np.zeros((0, 3)), r"has the shape \(0, 3\)"),
+        (np.zeros((2, 3, 8, 8, 8)), "expected vectors"),
+        (np.zeros((9, 8, 8, 8)), "neither of the second and the last axis"),
+        (np.zeros((9, 3, 8, 3)), "both of the second and the last axis"),
+        (np.full((9, 8, 8), 2.0), "from 2 to 2; expected uint8, or floats from 0 to 1: scale them .divide by 255"),
+        (np.full((9, 8, 8), -0.5), "from -0.5 to -0.5"),
+        (np.full((9, 8, 8), 300), "images in int64 from 300 to 300"),
+        (np.full((9, 8, 8), -1), "from -1 to -1"),
+        (np.zeros((9, 8, 8), bool), "images in bool"),
+        (np.zeros((9, 2), complex), "has the type complex128"),
+        (np.full((9, 2), "a"), "has the type <U1"),
+        (np.full((9, 2), 1e300), "first in row 0"),
+    ],
+)
+def test_refusals(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        nd.load(saved(tmp_path, array))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(9, 4), (9, 8, 8)])
+def test_not_finite_names_the_first_row(tmp_path: Path, bad: float, shape: tuple[int, ...]) -> None:
+    array = np.full(shape, 0.5)
+    array[6:].reshape(3, -1)[:, 1] = bad
+    with pytest.raises(InputError, match=r"x.npy has NaN, infinite or too large numbers, first in row 6"):
+        nd.load(saved(tmp_path, array))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_damaged_files(tmp_path: Path, suffix: str, content: bytes | None) -> None:
+    source = (saved if suffix == "npy" else lambda f, a: zipped(f, {"x": a}))(tmp_path, np.ones((90, 50)))
+    path = Path(source)
+    path.write_bytes(path.read_bytes()[:-1000] if content is None else content)
+    with pytest.raises(InputError, match=rf"x.{suffix} is damaged"):
+        nd.load(source)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_nothing_is_unpickled(tmp_path: Path, suffix: str) -> None:
+    objects = np.array([{}, []], dtype=object)
+    path = tmp_path / f"x.{suffix}"
+    np.save(path, objects) if suffix == "npy" else np.savez(path, x=objects)
+    with pytest.raises(InputError, match=r"holds Python objects"):
+        nd.load(str(path))
+
+
+def test_suffix_and_content_disagree(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(Path(saved(tmp_path, np.zeros((4, 2)))).read_bytes())
+    with pytest.raises(InputError, match=r"single array; name it .npy"):
+        nd.load(str(tmp_path / "a.npz"))
+    (tmp_path / "b.npy").write_bytes(Path(zipped(tmp_path, {"x": np.zeros((4, 2))})).read_bytes())
+    with pytest.raises(InputError, match=r"b.npy is damaged"):
+        nd.load(str(tmp_path / "b.npy"))
+
+
+X, Y = np.zeros((20, 8, 8), np.uint8), np.arange(20)
+
+
+@pytest.mark.parametrize("key", ["x", "images", "data", "anything"])
+@pytest.mark.parametrize("label", ["y", "labels"])
+def test_keys_of_the_whole(tmp_path: Path, key: str, label: str) -> None:
+    data = nd.load(zipped(tmp_path, {key: X, label: Y[:, None]}))
+    assert (len(data.train), len(data.validation), len(data.test)) == (17, 1, 2)
+    np.testing.assert_array_equal(data.train.labels, data.train.indices)
+
+
+@pytest.mark.parametrize("form", ["x_{}", "{}_images", "{}"])
+def test_keys_of_parts(tmp_path: Path, form: str) -> None:
+    arrays = {form.format(part): X[:count] for part, count in (("train", 9), ("val", 3), ("test", 4))}
+    data = nd.load(zipped(tmp_path, arrays | {"y_train": Y[:9], "test_labels": Y[:4]}))
+    assert (len(data.train), len(data.validation), len(data.test)) == (9, 3, 4)
+    assert data.train.labels is not None
+    assert data.validation.labels is None
+    assert data.test.labels is not None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": X, "b": X}, "has the arrays a, b; expected x"),
+        ({}, "has the arrays none"),
+        ({"x": X, "y": Y[:5]}, r"labels of shape \(5,\) in int64 for 20 data"),
+        ({"x": X, "y": Y / 2}, "in float64 for 20 data"),
+        ({"x_train": X, "x_test": X[:, :4]}, "the parts differ"),
+        ({"x_train": X, "x_test": X / 255}, "the parts differ"),
+    ],
+)
+def test_refused_archives(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        nd.load(zipped(tmp_path, arrays))
