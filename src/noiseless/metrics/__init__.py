@@ -1,0 +1,15 @@
+r"""Distances between a real and a generated set: features first, then pure functions of two feature matrices.
+
+>>> import torch
+>>> from noiseless.values import Spec
+>>> phi = build("identity", Spec("two moons", (2,)))
+>>> real, fake = phi(torch.randn(100, 2)), phi(torch.randn(100, 2))
+>>> sorted(measure_all(real, fake, seed=0))
+['f1/8', 'f8', 'fd', 'kid', 'kid std', 'precision', 'recall', 'score']
+"""
+
+from noiseless.metrics.core import Measure, measure_all, measures, warnings
+from noiseless.metrics.features import Features, build, eight_bit, names
+from noiseless.metrics.sample import Sample
+
+__all__ = ["Features", "Measure", "Sample", "build", "eight_bit", "measure_all", "measures", "names", "warnings"]

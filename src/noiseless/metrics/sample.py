@@ -1,0 +1,125 @@
+r"""A set of data as the metrics see it: one row of features, and perhaps of class scores, for each datum.
+
+Every metric is a function of two such sets. Much of its work concerns one set only, and the real set stays the same
+over all rows of a table, so a sample keeps what has been derived from it: ``sample.once(moments)`` computes the
+moments the first time and returns the same object thereafter. What is kept lives and dies with the sample, hence no
+cache can go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from noiseless.errors import InputError
+from noiseless.files import whole
+
+__all__ = ["Sample"]
+
+T = TypeVar("T")
+Options = TypeVarTuple("Options")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    r"""Features of a set of data.
+
+    >>> sample = Sample(torch.ones(5, 3))
+    >>> sample.n, sample.size, sample.once(lambda s: float(s.features.sum()))
+    (5, 3, 15.0)
+
+    Arguments:
+        features: :math:`n` rows of :math:`f` finite numbers, float32, on the CPU.
+        logits: :math:`n` rows of unnormalised log probabilities of :math:`k` classes; None where the features know no
+            classes.
+
+    Raises:
+        InputError: a feature or a logit is infinite or not a number, or the numbers of rows differ.
+    """
+
+    features: Float[Tensor, "n f"]
+    logits: Float[Tensor, "n k"] | None = None
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _check("features", self.features)
+        if self.logits is not None:
+            _check("logits", self.logits)
+            if len(self.logits) != self.n:
+                raise InputError(
+                    f"{self.n} rows of features but {len(self.logits)} of logits; give one of each per datum"
+                )
+
+    @property
+    def n(self) -> int:
+        """How many data the set has."""
+        return self.features.shape[0]
+
+    @property
+    def size(self) -> int:
+        """How many features a datum has."""
+        return self.features.shape[1]
+
+    def once(self, work: Callable[[Sample, *Options], T], *options: *Options) -> T:
+        """``work(self, *options)``, computed at most once for each `work` and its options."""
+        key = (work, options)
+        if key not in self._kept:
+            self._kept[key] = work(self, *options)
+        kept: T = self._kept[key]
+        return kept
+
+    @classmethod
+    def join(cls, parts: Iterable[Sample]) -> Sample:
+        """The parts one after the other, as one set.
+
+        Raises:
+            InputError: there are no parts, or only some have logits.
+        """
+        parts = list(parts)
+        if not parts:
+            raise InputError("there are no data to describe; give at least one")
+        logits = [part.logits for part in parts if part.logits is not None]
+        if len(logits) not in (0, len(parts)):
+            raise InputError(
+                "some parts of the sample have class scores and others none; use the same features for all"
+            )
+        return cls(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)
+
+    def save(self, path: Path) -> None:
+        """Writes the sample as a safetensors file, whole or not at all."""
+        tensors = {"features": self.features.contiguous()}
+        if self.logits is not None:
+            tensors["logits"] = self.logits.contiguous()
+        with whole(path) as part:
+            save_file(tensors, part)
+
+    @classmethod
+    def load(cls, path: Path) -> Sample:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            InputError: the file is missing, cut short, or not such a file.
+        """
+        try:
+            tensors = load_file(path)
+            return cls(tensors["features"], tensors.get("logits"))
+        except (OSError, SafetensorError, KeyError) as error:
+            raise InputError(f"{path} cannot be read as a sample of features ({error}); remove it") from error
+
+
+def _check(name: str, rows: Tensor) -> None:
+    """Refuses what is not a finite float32 matrix on the CPU."""
+    if rows.ndim != 2 or rows.dtype != torch.float32 or rows.device.type != "cpu":
+        given = f"{tuple(rows.shape)} of {rows.dtype} on {rows.device}"
+        raise InputError(f"{name} must be float32 rows on the CPU, one for each datum, not {given}")
+    broken = int(rows.isfinite().logical_not_().any(dim=1).sum())
+    if broken:
+        raise InputError(f"{broken} of {len(rows)} data have {name} that are infinite or not a number")
