@@ -2,8 +2,8 @@ r"""The images in a folder, a zip or a tar archive, as names and contents, read 
 
 A zip's and a folder's images come sorted by name. A tar archive is streamed once, as compression allows
 nothing else at a bearable price, and so comes in its own order. Hidden files, ``__MACOSX`` and what has no image's
-suffix are passed over. An archive with a link, an absolute name or a ``..`` is refused whole, a harmless
-member's company included: its author meant to reach outside it.
+suffix are passed over. An archive in which any member is a link, has an absolute name or a ``..`` is refused whole: it
+was made to reach outside of itself.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def _refuse_outside(path: Path, name: str, plain: bool) -> None:
     parts = PurePosixPath(name.replace("\\", "/"))
     if not plain or parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
         raise InputError(
-            f"{path} has the member {name!r}, which is a link or device or points outside the archive; nothing was "
-            f"read from it: pack the images alone"
+            f"{path} has the member {name!r}, which is a link or device or points outside the archive; nothing of "
+            f"it is used: pack the images alone"
         )
 
 
@@ -164,7 +164,8 @@ class _Header(tarfile.TarInfo):
 def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
     member = None
     try:
-        with tarfile.open(path, "r|*", tarinfo=_Header, bufsize=1 << 20) as archive:
+        # Read forward only, once; tarfile's own mode for streams, "r|*", copies its buffer at every read.
+        with tarfile.open(path, "r:*", tarinfo=_Header) as archive:
             for member in archive:
                 _refuse_outside(path, member.name, member.isfile() or member.isdir())
                 if member.isfile() and _wanted(PurePosixPath(member.name)):
@@ -177,4 +178,5 @@ def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _damaged(what: Path | str, error: Exception) -> InputError:
-    return InputError(f"{what} is damaged or cannot be read ({error}); pack or get the archive again")
+    reason = str(error).partition("\n")[0].rstrip(":")
+    return InputError(f"{what} is damaged or cannot be read ({reason}); pack or get the archive again")

@@ -87,7 +87,7 @@ def _contents(place: Path) -> list[tuple[str, bytes]]:
 
 def _unpacked(archive: Path) -> list[tuple[str, bytes]]:
     found: dict[str, bytes] = {}
-    with tarfile.open(archive, "r|*") as tar:
+    with tarfile.open(archive, "r:*") as tar:
         for member in tar:
             stream = tar.extractfile(member) if member.isfile() and member.size <= LARGEST else None
             if stream is not None and Path(member.name).name in FILES:
