@@ -1,0 +1,1 @@
+"""What is minimised, over which parameters, in which order: one update scheme a file."""

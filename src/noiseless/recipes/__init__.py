@@ -1,0 +1,5 @@
+"""The methods: one file a paper, each method a function that spells out its composition."""
+
+from noiseless.recipes.core import Method, find, names
+
+__all__ = ["Method", "find", "names"]

@@ -1,0 +1,1 @@
+"""How far an output is from its datum: one kind of distance a file."""

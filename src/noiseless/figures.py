@@ -1,0 +1,407 @@
+r"""Pictures and tables of what a model does: PNG files, Markdown and rich tables, readable at a glance.
+
+Images are pasted pixel by pixel and never resampled. A value :math:`v` becomes the byte
+:math:`\operatorname{round}(255 \min(\max(v, 0), 1))`, so that what lies outside [0, 1] saturates instead of wrapping
+around, and nothing is darkened by truncation; a value that is not finite is refused. One channel is grey, three are RGB;
+of any other number of channels the mean is shown, in grey. Small images are enlarged by a whole factor with the nearest
+neighbour, to at most :data:`LEGIBLE` pixels a side, so that 8x8 digits can be read.
+
+Curves and scatter plots go through matplotlib's object interface and the Agg canvas: no window and no global state.
+Every file is written whole or not at all, and every function returns the path that it wrote.
+
+In a table, numbers have four significant digits and what is missing is blank. In a column with fractions (counts and seeds
+are whole numbers) the best value is bold: the lowest of a distance or a loss, the highest of anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from noiseless.errors import InputError
+from noiseless.files import whole
+
+__all__ = [
+    "comparison",
+    "curves",
+    "grid",
+    "interpolations",
+    "markdown",
+    "reconstructions",
+    "table",
+    "to_bytes",
+    "vectors",
+]
+
+LEGIBLE = 64
+LETTER = 14
+MARGIN = 8
+LOWER_IS_BETTER = {"fd", "fid", "kid", "loss"}
+GREY, COLOUR = "0.55", "tab:blue"
+
+
+def to_bytes(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:
+    r"""Images in [0, 1] as 8-bit RGB, rounded and clamped; see the module for channels.
+
+    Raises:
+        InputError: no image at all, or values that are not finite, with the number of images that have some.
+    """
+    if len(images) == 0:
+        raise InputError("there are no images to show; give at least one")
+    _refuse_broken(images, "images")
+    shown = images if images.shape[1] in (1, 3) else images.mean(dim=1, keepdim=True)
+    levels = shown.detach().cpu().double().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()
+
+
+def grid(
+    images: Float[Tensor, "n c h w"],
+    path: Path,
+    columns: int | None = None,
+    title: str | None = None,
+    scale: int | None = None,
+) -> Path:
+    """Images row by row.
+
+    Arguments:
+        images: what to show, in [0, 1].
+        path: the PNG file.
+        columns: images a row; by default as many as make a square.
+        title: a line above.
+        scale: how many pixels a side one pixel becomes; by default what makes the images legible.
+
+    Raises:
+        InputError: no images, values that are not finite, or a path that does not end in `.png`.
+    """
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    tiles = to_bytes(images)
+    gap = tiles.new_full((-len(tiles) % columns, *tiles.shape[1:]), 255)
+    rows = torch.cat([tiles, gap]).unflatten(0, (-1, columns))
+    return _write(_sheet(rows, title=title, scale=scale), path)
+
+
+def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "n c h w"], path: Path, columns: int = 10) -> Path:
+    """Originals, each above its reconstruction, in pairs of rows.
+
+    Arguments:
+        x: the originals, in [0, 1].
+        y: what the autoencoder made of them.
+        path: the PNG file.
+        columns: pairs a row.
+
+    Raises:
+        InputError: as :func:`grid`, or `x` and `y` differ in shape.
+    """
+    if x.shape != y.shape:
+        raise InputError(f"reconstructions of shape {tuple(y.shape)} do not match originals of shape {tuple(x.shape)}")
+    columns = max(1, min(columns, len(x)))
+    tiles = torch.stack([to_bytes(x), to_bytes(y)])
+    gap = tiles.new_full((2, -len(x) % columns, *tiles.shape[2:]), 255)
+    rows = torch.cat([tiles, gap], dim=1).unflatten(1, (-1, columns)).transpose(0, 1).flatten(0, 1)
+    return _write(_sheet(rows, labels=["original", "reconstruction"] * (len(rows) // 2), group=2), path)
+
+
+def interpolations(
+    rows: Float[Tensor, "r s c h w"], path: Path, labels: Sequence[str] | None = None, title: str | None = None
+) -> Path:
+    """Each row a way from one datum to another.
+
+    Arguments:
+        rows: r interpolations of s images, in [0, 1].
+        path: the PNG file.
+        labels: what to write at the left of each row.
+        title: a line above.
+
+    Raises:
+        InputError: as :func:`grid`, or as many labels as rows are not given.
+    """
+    if labels is not None and len(labels) != len(rows):
+        raise InputError(f"{len(rows)} interpolations need as many labels, not {len(labels)}")
+    tiles = to_bytes(rows.flatten(0, 1)).unflatten(0, rows.shape[:2])
+    return _write(_sheet(tiles, labels=labels, title=title), path)
+
+
+def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title: str | None = None) -> Path:
+    """A row of samples for each method or density, with its name at the left.
+
+    Arguments:
+        images: samples by name, in [0, 1]; each row shows as many as the shortest has.
+        path: the PNG file.
+        title: a line above.
+
+    Raises:
+        InputError: as :func:`grid`, or images of different sizes.
+    """
+    sizes = {tuple(some.shape[-2:]) for some in images.values()}
+    if len(sizes) != 1:
+        raise InputError(f"a comparison needs images of one size, not of {sorted(sizes)}")
+    tiles = [to_bytes(some) for some in images.values()]
+    shortest = min(len(some) for some in tiles)
+    rows = torch.stack([some[:shortest] for some in tiles])
+    return _write(_sheet(rows, labels=list(images), title=title), path)
+
+
+def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """Loss terms against the step, a panel each; training and validation share the panel of their term.
+
+    The axis is logarithmic where all values are positive. Values that are missing or not finite leave a gap; of two rows
+    at one step, as a resumed run has, the later counts.
+
+    Arguments:
+        log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
+        path: the PNG file.
+
+    Raises:
+        InputError: no row has a term, or a path that does not end in `.png`.
+    """
+    lines = _lines(log)
+    terms = list(dict.fromkeys(term for _, term in lines))
+    if not terms:
+        raise InputError("the log has no loss terms to draw (keys such as 'train/reconstruction'); train for longer")
+    figure, panels = _panels(len(terms))
+    splits = list(dict.fromkeys(["train", "validation", *(split for split, _ in lines)]))
+    for panel, term in zip(panels, terms, strict=True):
+        found = {split: lines[split, term] for split in splits if (split, term) in lines}
+        for split, points in found.items():
+            style = ".-" if len(points) < 30 else "-"
+            panel.plot(list(points), list(points.values()), style, color=f"C{splits.index(split)}", label=split)
+        panel.set(title=term, xlabel="step")
+        if min(min(points.values()) for points in found.values()) > 0:
+            panel.set_yscale("log")
+        panel.legend()
+    return _write(figure, path)
+
+
+def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) -> Path:
+    r"""Real and generated vectors side by side in the plane of the first two principal components of the real ones.
+
+    .. math:: (v - \bar x) V_{1:2}, \qquad X - \bar x = U S V^\top
+
+    One-dimensional data are shown as two histograms.
+
+    Arguments:
+        real: data.
+        fake: what was generated.
+        path: the PNG file.
+
+    Raises:
+        InputError: fewer than 2 real vectors, values that are not finite, or a path that does not end in `.png`.
+    """
+    if len(real) < 2 or len(fake) < 1:
+        raise InputError(f"a plot needs at least 2 real and 1 generated vectors, not {len(real)} and {len(fake)}")
+    _refuse_broken(real, "real vectors")
+    _refuse_broken(fake, "generated vectors")
+    mean = real.double().mean(dim=0)
+    _, scales, axes = torch.linalg.svd(real.double() - mean, full_matrices=False)
+    planes = [((v.double() - mean) @ axes[:2].T).cpu().numpy() for v in (real, fake)]
+    figure, panels = _panels(2, shared=True)
+    for panel, points, colour, name in zip(panels, planes, (GREY, COLOUR), ("real", "generated"), strict=True):
+        _cloud(panel, points, colour)
+        panel.set(title=f"{name}, n = {len(points)}", xlabel=f"component 1 ({_share(scales, 0)} of variance)")
+    panels[0].set_ylabel(f"component 2 ({_share(scales, 1)})" if len(scales) > 1 else "frequency")
+    return _write(figure, path)
+
+
+def markdown(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    path: Path | None = None,
+    within: str | None = None,
+) -> str:
+    """A table as Markdown; see the module for digits, blanks and what is bold.
+
+    Arguments:
+        rows: values by column.
+        columns: which to show, in order; by default all.
+        path: where to write it as well, if anywhere.
+        within: a column whose equal values make the groups in which a value is the best; by default one group.
+
+    >>> print(markdown([{"density": "gmm", "fd": 18.25}, {"density": "normal", "fd": 30.0}, {"density": "none"}]))
+    | density |        fd |
+    | :------ | --------: |
+    | gmm     | **18.25** |
+    | normal  |     30.00 |
+    | none    |           |
+    """
+    columns = _columns(rows, columns)
+    best = {column: _best(rows, column, within) for column in columns}
+    cells = [
+        [_bold(_plain(row.get(column)), index in best[column]) for column in columns] for index, row in enumerate(rows)
+    ]
+    widths = [max(3, *(len(line[j]) for line in [[_plain(c) for c in columns], *cells])) for j in range(len(columns))]
+    right = [_is_numeric(rows, column) for column in columns]
+    rule = [
+        "-" * (width - 1) + ":" if side else ":" + "-" * (width - 1) for width, side in zip(widths, right, strict=True)
+    ]
+    lines = [[_plain(c) for c in columns], rule, *cells]
+    text = "\n".join(
+        f"| {' | '.join(_justify(*cell) for cell in zip(line, widths, right, strict=True))} |" for line in lines
+    )
+    if path is not None:
+        with whole(path) as part:
+            part.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, within: str | None = None) -> Table:
+    """The same table for the terminal.
+
+    Arguments:
+        rows, columns, within: as in :func:`markdown`.
+    """
+    columns = _columns(rows, columns)
+    best = {column: _best(rows, column, within) for column in columns}
+    result = Table()
+    for column in columns:
+        result.add_column(Text(column), justify="right" if _is_numeric(rows, column) else "left")
+    for index, row in enumerate(rows):
+        result.add_row(*(Text(_text(row.get(c)), style="bold" if index in best[c] else "") for c in columns))
+    return result
+
+
+def _sheet(
+    tiles: UInt8[Tensor, "r s h w 3"],
+    labels: Sequence[str] | None = None,
+    title: str | None = None,
+    scale: int | None = None,
+    group: int = 0,
+) -> Image.Image:
+    """Tiles on white paper, labels at the left of the rows, a title above, more space after every `group` rows."""
+    scale = scale or max(1, LEGIBLE // max(tiles.shape[2:4]))
+    rows, count, height, width = (*tiles.shape[:2], tiles.shape[2] * scale, tiles.shape[3] * scale)
+    gap = max(2, scale // 2)
+    font = ImageFont.load_default(LETTER)
+    left = MARGIN + (int(max(map(font.getlength, labels))) + MARGIN if labels else 0)
+    top = MARGIN + (LETTER + MARGIN if title else 0)
+    tops = [top + r * (height + gap) + (r // group * MARGIN if group else 0) for r in range(rows)]
+    right = left + max(count * (width + gap) - gap, int(font.getlength(title)) if title else 0)
+    paper = Image.new("RGB", (right + MARGIN, tops[-1] + height + MARGIN), "white")
+    pen = ImageDraw.Draw(paper)
+    if title:
+        pen.text((left, MARGIN), title, fill="black", font=font)
+    for r, row in enumerate(tiles.numpy().repeat(scale, axis=2).repeat(scale, axis=3)):
+        if labels:
+            pen.text((left - MARGIN, tops[r] + height // 2), labels[r], fill="black", font=font, anchor="rm")
+        for s, tile in enumerate(row):
+            paper.paste(Image.fromarray(tile), (left + s * (width + gap), tops[r]))
+    return paper
+
+
+def _panels(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
+    across = min(3, count)
+    down = math.ceil(count / across)
+    figure = Figure(figsize=(4.5 * across, 3.4 * down), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(down, across, squeeze=False, sharex=shared, sharey=shared).flat
+    for empty in list(axes)[count:]:
+        empty.remove()
+    for panel in list(axes)[:count]:
+        panel.grid(alpha=0.3)
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes)[:count]
+
+
+def _write(picture: Image.Image | Figure, path: Path) -> Path:
+    if path.suffix.lower() != ".png":
+        raise InputError(f"pictures are PNG files: {path} must end in .png")
+    with whole(path) as part:
+        if isinstance(picture, Figure):
+            picture.savefig(part, format="png")
+        else:
+            picture.save(part, format="PNG", optimize=True)
+    return path
+
+
+def _refuse_broken(values: Float[Tensor, "n ..."], what: str) -> None:
+    broken = int((~values.flatten(1).isfinite()).any(dim=1).sum())
+    if broken:
+        raise InputError(f"{broken} of {len(values)} {what} have values that are not finite; check the model")
+
+
+def _lines(log: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[int, float]]:
+    lines: dict[tuple[str, str], dict[int, float]] = {}
+    for row in log:
+        for key, value in row.items():
+            split, slash, term = key.partition("/")
+            if slash and value is not None and math.isfinite(value):
+                lines.setdefault((split, term), {})[row["step"]] = value
+    return {key: dict(sorted(points.items())) for key, points in lines.items()}
+
+
+def _cloud(panel: Axes, points: np.ndarray, colour: str) -> None:
+    if points.shape[1] == 1:
+        panel.hist(points[:, 0], bins=40, density=True, color=colour)
+        return
+    panel.scatter(points[:, 0], points[:, 1], s=6, alpha=0.5, linewidths=0, color=colour)
+
+
+def _share(scales: Float[Tensor, " d"], index: int) -> str:
+    total = scales.square().sum()
+    return f"{float(scales[index].square() / total):.0%}" if total > 0 else "0%"
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None) -> list[str]:
+    return list(columns) if columns is not None else list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_numeric(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
+    given = [row[column] for row in rows if row.get(column) is not None]
+    return bool(given) and all(map(_is_number, given))
+
+
+def _best(rows: Sequence[Mapping[str, Any]], column: str, within: str | None) -> set[int]:
+    """The rows with the best value of a column of fractions, equal to what is displayed; none where all are equal."""
+    if not _is_numeric(rows, column):
+        return set()
+    values = {
+        i: row[column] for i, row in enumerate(rows) if row.get(column) is not None and math.isfinite(row[column])
+    }
+    groups = {row.get(within) for row in rows} if within else {None}
+    chosen: Callable[..., float] = min if LOWER_IS_BETTER & set(re.split(r"[\W_]+", column.lower())) else max
+    result: set[int] = set()
+    for group in groups:
+        inside = {i: v for i, v in values.items() if within is None or rows[i].get(within) == group}
+        if any(isinstance(v, float) for v in inside.values()) and len(set(map(_text, inside.values()))) > 1:
+            best = _text(chosen(inside.values()))
+            result |= {i for i, v in inside.items() if _text(v) == best}
+    return result
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.4g}"
+    return str(value)
+
+
+def _plain(value: Any) -> str:
+    return _text(value).replace("|", r"\|").replace("\n", " ")
+
+
+def _bold(text: str, bold: bool) -> str:
+    return f"**{text}**" if bold else text
+
+
+def _justify(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)

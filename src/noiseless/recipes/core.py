@@ -1,0 +1,97 @@
+"""What a recipe gives, and how recipes are found.
+
+A recipe is a function of a :class:`~noiseless.values.Spec` and keyword arguments that returns a :class:`Method`. Its
+signature is the schema: the command line is generated from it, an unknown argument is an error, and its docstring is
+the help. Every public function that a module of this package lists in `__all__` and that returns a Method is one; its
+name on the command line has hyphens for underscores.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from noiseless.errors import InputError, unknown
+from noiseless.objectives.core import Objective
+from noiseless.training import Training
+
+__all__ = ["Method", "Recipe", "find", "load_callable", "names"]
+
+Recipe = Callable[..., "Method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method for one kind of data: what a recipe composes.
+
+    Arguments:
+        objective: what is minimised.
+        training: the method's own way of being trained; what a user gives comes first.
+        densities: what is fitted to the codes by default, the best first.
+        notes: deviations and choices that belong beside every number this method gives.
+    """
+
+    objective: Objective
+    training: Training = field(default_factory=Training)
+    densities: tuple[str, ...] = ("gmm", "gaussian", "normal")
+    notes: tuple[str, ...] = ()
+
+
+def names() -> dict[str, Recipe]:
+    """Every recipe of the package by its name on the command line."""
+    package = importlib.import_module("noiseless.recipes")
+    found: dict[str, Recipe] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name != "core":
+            found |= _recipes(f"noiseless.recipes.{info.name}")
+    return dict(sorted(found.items()))
+
+
+def _recipes(module_name: str) -> dict[str, Recipe]:
+    module = importlib.import_module(module_name)
+    public = {name: getattr(module, name) for name in module.__all__}
+    return {
+        name.replace("_", "-"): value
+        for name, value in public.items()
+        if inspect.isfunction(value) and value.__annotations__.get("return") in (Method, "Method")
+    }
+
+
+def find(name: str) -> Recipe:
+    """The recipe called `name`: one of the package, or `module:function` of the user's own.
+
+    Raises:
+        InputError: there is none.
+    """
+    recipes = names()
+    if name in recipes:
+        return recipes[name]
+    if ":" in name:
+        return load_callable(name)
+    raise unknown("method", name, recipes)
+
+
+def load_callable(path: str) -> Callable:
+    """What `module:callable` names, importable from the working directory too.
+
+    Raises:
+        InputError: the module cannot be imported, or has no such callable.
+    """
+    import os
+    import sys
+
+    module_name, _, attribute = path.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module_name.removesuffix(".py").replace("/", ".")), attribute)
+    except ImportError as error:
+        raise InputError(f"cannot import {module_name!r} for {path!r}: {error}") from error
+    except AttributeError:
+        raise InputError(f"the module {module_name!r} has no {attribute!r}") from None
+    if not callable(found):
+        raise InputError(f"{path!r} is {found!r}, and should be a function")
+    return found
