@@ -2,15 +2,15 @@ r"""Pictures and tables of what a model does: PNG files, Markdown and rich table
 
 Images are pasted pixel by pixel and never resampled. A value :math:`v` becomes the byte
 :math:`\operatorname{round}(255 \min(\max(v, 0), 1))`, so that what lies outside [0, 1] saturates instead of wrapping
-around, and nothing is darkened by truncation; a value that is not finite is refused. One channel is grey, three are RGB;
-of any other number of channels the mean is shown, in grey. Small images are enlarged by a whole factor with the nearest
-neighbour, to at most :data:`LEGIBLE` pixels a side, so that 8x8 digits can be read.
+around, and nothing is darkened by truncation; a value that is not finite is refused. One channel is grey, three are
+RGB; of any other number of channels the mean is shown, in grey. Small images are enlarged by a whole factor with the
+nearest neighbour, to at most :data:`LEGIBLE` pixels a side, so that 8x8 digits can be read.
 
 Curves and scatter plots go through matplotlib's object interface and the Agg canvas: no window and no global state.
 Every file is written whole or not at all, and every function returns the path that it wrote.
 
-In a table, numbers have four significant digits and what is missing is blank. In a column with fractions (counts and seeds
-are whole numbers) the best value is bold: the lowest of a distance or a loss, the highest of anything else.
+In a table, numbers have four significant digits and what is missing is blank. In a column with fractions (counts and
+seeds are whole numbers) the best value is bold: the lowest of a distance or a loss, the highest of anything else.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title
 def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
-    The axis is logarithmic where all values are positive. Values that are missing or not finite leave a gap; of two rows
-    at one step, as a resumed run has, the later counts.
+    The axis is logarithmic where all values are positive. Values that are missing or not finite are left out; of two
+    rows at one step, as a resumed run has, the later counts.
 
     Arguments:
         log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
@@ -239,18 +239,13 @@ def markdown(
     """
     columns = _columns(rows, columns)
     best = {column: _best(rows, column, within) for column in columns}
-    cells = [
-        [_bold(_plain(row.get(column)), index in best[column]) for column in columns] for index, row in enumerate(rows)
-    ]
-    widths = [max(3, *(len(line[j]) for line in [[_plain(c) for c in columns], *cells])) for j in range(len(columns))]
+    head = [_plain(column) for column in columns]
+    body = [[_bold(_plain(row.get(c)), index in best[c]) for c in columns] for index, row in enumerate(rows)]
+    widths = [max(3, *map(len, cells)) for cells in zip(head, *body, strict=True)]
     right = [_is_numeric(rows, column) for column in columns]
-    rule = [
-        "-" * (width - 1) + ":" if side else ":" + "-" * (width - 1) for width, side in zip(widths, right, strict=True)
-    ]
-    lines = [[_plain(c) for c in columns], rule, *cells]
-    text = "\n".join(
-        f"| {' | '.join(_justify(*cell) for cell in zip(line, widths, right, strict=True))} |" for line in lines
-    )
+    rule = [f"{'-' * (w - 1)}:" if r else f":{'-' * (w - 1)}" for w, r in zip(widths, right, strict=True)]
+    lines = [map(_justify, line, widths, right) for line in (head, rule, *body)]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     if path is not None:
         with whole(path) as part:
             part.write_text(text + "\n", encoding="utf-8")
@@ -306,13 +301,13 @@ def _panels(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
     down = math.ceil(count / across)
     figure = Figure(figsize=(4.5 * across, 3.4 * down), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(down, across, squeeze=False, sharex=shared, sharey=shared).flat
-    for empty in list(axes)[count:]:
+    axes = list(figure.subplots(down, across, squeeze=False, sharex=shared, sharey=shared).flat)
+    for empty in axes[count:]:
         empty.remove()
-    for panel in list(axes)[:count]:
+    for panel in axes[:count]:
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    return figure, list(axes)[:count]
+    return figure, axes[:count]
 
 
 def _write(picture: Image.Image | Figure, path: Path) -> Path:
@@ -368,21 +363,17 @@ def _is_numeric(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
 
 
 def _best(rows: Sequence[Mapping[str, Any]], column: str, within: str | None) -> set[int]:
-    """The rows with the best value of a column of fractions, equal to what is displayed; none where all are equal."""
+    """The rows that show the best value of a column of fractions in their group; none where all show the same."""
     if not _is_numeric(rows, column):
         return set()
-    values = {
-        i: row[column] for i, row in enumerate(rows) if row.get(column) is not None and math.isfinite(row[column])
-    }
-    groups = {row.get(within) for row in rows} if within else {None}
-    chosen: Callable[..., float] = min if LOWER_IS_BETTER & set(re.split(r"[\W_]+", column.lower())) else max
-    result: set[int] = set()
-    for group in groups:
-        inside = {i: v for i, v in values.items() if within is None or rows[i].get(within) == group}
-        if any(isinstance(v, float) for v in inside.values()) and len(set(map(_text, inside.values()))) > 1:
-            best = _text(chosen(inside.values()))
-            result |= {i for i, v in inside.items() if _text(v) == best}
-    return result
+    best: Callable[..., float] = min if LOWER_IS_BETTER & set(re.split(r"[\W_]+", column.lower())) else max
+    groups: dict[Any, dict[int, float]] = {}
+    for index, row in enumerate(rows):
+        if row.get(column) is not None and math.isfinite(row[column]):
+            groups.setdefault(row.get(within) if within else None, {})[index] = row[column]
+    rivals = [group for group in groups.values() if len(set(map(_text, group.values()))) > 1]
+    fractions = [group for group in rivals if any(isinstance(value, float) for value in group.values())]
+    return {i for group in fractions for i, v in group.items() if _text(v) == _text(best(group.values()))}
 
 
 def _text(value: Any) -> str:
