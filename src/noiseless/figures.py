@@ -27,6 +27,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from PIL import Image, ImageDraw, ImageFont
 from rich.table import Table
 from rich.text import Text
@@ -94,12 +95,12 @@ def grid(
     return _write(_sheet(rows, title=title, scale=scale), path)
 
 
-def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "n c h w"], path: Path, columns: int = 10) -> Path:
+def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], path: Path, columns: int = 10) -> Path:
     """Originals, each above its reconstruction, in pairs of rows.
 
     Arguments:
         x: the originals, in [0, 1].
-        y: what the autoencoder made of them.
+        y: what the autoencoder made of them, in the same shape.
         path: the PNG file.
         columns: pairs a row.
 
@@ -182,6 +183,8 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
         panel.set(title=term, xlabel="step")
         if min(min(points.values()) for points in found.values()) > 0:
             panel.set_yscale("log")
+            panel.yaxis.set_major_formatter(LogFormatter())
+            panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
         panel.legend()
     return _write(figure, path)
 

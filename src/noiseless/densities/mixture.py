@@ -14,7 +14,7 @@ The fit runs in float64 on :math:`z / s`, where :math:`s^2` is the mean variance
 back: EM, k-means and the priors are equivariant to that, so it changes one thing only. scikit-learn adds 1e-6 to the
 diagonal of every covariance; ours adds :math:`10^{-6} s^2`, so that codes of standard deviation 1e-4, which a code-norm
 penalty may well give, are not drowned in it. Where this ridge and not the data sets a variance (a constant dimension, a
-component with fewer codes than dimensions), `note` says so. All codes are used, on as many threads as torch has.
+component with fewer codes than dimensions), `note` says so. All codes are used, on one thread.
 
 Reference: From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020, https://arxiv.org/abs/1903.12436, and
 ``my_utility/estimate_density_and_sample.py`` in https://github.com/ParthaEth/Regularized_autoencoders-RAE-.
@@ -89,8 +89,8 @@ class Mixture(LatentDensity):
         scale = z.var(dim=0).mean().sqrt()
         scale = torch.where(scale > 0, scale, 1)
         estimate = self._estimator(seed=_seed(generator))
-        # As many threads as torch has: more only contend, and would make the last bits depend on the machine.
-        with threadpool_limits(torch.get_num_threads()), warnings.catch_warnings():
+        # The same bits on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
+        with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             estimate.fit((z / scale).cpu().numpy())
         covariances = torch.from_numpy(estimate.covariances_)
