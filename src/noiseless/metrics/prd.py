@@ -109,5 +109,23 @@ def _labels(x: np.ndarray, clusters: int, seed: int) -> Tensor:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = MiniBatchKMeans(clusters, n_init=10, random_state=seed).fit(x).labels_
+        labels = MiniBatchKMeans(clusters, init=_spread, n_init=10, random_state=seed).fit(x).labels_
     return torch.from_numpy(labels).long()
+
+
+def _spread(x: np.ndarray, clusters: int, random_state: np.random.RandomState) -> np.ndarray:
+    """k-means++: each further centre is drawn in proportion to its squared distance from the nearest one so far.
+
+    It stands in for scikit-learn's, which tries five draws a centre in float64 and took nine tenths of all the time.
+    """
+    rows = torch.from_numpy(x)
+    norms = rows.square().sum(1)
+    nearest = torch.full_like(norms, torch.inf)
+    chosen = [random_state.randint(len(x))]
+    while len(chosen) < clusters:
+        last = chosen[-1]
+        nearest = torch.minimum(nearest, (norms - 2 * (rows @ rows[last]) + norms[last]).clamp_min(0))
+        mass = nearest.double().cumsum(0)
+        drawn = torch.searchsorted(mass, mass[-1] * random_state.uniform(), right=True)
+        chosen.append(min(int(drawn), len(x) - 1))
+    return x[chosen]

@@ -3,8 +3,10 @@ r"""Improved precision and recall: how much of each sample lies in the other's e
 The support of a set :math:`\Phi` is estimated by balls, one round each datum, whose radius :math:`r_k(\phi)` is the
 distance to its :math:`k`-th nearest neighbour in :math:`\Phi` other than itself, :math:`k = 3`:
 
-.. math:: \text{precision} = \tfrac{1}{|Y|} \textstyle\sum_{y \in Y} \mathbb{1}[\exists x \in X: \|y - x\| \le r_k(x)], \quad
-          \text{recall} = \tfrac{1}{|X|} \textstyle\sum_{x \in X} \mathbb{1}[\exists y \in Y: \|x - y\| \le r_k(y)].
+.. math::
+
+    \text{precision} = \tfrac{1}{|Y|} \textstyle\sum_{y \in Y} \mathbb{1}[\exists x \in X: \|y - x\| \le r_k(x)], \\
+    \text{recall} = \tfrac{1}{|X|} \textstyle\sum_{x \in X} \mathbb{1}[\exists y \in Y: \|x - y\| \le r_k(y)].
 
 Duplicates count as neighbours, so that a point that occurs more than :math:`k` times has radius 0 and contains its
 own copies.

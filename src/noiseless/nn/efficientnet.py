@@ -2,7 +2,9 @@ r"""EfficientNet-Lite0 with ImageNet weights: the feature network that works wit
 
 The architecture is a stem, sixteen inverted residual blocks and a head,
 
-.. math:: \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \quad \sigma(u) = \min(\max(u, 0), 6),
+.. math::
+
+    \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \quad \sigma(u) = \min(\max(u, 0), 6),
 
 with :math:`1 \times 1` convolutions :math:`*`, a depthwise convolution :math:`\circledast` of width 3 or 5 and the sum
 where stride is 1 and the number of channels stays. The "Lite" variants drop squeeze-and-excitation and use ReLU6.
