@@ -11,7 +11,7 @@ distance to its :math:`k`-th nearest neighbour in :math:`\Phi` other than itself
 Duplicates count as neighbours, so that a point that occurs more than :math:`k` times has radius 0 and contains its
 own copies.
 
-Distances come as one float32 matrix product for each block of rows, after the real set's mean is taken away; this
+Distances come as one float32 matrix product for each block of rows, after the support's mean is taken away; this
 loses the difference of nearly equal numbers, and a copy would miss its original. The product therefore only proposes:
 the nearest (or the most deeply containing) candidates of every row are measured again in float64 as :math:`\sum_l
 (a_l - b_l)^2`, in which equal points are at distance 0 and a tie is a tie, and these decide.
