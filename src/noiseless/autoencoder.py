@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.errors import InputError
+from noiseless.named import Named
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
 from noiseless.values import Batch, Code, Dirac, Spec, Trace
@@ -106,18 +107,14 @@ class Autoencoder(nn.Module):
         return out.float()
 
 
-EncoderFactory = Callable[[tuple[int, ...], int], nn.Module]
-DecoderFactory = Callable[[int, tuple[int, ...]], nn.Module]
-
-
 @dataclass(frozen=True)
 class Networks:
     """The networks of an autoencoder.
 
     Arguments:
         latent: Size of a code, d. Default: the paper's for the data set.
-        net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron. Default: mlp
-            for vectors, conv-small for images up to 48 pixels, conv-large above.
+        net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron. Default:
+            mlp for vectors, conv-small for images up to 48 pixels, conv-large above.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that.
         depth: Hidden layers of a perceptron.
@@ -129,8 +126,8 @@ class Networks:
     net: Literal["conv-small", "conv-large", "mlp"] | None = None
     width: int = 128
     depth: int = 2
-    encoder: EncoderFactory | None = None
-    decoder: DecoderFactory | None = None
+    encoder: Named | None = None
+    decoder: Named | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent", "width", "depth"):
@@ -139,12 +136,12 @@ class Networks:
                 raise InputError(f"{name} is {value}, and must be 1 or more")
 
 
-def _factories(spec: Spec, networks: Networks) -> tuple[EncoderFactory, DecoderFactory]:
+def _factories(spec: Spec, networks: Networks) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
     default = ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
     net = networks.net or default
     if net == "mlp":
-        sizes = {"hidden": 8 * networks.width, "depth": networks.depth}
-        return partial(MLPEncoder, **sizes), partial(MLPDecoder, **sizes)
+        hidden, depth = 8 * networks.width, networks.depth
+        return partial(MLPEncoder, hidden=hidden, depth=depth), partial(MLPDecoder, hidden=hidden, depth=depth)
     architecture = SMALL if net == "conv-small" else LARGE
     return (
         partial(ConvEncoder, width=networks.width, architecture=architecture),

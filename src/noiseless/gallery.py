@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from noiseless import densities, figures
 from noiseless.data import Data, Split
+from noiseless.errors import InputError
+from noiseless.files import whole
 from noiseless.interpolation import PATHS
 from noiseless.model import Model
 from noiseless.values import Spec
 
-__all__ = ["draw", "interpolations", "samples", "snapshot"]
+__all__ = ["draw", "interpolations", "samples", "save", "save_paths", "snapshot"]
 
 
 def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> None:
@@ -63,3 +66,43 @@ def _first(split: Split, count: int) -> np.ndarray:
 
 def _as_shown(raw: np.ndarray, spec: Spec) -> Tensor:
     return spec.normalise(torch.from_numpy(raw)) if spec.is_image else torch.from_numpy(raw)
+
+
+def save(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes data as an array (.npy), one picture (.png, a grid) or a folder of pictures, by what `path` ends in.
+
+    Raises:
+        InputError: `path` exists and may not be replaced, or these data cannot be pictures.
+        RunError: it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    if path.suffix == ".npy":
+        with whole(path) as part, part.open("wb") as stream:
+            np.save(stream, drawn.numpy())
+        return path
+    if not spec.is_image:
+        raise InputError(f"vectors are written as .npy, and --out is {path}")
+    if path.suffix == ".png":
+        return figures.grid(drawn, path)
+    if path.suffix:
+        raise InputError(f"--out is {path}; expected a .npy or .png file, or a folder (no ending)")
+    return _folder(drawn, spec, path)
+
+
+def save_paths(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes interpolations (n, steps, ...) as an array or as one picture; errors as for :func:`save`."""
+    if path.suffix == ".png" and spec.is_image and (overwrite or not path.exists()):
+        return figures.interpolations(drawn, path)
+    return save(drawn, spec, path, overwrite)
+
+
+def _folder(drawn: Tensor, spec: Spec, path: Path) -> Path:
+    if spec.shape[0] not in (1, 3):
+        raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
+    pixels = figures.to_bytes(drawn).numpy()
+    with whole(path) as part:
+        part.mkdir()
+        for k, image in enumerate(pixels):
+            Image.fromarray(image[..., 0] if spec.shape[0] == 1 else image).save(part / f"{k:06d}.png")
+    return path

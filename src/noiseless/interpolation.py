@@ -5,18 +5,21 @@ r"""Paths between codes: straight lines and great circles.
     \text{spherical:}\quad z_t = \frac{\sin((1 - t)\omega)}{\sin\omega} a + \frac{\sin(t\omega)}{\sin\omega} b,
     \quad \omega = \arccos\frac{\langle a, b\rangle}{\|a\| \|b\|}
 
-High-dimensional codes lie near a sphere, whose inside a straight line crosses: its midpoint has a smaller norm than any
-code the decoder was trained on. The great circle keeps to the norms of its ends. Where the ends are parallel or opposite
-the spherical path is the straight one.
+High-dimensional codes lie near a sphere, whose inside a straight line crosses: its midpoint has a smaller norm than
+any code the decoder was trained on. The great circle keeps to the norms of its ends. Where the ends are parallel or
+opposite the spherical path is the straight one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["PATHS", "linear", "spherical"]
+__all__ = ["PATHS", "Path", "linear", "spherical"]
 
 
 def linear(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Float[Tensor, "n d"]:
@@ -37,4 +40,5 @@ def spherical(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Flo
     return torch.where(sine.abs() < 1e-6, linear(a.double(), b.double(), t), path).to(a.dtype)
 
 
-PATHS = {"spherical": spherical, "linear": linear}
+Path = Literal["spherical", "linear"]
+PATHS: dict[Path, Callable[[Tensor, Tensor, float], Tensor]] = {"spherical": spherical, "linear": linear}

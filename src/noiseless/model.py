@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from noiseless.autoencoder import Autoencoder
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
-from noiseless.interpolation import PATHS
+from noiseless.interpolation import PATHS, Path
 from noiseless.values import Spec
 
 __all__ = ["Model"]
@@ -28,8 +27,8 @@ class Model:
         density: gives a fitted density by its name.
         batch: data in a pass.
 
-    Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own units.
-    (N, H, W) and (N, H, W, C) images are taken too. What comes back is float32 on the CPU.
+    Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
+    units. (N, H, W) and (N, H, W, C) images are taken too. What comes back is float32 on the CPU.
 
     Raises:
         InputError: data of another shape, images out of [0, 1], or numbers that are not finite.
@@ -70,7 +69,7 @@ class Model:
         a: Tensor | np.ndarray,
         b: Tensor | np.ndarray,
         steps: int = 8,
-        path: Literal["spherical", "linear"] = "spherical",
+        path: Path = "spherical",
     ) -> Float[Tensor, "n steps ..."]:
         """Decoded paths between the codes of `a` and those of `b`, ends included.
 
@@ -118,7 +117,9 @@ class Model:
         if self.spec.is_image and raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
             raw = raw.movedim(3, 1)
         if raw.shape[1:] != shape or len(raw) == 0:
-            raise InputError(f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})")
+            raise InputError(
+                f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
+            )
         if raw.is_floating_point():
             self._check_range(raw)
         return raw

@@ -18,11 +18,11 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 import numpy as np
 import safetensors
@@ -37,9 +37,10 @@ from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.files import read_json, whole, write_json
 from noiseless.model import Model
+from noiseless.named import Named
 from noiseless.objectives.core import Objective
 from noiseless.recipes.core import Method, Recipe, find, names
-from noiseless.training import State, Training, fit, resolve
+from noiseless.training import State, Training, check_device, fit, resolve
 from noiseless.values import Spec
 
 __all__ = ["Own", "Run", "load", "train"]
@@ -58,9 +59,9 @@ class Own:
         decoder: The decoder factory of your own, if the run has one.
     """
 
-    recipe: Callable[..., Any] | None = None
-    encoder: Callable[..., Any] | None = None
-    decoder: Callable[..., Any] | None = None
+    recipe: Named | None = None
+    encoder: Named | None = None
+    decoder: Named | None = None
 
 
 def train(
@@ -94,7 +95,9 @@ def train(
         InputError: something given cannot be used; nothing was written.
         RunError, Stopped: see :func:`noiseless.training.fit`.
     """
-    loaded = data if isinstance(data, Data) else datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
+    loaded = (
+        data if isinstance(data, Data) else datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
+    )
     run, method = Run.create(Path(out), recipe, arguments, loaded, training, size, overwrite)
     if init_from is not None:
         run.initialise(method.objective, init_from)
@@ -144,7 +147,7 @@ class Run:
         function = find(recipe) if isinstance(recipe, str) else recipe
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
         method = _build(function, data.spec, arguments, training.seed)
-        settled = resolve(training.over(method.training), method.objective)
+        settled = _settle(training.over(method.training), method, data)
         _make_room(directory, overwrite)
         record = {
             "format": FORMAT,
@@ -200,7 +203,9 @@ class Run:
             InputError: they are no longer there, or no longer the same.
         """
         record = self.record["data"]
-        found = datasets.load(record["source"], size=record["size"], data_dir=data_dir, seed=self.record["training"]["seed"])
+        found = datasets.load(
+            record["source"], size=record["size"], data_dir=data_dir, seed=self.record["training"]["seed"]
+        )
         if found.fingerprint != record["fingerprint"]:
             raise InputError(
                 f"the data {record['source']!r} have changed since {self.directory} was trained on them "
@@ -219,17 +224,21 @@ class Run:
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
 
-    def resume(self, data: Data | None = None, *, steps: int | None = None, show: bool = True) -> State:
-        """Goes on where the run stopped, bit for bit; `steps` more than were planned if it had ended.
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The steps that are done, as of the last checkpoint, and those that were planned."""
+        done = self._read("checkpoint.safetensors")[1]["step"] if self._has("checkpoint.safetensors") else 0
+        return done, self.record["training"]["steps"]
 
-        Raises:
-            InputError: the run is complete and no further steps were asked for.
-        """
-        data = data or self.data()
+    def resume(self, data: Data | None = None, *, more: int = 0, show: bool = True) -> State:
+        """Goes on where the run stopped, bit for bit, to the planned end or to `more` steps beyond it."""
         method = self.method()
-        if steps is not None:
-            self._extend(steps, data)
-        return self.fit(method, data, resume=True, show=show)
+        if more:
+            record = self.record
+            record["training"]["steps"] += more
+            write_json(self.directory / "run.json", record)
+            shutil.rmtree(self.directory / "densities", ignore_errors=True)
+        return self.fit(method, data or self.data(), resume=True, show=show)
 
     def initialise(self, objective: Objective, source: Path) -> None:
         """Starts from the best weights of another run of the same networks."""
@@ -260,24 +269,44 @@ class Run:
             raise InputError(f"the weights in {self.directory} do not fit its run.json: {error}") from error
         return objective
 
-    def model(self, weights: Weights = "best", *, device: str = "cpu", data: Data | None = None) -> Model:
+    def model(
+        self,
+        weights: Weights = "best",
+        *,
+        device: str = "cpu",
+        precision: Literal["float32", "bfloat16", "float64"] = "float32",
+        data: Data | None = None,
+        data_dir: Path | None = None,
+    ) -> Model:
         """The trained model; see :func:`load`."""
-        objective = self.objective(weights).to(device)
+        check_device(device)
+        objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
+        objective.autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
         if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
             objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        model = Model(objective.autoencoder, self.spec, lambda name: self.density(name, model, data, weights))
+
+        def fitted(name: str) -> densities.LatentDensity:
+            return self.density(name, model, data, weights, data_dir)
+
+        model = Model(objective.autoencoder, self.spec, fitted)
         return model
 
     def density(
-        self, name: str, model: Model, data: Data | None = None, weights: Weights = "best"
+        self,
+        name: str,
+        model: Model,
+        data: Data | None = None,
+        weights: Weights = "best",
+        data_dir: Path | None = None,
     ) -> densities.LatentDensity:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
-        path = self.directory / "densities" / f"{name.replace(':', '-')}{'' if weights == 'best' else '-' + weights}.safetensors"
+        suffix = "" if weights == "best" else f"-{weights}"
+        path = self.directory / "densities" / f"{name.replace(':', '-')}{suffix}.safetensors"
         if path.is_file():
             return densities.load(path)
         density = densities.build(name, model.latent)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
-        density.fit(self._codes(model, data or self.data()), generator)
+        density.fit(self._codes(model, data or self.data(data_dir)), generator)
         densities.save(density, path, name=name, codes="mean")
         return density
 
@@ -285,7 +314,9 @@ class Run:
         if self.own.recipe is not None:
             return self.own.recipe
         if name not in names():
-            raise InputError(f"{self.directory} was made by a recipe that is not ours, {name}; name it again with --recipe")
+            raise InputError(
+                f"{self.directory} was made by a recipe that is not ours, {name}; name it again with --recipe"
+            )
         return names()[name]
 
     def _rebuilt(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -295,7 +326,7 @@ class Run:
             if networks.get(part) is not None:
                 if getattr(self.own, part) is None:
                     raise InputError(
-                        f"{self.directory} has a {part} of its maker's own, {networks[part]}; name it again with --{part}"
+                        f"{self.directory} has a {part} of its maker's, {networks[part]}; name it again with --{part}"
                     )
                 networks[part] = getattr(self.own, part)
         return arguments | ({"networks": networks} if networks else {})
@@ -303,14 +334,6 @@ class Run:
     def _codes(self, model: Model, data: Data) -> Tensor:
         chunks = np.array_split(np.arange(len(data.train)), -(-len(data.train) // 5000))
         return torch.cat([model.encode(data.train.take(chunk)) for chunk in chunks])
-
-    def _extend(self, steps: int, data: Data) -> None:
-        record = self.record
-        done = self._read("checkpoint.safetensors")[1]["step"]
-        record["training"] |= {"steps": done + steps, "epochs": None}
-        write_json(self.directory / "run.json", record)
-        for stale in (self.directory / "densities").glob("*.safetensors"):
-            stale.unlink()
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()
@@ -367,7 +390,7 @@ class Journal:
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         with whole(self.run.directory / name) as part:
-            safetensors.torch.save_file(stored, part, metadata={"noiseless": json.dumps(scalars)})
+            part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
 
 
 def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
@@ -388,6 +411,13 @@ def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
         name: hints[name](**value) if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name)) else value
         for name, value in arguments.items()
     }
+
+
+def _settle(training: Training, method: Method, data: Data) -> Training:
+    """Every default decided: what run.json records."""
+    settled = resolve(training.over(Training(epochs=100, batch=100, schedule="plateau")), method.objective)
+    steps = settled.steps or cast(int, settled.epochs) * (len(data.train) // cast(int, settled.batch))
+    return dataclasses.replace(settled, steps=steps, epochs=None)
 
 
 def _plain(value: Any) -> Any:

@@ -33,7 +33,6 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
-from jaxtyping import Float
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -46,7 +45,7 @@ from noiseless.nn.joint import BatchNorm
 from noiseless.objectives.core import Objective, Phase
 from noiseless.values import Batch, Noise, Spec
 
-__all__ = ["Keeper", "Stopped", "Training", "fit", "resolve"]
+__all__ = ["Keeper", "Stopped", "Training", "check_device", "fit", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Training:
 def resolve(training: Training, objective: Objective) -> Training:
     """`training` with every `auto` decided for this machine, so that a record of it can be repeated elsewhere."""
     device = training.device if training.device != "auto" else _best_device()
-    _check_device(device)
+    check_device(device)
     precision: Any = training.precision
     if precision == "auto":
         precision = "bfloat16" if _gains_from_bfloat16(objective, device) else "float32"
@@ -139,7 +138,8 @@ def _best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Refuses a device that torch cannot use here."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -242,7 +242,7 @@ def _fits(split: Split, device: torch.device) -> bool:
 
 
 class State:
-    """All that changes in training: weights, optimisers, schedules, average, counters. Written to tensors and scalars."""
+    """All that changes in training: weights, optimisers, schedules, average and counters, as tensors and scalars."""
 
     def __init__(self, objective: Objective, training: Training) -> None:
         self.objective, self.training = objective, training
@@ -388,7 +388,7 @@ def fit(
     training = resolve(training.over(Training(epochs=100, batch=100, schedule="plateau")), objective)
     engine = _engine(training, directory)
     rank, world = engine.process_index, engine.num_processes
-    device = engine.device if world > 1 else torch.device(cast(str, training.device))
+    device = engine.device if world > 1 else torch.device(training.device)
     _prepare(objective, training, device)
     state = State(objective, training)
     if start is not None:
@@ -631,9 +631,14 @@ class _Bar:
         console = Console(stderr=True)
         self.state, self.steps, self.batch, self.visible, self.console = state, steps, batch, show, console
         self.bar = Progress(
-            TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[terms]}"),
-            console=console, disable=not (show and console.is_terminal),
-        )  # fmt: skip
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[terms]}"),
+            console=console,
+            disable=not (show and console.is_terminal),
+        )
 
     def __enter__(self) -> _Bar:
         self.bar.start()

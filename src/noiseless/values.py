@@ -6,8 +6,9 @@ part, shape (B, D); codes are (B, d); losses are to be minimised, sums over dime
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -92,9 +93,9 @@ class Noise:
         """Rademacher draws, -1 or 1 with equal probability, as :meth:`normal`."""
         return self._rows(torch.rand, like).sub_(0.5).sign_()
 
-    def _rows(self, draw: type[torch.rand] | object, like: Tensor) -> Tensor:
+    def _rows(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:
         rows = like.shape[0]
-        joint = draw(  # type: ignore[operator]
+        joint = draw(
             (rows * self.world, *like.shape[1:]),
             generator=self.generator(like.device),
             device=like.device,
@@ -113,6 +114,7 @@ class Batch:
     noise: Noise = field(default_factory=lambda: Noise(0))
 
 
+@runtime_checkable
 class Code(Protocol):
     """What an encoder gives for a batch: a law over codes with a mean, from which one can draw."""
 

@@ -22,9 +22,10 @@ from noiseless.data import arrays, own, pictures
 from noiseless.data.kept import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
+from noiseless.named import is_named
 from noiseless.values import Spec
 
-__all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names"]
+__all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names", "read"]
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,19 @@ def load(source: str, *, size: int | None = None, data_dir: Path | None = None, 
     Raises:
         InputError: there is no such data, or it cannot be read or split.
     """
+    raw = read(source, size=size, data_dir=data_dir)
+    train, validation, test = _split(raw, seed)
+    spec = _spec(raw, train)
+    return Data(spec, train, validation, test, _fingerprint(raw, (train, validation, test)), source)
+
+
+def read(source: str, *, size: int | None = None, data_dir: Path | None = None) -> Raw:
+    """All rows of `source`, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
         raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
     raw = _raw(source, Request(size, data_dir))
     _refuse_other_size(raw, size)
-    train, validation, test = _split(raw, seed)
-    spec = _spec(raw, train)
-    return Data(spec, train, validation, test, _fingerprint(raw, (train, validation, test)), source)
+    return raw
 
 
 def names() -> dict[str, str]:
@@ -127,7 +134,7 @@ def _raw(source: str, request: Request) -> Raw:
         return loaders[source](request)
     if _exists(path):
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
-    if own.is_reference(source):
+    if is_named(source):
         return own.load(source)
     raise InputError(f"{unknown('data set', source, loaders)}; nor is there a file or folder {source!r}")
 

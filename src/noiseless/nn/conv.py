@@ -4,7 +4,8 @@ r"""The convolutional networks of Ghosh et al. (2020), as their code has them.
 |---|---|---|
 | input | mapped to [-1, 1] by 2x - 1 | as it is, in [0, 1] |
 | encoder | 4 convolutions 4x4, stride 2, channels w, 2w, 4w, 8w | the same with 5x5 |
-| decoder | dense to 8w at a quarter of the size; 2 transposed 4x4, stride 2: 4w, 2w | dense to 8w at an eighth; 3 transposed 5x5: 4w, 2w, w |
+| decoder, dense | to 8w at a quarter of the size | to 8w at an eighth |
+| decoder | 2 transposed 4x4, stride 2: 4w, 2w | 3 transposed 5x5: 4w, 2w, w |
 | last | transposed 4x4, stride 1, sigmoid | transposed 5x5, stride 1, sigmoid |
 
 Every convolution but the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
@@ -21,6 +22,7 @@ https://arxiv.org/abs/1903.12436, and the authors' code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -82,7 +84,7 @@ class ConvEncoder(nn.Module):
         self.rescale = architecture.rescale
         channels = [shape[0], width, 2 * width, 4 * width, 8 * width]
         self.halvings = nn.ModuleList()
-        for c_in, c_out in zip(channels, channels[1:], strict=False):
+        for c_in, c_out in pairwise(channels):
             self.halvings.append(_Halving(c_in, c_out, architecture.kernel))
             height, breadth = -(-height // 2), -(-breadth // 2)
         self.dense = nn.Linear(channels[-1] * height * breadth, outputs)
@@ -131,9 +133,7 @@ class ConvDecoder(nn.Module):
         self.size = shape[1:]
         self.dense = nn.Linear(latent, self.start[0] * self.start[1] * self.start[2])
         channels = [8 * width >> k for k in range(doublings + 1)]
-        self.doublings = nn.ModuleList(
-            _Doubling(c_in, c_out, kernel) for c_in, c_out in zip(channels, channels[1:], strict=False)
-        )
+        self.doublings = nn.ModuleList(_Doubling(c_in, c_out, kernel) for c_in, c_out in pairwise(channels))
         self.last = nn.ConvTranspose2d(channels[-1], shape[0], kernel, padding=(kernel - 1) // 2)
         self.apply(_initialise)
 

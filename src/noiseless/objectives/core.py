@@ -34,7 +34,7 @@ class Optimiser:
     """How parameters follow their gradients.
 
     Arguments:
-        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Tieleman and Hinton, 2012).
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012).
         lr: Learning rate. Default: the paper's for the data set.
         weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw).
     """

@@ -14,11 +14,12 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from noiseless.errors import InputError, unknown
+from noiseless.errors import unknown
+from noiseless.named import load_callable
 from noiseless.objectives.core import Objective
 from noiseless.training import Training
 
-__all__ = ["Method", "Recipe", "find", "load_callable", "names"]
+__all__ = ["Method", "Recipe", "find", "names"]
 
 Recipe = Callable[..., "Method"]
 
@@ -72,26 +73,3 @@ def find(name: str) -> Recipe:
     if ":" in name:
         return load_callable(name)
     raise unknown("method", name, recipes)
-
-
-def load_callable(path: str) -> Callable:
-    """What `module:callable` names, importable from the working directory too.
-
-    Raises:
-        InputError: the module cannot be imported, or has no such callable.
-    """
-    import os
-    import sys
-
-    module_name, _, attribute = path.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module_name.removesuffix(".py").replace("/", ".")), attribute)
-    except ImportError as error:
-        raise InputError(f"cannot import {module_name!r} for {path!r}: {error}") from error
-    except AttributeError:
-        raise InputError(f"the module {module_name!r} has no {attribute!r}") from None
-    if not callable(found):
-        raise InputError(f"{path!r} is {found!r}, and should be a function")
-    return found

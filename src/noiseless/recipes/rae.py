@@ -264,10 +264,10 @@ def rae_gp(
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
-        gradient: Weight of the penalty. Default: ours for the paper's form (the published weights belong to the other),
-            the authors' for the code's form; CIFAR-10's was shipped as 0 and has to be given.
-        form: paper: the squared norm of the decoder's Jacobian; code: what the authors' code computes, the mean square of
-            the gradient of the sum of squared outputs.
+        gradient: Weight of the penalty. Default: ours for the paper's form (the published weights belong to the
+            other), the authors' for the code's form; CIFAR-10's was shipped as 0 and has to be given.
+        form: paper: the squared norm of the decoder's Jacobian; code: what the authors' code computes, the mean
+            square of the gradient of the sum of squared outputs.
         probes: Random probes of the estimate of the Jacobian's norm. Default: exact for small outputs, else 1.
         every: Apply the penalty in every so many steps, that many times as strongly.
         constants: Take the constants that the paper has for this data set.

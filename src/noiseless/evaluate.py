@@ -1,0 +1,209 @@
+r"""Evaluation: how far what a model makes is from data that it has not seen.
+
+Rows are reconstructions of held-out data, samples under each density, and the mid-points of paths between random pairs
+of held-out data; columns are the metrics of :mod:`noiseless.metrics` between the features of a row and those of a
+reference part of the data. The first row, training data themselves against the reference, is what a perfect generator
+would get.
+
+The protocol of Ghosh et al. (2020): 10,000 generated against 10,000 held-out images. A distance depends on n, the
+reference, the features and the size that images are resized to; all four stand beside every number in `results.json`,
+with the seed, the density, the weights and the fingerprint of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from noiseless import metrics
+from noiseless.data import Data, Split
+from noiseless.data.sources import cache
+from noiseless.errors import InputError
+from noiseless.files import read_json, write_json
+from noiseless.interpolation import PATHS
+from noiseless.metrics import Features, Sample
+from noiseless.model import Model
+
+__all__ = ["Row", "evaluate", "evaluate_samples", "known", "record", "reference", "score"]
+
+Row = dict[str, Any]
+Reference = Literal["test", "validation", "train"]
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    names: Sequence[str],
+    features: Features,
+    *,
+    n: int = 10_000,
+    part: Reference = "test",
+    seed: int = 0,
+    show: bool = True,
+) -> list[Row]:
+    """The rows of a model.
+
+    Arguments:
+        model: what is evaluated.
+        data: where held-out data and the reference come from.
+        names: densities to sample from.
+        features: maps data to what metrics compare.
+        n: data in every row and in the reference, as far as a part has so many.
+        part: the part that is the reference.
+        seed: chooses data, pairs and draws.
+        show: progress on the terminal.
+
+    Raises:
+        InputError: a part has fewer than 2 data, or a density cannot be fitted.
+    """
+    _check_count(n)
+    real = reference(data, part, n, features, seed)
+    held_out = data.test if part == "train" else getattr(data, part)
+    rows = []
+    for kind, density, make in _sources(model, data, held_out, names, n, seed):
+        fake = features.over(_progress(make(), f"{kind} {density or ''}", n, show))
+        rows.append(score(real, fake, seed) | {"row": kind, "density": density, "n": fake.n})
+    about = _about(data, features, part, real, seed) | {"asked": n}
+    return [{"row": row.pop("row"), "density": row.pop("density"), **row, **about} for row in rows]
+
+
+def evaluate_samples(
+    samples: np.ndarray,
+    data: Data,
+    features: Features,
+    *,
+    source: str,
+    n: int = 10_000,
+    part: Reference = "test",
+    seed: int = 0,
+) -> list[Row]:
+    """One row for data that we did not make: the first `n` of `samples`, of the shape of `data`.
+
+    Raises:
+        InputError: they have another shape, or are fewer than 2.
+    """
+    if samples.shape[1:] != data.spec.shape:
+        raise InputError(f"{source} has data of shape {samples.shape[1:]}, and the reference of {data.spec.shape}")
+    _check_count(min(n, len(samples)))
+    real = reference(data, part, n, features, seed)
+    everything = Split(samples, np.arange(len(samples)))
+    fake = features.over(_raw_batches(data, everything, np.arange(min(n, len(samples)))))
+    row = {"row": source, "density": None, "n": fake.n} | score(real, fake, seed)
+    return [row | _about(data, features, part, real, seed) | {"asked": n}]
+
+
+def score(real: Sample, fake: Sample, seed: int) -> Row:
+    """All metrics of `fake` against `real`, and what a reader has to know about them."""
+    return metrics.measure_all(real, fake, seed) | {"warnings": metrics.warnings(real, fake)}
+
+
+def reference(data: Data, part: Reference, n: int, features: Features, seed: int) -> Sample:
+    """The features of `n` data of a part, drawn by `seed`; kept in the user's cache."""
+    split = getattr(data, part)
+    key = f"{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
+    path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+    cacheable = ":" not in features.name  # a function of the user's own may change under its name
+    if cacheable and path.is_file():
+        try:
+            return Sample.load(path)
+        except InputError:
+            path.unlink(missing_ok=True)
+    sample = features.over(_raw_batches(data, split, _choice(len(split), n, seed)))
+    if cacheable:
+        sample.save(path)
+    return sample
+
+
+def record(directory: Path, rows: list[Row]) -> Path:
+    """Adds rows to a folder's `results.json`; a row of the same protocol replaces the earlier one."""
+    path = directory / "results.json"
+    known = read_json(path) if path.is_file() else []
+    protocol = ("row", "density", "n", "reference", "n_reference", "features", "seed", "data", "weights")
+    fresh = {tuple(row.get(k) for k in protocol) for row in rows}
+    write_json(path, [row for row in known if tuple(row.get(k) for k in protocol) not in fresh] + rows)
+    return path
+
+
+def _check_count(n: int) -> None:
+    if n < 2:
+        raise InputError(f"distances between sets need at least 2 data, and n is {n}")
+
+
+def _sources(
+    model: Model, data: Data, held_out: Split, names: Sequence[str], n: int, seed: int
+) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
+    chosen = _choice(len(held_out), n, seed)
+    training = _choice(len(data.train), n, seed)
+    yield "training data", None, lambda: _raw_batches(data, data.train, training)
+    yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
+    for name in names:
+        drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))
+        yield "samples", name, lambda drawn=drawn: map(model.decode, drawn.split(model.batch))  # type: ignore[misc]
+    left, right = _pairs(len(held_out), n, seed)
+    for name, path in PATHS.items():
+        codes = _codes(model, held_out)
+        middle = path(codes[left], codes[right], 0.5)
+        yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
+
+
+def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -> Row:
+    return {
+        "reference": part,
+        "n_reference": real.n,
+        "features": features.name,
+        "seed": seed,
+        "data": data.spec.name,
+        "fingerprint": data.fingerprint,
+    }
+
+
+def _choice(count: int, n: int, seed: int) -> np.ndarray:
+    """Up to `n` of `count` positions, by seed; all of them, in order, if `n` are not fewer."""
+    return np.arange(count) if n >= count else np.random.default_rng(seed).permutation(count)[:n]
+
+
+def _pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`n` random pairs of different positions."""
+    rng = np.random.default_rng([seed, 1])
+    left = rng.integers(count, size=n)
+    return left, (left + rng.integers(1, max(count, 2), size=n)) % count
+
+
+def _codes(model: Model, split: Split) -> Tensor:
+    return torch.cat([model.encode(raw) for raw in _batches(split, np.arange(len(split)))])
+
+
+def _batches(split: Split, positions: np.ndarray, size: int = 500) -> Iterator[np.ndarray]:
+    for start in range(0, len(positions), size):
+        yield split.take(positions[start : start + size])
+
+
+def _raw_batches(data: Data, split: Split, positions: np.ndarray) -> Iterator[Tensor]:
+    for raw in _batches(split, positions):
+        x = torch.from_numpy(raw)
+        yield data.spec.normalise(x) if data.spec.is_image else x
+
+
+def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:
+    console = Console(stderr=True)
+    return track(batches, label, total=-(-n // 500), console=console, disable=not (show and console.is_terminal))
+
+
+def known(
+    directory: Path, features: Features, names: Sequence[str], *, n: int, part: Reference = "test", seed: int = 0
+) -> list[Row]:
+    """The rows that a folder's `results.json` has of this protocol; none unless all densities are there."""
+    path = directory / "results.json"
+    rows = read_json(path) if path.is_file() else []
+    protocol = {"features": features.name, "reference": part, "seed": seed, "asked": n}
+    found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
+    densities = {row["density"] for row in found}
+    return [row for row in found if row["density"] in {None, *names}] if densities >= set(names) else []
