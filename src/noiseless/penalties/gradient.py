@@ -95,7 +95,7 @@ class SquaredOutputGradient:
     def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:
         """The mean square of the gradient."""
         z, y = _connected(trace, autoencoder)
-        return _gradient(y.square().sum(), z).square().mean()
+        return _gradient(y, z, 2 * y).square().mean()
 
 
 def _connected(trace: Trace, autoencoder: Autoencoder) -> tuple[Tensor, Tensor]:
