@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Deterministic
 from noiseless.errors import InputError
-from noiseless.nn.conv import ConvDecoder, ConvEncoder
+from noiseless.nn.conv import ConvDecoder, ConvEncoder, _Spread
 from noiseless.nn.joint import BatchNorm, _Normalise
 from noiseless.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
 from noiseless.values import Batch, Noise, Trace
@@ -206,6 +206,16 @@ def test_batch_norm_is_differentiable_thrice(shape: tuple[int, ...]) -> None:
     step = 1e-5 * direction.detach()
     difference = (pushed(x + step) - pushed(x - step)) / 2e-5
     torch.testing.assert_close(slope, difference.detach(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kernel", "channels"), [(4, 1), (5, 3)])
+def test_last_layer_is_torch_s_transposed_convolution_and_twice_differentiable(kernel: int, channels: int) -> None:
+    x = torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3, channels, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    expected = nn.functional.conv_transpose2d(x, weight, padding=(kernel - 1) // 2)[..., :5, :4]
+    torch.testing.assert_close(_Spread.apply(x, weight), expected, rtol=1e-12, atol=1e-12)
+    assert torch.autograd.gradcheck(_Spread.apply, (x, weight))
+    assert torch.autograd.gradgradcheck(_Spread.apply, (x, weight))
 
 
 def test_negative_probes_are_refused() -> None:
