@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 from torch import Tensor
 
 from noiseless import figures
+from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import Row, evaluate, known, record
-from noiseless.files import write_json
+from noiseless.evaluate import Row, evaluate, known, noted, record
+from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
-from noiseless.recipes.core import find
-from noiseless.runs import Run, train
+from noiseless.recipes.core import Recipe, find
+from noiseless.runs import Own, Run, train
 from noiseless.training import Training
 
 __all__ = ["compare"]
@@ -28,6 +31,7 @@ def compare(
     features: Features,
     *,
     training: Training = Training(),
+    size: int | None = None,
     arguments: Mapping[str, Any] | None = None,
     names: Sequence[str] = (),
     n: int = 10_000,
@@ -40,42 +44,111 @@ def compare(
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
         features: what they are compared by.
-        training, arguments: as for :func:`noiseless.runs.train`, the same for all.
+        training, size: as for :func:`noiseless.runs.train`, the same for all.
+        arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
         n: as for :func:`noiseless.evaluate.evaluate`.
 
     Returns:
         The rows of all methods, each with its `method`.
+
+    Raises:
+        InputError: `out` holds something else, or a comparison on other data or with other arguments.
     """
     recipes = {method: find(method) for method in methods}
+    given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
+    _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
     pictures: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
-        run = _trained(recipe, data, out / method.replace(":", "-"), training, arguments or {}, show)
-        model = run.model(data=data)
-        densities = list(names or run.method().densities)
-        found = known(run.directory, features, densities, n=n, seed=training.seed)
+        run = _run(out / method.replace(":", "-"), recipe, given[method])
+        found = _known(run, features, names, n, training.seed)
         if not found:
-            found = evaluate(model, data, densities, features, n=n, seed=training.seed, show=show)
-            record(run.directory, found)
+            run = _trained(recipe, data, run, training, size, given[method], show)
+            found = _evaluated(run, data, features, names, n, show)
         rows += [{"method": method, **row} for row in found]
         if data.spec.is_image:
-            pictures |= {f"{method}, {name}": model.sample(12, name) for name in densities}
+            model = run.model(data=data)
+            pictures |= {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
     write_json(out / "results.json", rows)
     if pictures:
         figures.comparison(pictures, out / "samples.png")
     return rows
 
 
+def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `arguments` that the recipe takes; one that it does not take may not have been set."""
+    taken = inspect.signature(recipe).parameters
+    for name, value in arguments.items():
+        if name not in taken and value != type(value)():
+            raise InputError(f"{method} takes no {name}, so that it cannot be compared under {value}; leave them out")
+    return {name: value for name, value in arguments.items() if name in taken}
+
+
+def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:
+    """Writes what makes the runs comparable, or refuses a folder where that was something else."""
+    terms = json.loads(json.dumps(_plain(data, training, size, arguments)))
+    path = out / "compare.json"
+    if not path.is_file():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"{out} exists already and is no comparison; choose another --out")
+        return write_json(path, terms)
+    then = read_json(path)
+    differing = [key for key in terms if not isinstance(then, dict) or then.get(key) != terms[key]]
+    if differing:
+        was = then.get(differing[0]) if isinstance(then, dict) else then
+        raise InputError(
+            f"{out} is a comparison under other terms: {differing[0]} was {was} and is {terms[differing[0]]}; "
+            "choose another --out"
+        )
+    return None
+
+
+def _plain(data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    given = {key: str(value) if callable(value) else value for key, value in vars(training).items()}
+    for part in arguments.values():
+        given |= {
+            key: f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+            for key, value in vars(part).items()
+        }
+    return {"data": f"{data.spec.name} ({data.fingerprint})", "size": size, **given}
+
+
+def _run(folder: Path, recipe: Recipe, arguments: Mapping[str, Any]) -> Run:
+    networks = arguments.get("networks", Networks())
+    return Run(folder, Own(recipe, networks.encoder, networks.decoder))
+
+
+def _densities(run: Run, names: Sequence[str]) -> list[str]:
+    return list(names or run.method().densities)
+
+
+def _known(run: Run, features: Features, names: Sequence[str], n: int, seed: int) -> list[Row]:
+    if not (run.directory / "results.json").is_file():
+        return []
+    return known(run.directory, features, _densities(run, names), n=n, seed=seed)
+
+
 def _trained(
-    recipe: Any, data: Data, folder: Path, training: Training, arguments: Mapping[str, Any], show: bool
+    recipe: Recipe,
+    data: Data,
+    run: Run,
+    training: Training,
+    size: int | None,
+    arguments: Mapping[str, Any],
+    show: bool,
 ) -> Run:
-    if not (folder / "run.json").is_file():
-        return train(recipe, data, folder, training=training, show=show, **arguments)
-    run = Run(folder)
-    if run.record["data"]["fingerprint"] != data.fingerprint:
-        raise InputError(f"{folder} was trained on other data; choose another --out")
+    if not (run.directory / "run.json").is_file():
+        return train(recipe, data, run.directory, training=training, size=size, show=show, **arguments)
     done, planned = run.steps
     if done < planned:
         run.resume(data, show=show)
     return run
+
+
+def _evaluated(run: Run, data: Data, features: Features, names: Sequence[str], n: int, show: bool) -> list[Row]:
+    model = run.model(device=str(features.device), data=data)
+    rows = evaluate(model, data, _densities(run, names), features, n=n, seed=run.training.seed, show=show)
+    rows = noted(rows, "best", run.record["notes"])
+    record(run.directory, rows)
+    return rows

@@ -12,6 +12,7 @@ with the seed, the density, the weights and the fingerprint of the data.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -25,14 +26,14 @@ from torch import Tensor
 
 from noiseless import metrics
 from noiseless.data import Data, Split
-from noiseless.data.sources import cache
-from noiseless.errors import InputError
+from noiseless.data.sources import cache, keeps_decoded
+from noiseless.errors import InputError, RunError
 from noiseless.files import read_json, write_json
 from noiseless.interpolation import PATHS
 from noiseless.metrics import Features, Sample
 from noiseless.model import Model
 
-__all__ = ["Row", "evaluate", "evaluate_samples", "known", "record", "reference", "score"]
+__all__ = ["Row", "evaluate", "evaluate_samples", "known", "noted", "record", "reference", "score"]
 
 Row = dict[str, Any]
 Reference = Literal["test", "validation", "train"]
@@ -56,7 +57,7 @@ def evaluate(
         data: where held-out data and the reference come from.
         names: densities to sample from.
         features: maps data to what metrics compare.
-        n: data in every row and in the reference, as far as a part has so many.
+        n: data in every row and in the reference, as far as the reference has so many.
         part: the part that is the reference.
         seed: chooses data, pairs and draws.
         show: progress on the terminal.
@@ -68,11 +69,12 @@ def evaluate(
     real = reference(data, part, n, features, seed)
     held_out = data.test if part == "train" else getattr(data, part)
     rows = []
-    for kind, density, make in _sources(model, data, held_out, names, n, seed):
-        fake = features.over(_progress(make(), f"{kind} {density or ''}", n, show))
-        rows.append(score(real, fake, seed) | {"row": kind, "density": density, "n": fake.n})
-    about = _about(data, features, part, real, seed) | {"asked": n}
-    return [{"row": row.pop("row"), "density": row.pop("density"), **row, **about} for row in rows]
+    for kind, density, make in _sources(model, data, held_out, names, real.n, seed):
+        fake = features.over(_progress(make(), f"{kind} {density or ''}", real.n, show))
+        row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed)
+        row["warnings"] += [note for note in (_note(model, density), _fewer(part, real.n, n)) if note]
+        rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
+    return rows
 
 
 def evaluate_samples(
@@ -100,6 +102,22 @@ def evaluate_samples(
     return [row | _about(data, features, part, real, seed) | {"asked": n}]
 
 
+def noted(rows: Iterable[Row], weights: str, notes: Sequence[str]) -> list[Row]:
+    """`rows` with the weights of the model, and what its method says about every number it gives."""
+    return [row | {"weights": weights, "notes": list(notes)} for row in rows]
+
+
+def _note(model: Model, density: str | None) -> str:
+    note = model.density(density).note if density is not None else ""
+    return f"{density}: {note}" if note else ""
+
+
+def _fewer(part: str, found: int, asked: int) -> str:
+    if found >= asked:
+        return ""
+    return f"the {part} part has {found:,} data, fewer than the {asked:,} asked for: every row has {found:,}"
+
+
 def score(real: Sample, fake: Sample, seed: int) -> Row:
     """All metrics of `fake` against `real`, and what a reader has to know about them."""
     return metrics.measure_all(real, fake, seed) | {"warnings": metrics.warnings(real, fake)}
@@ -110,26 +128,35 @@ def reference(data: Data, part: Reference, n: int, features: Features, seed: int
     split = getattr(data, part)
     key = f"{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
     path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
-    cacheable = ":" not in features.name  # a function of the user's own may change under its name
+    cacheable = keeps_decoded() and ":" not in features.name  # a function of the user's own may change under its name
     if cacheable and path.is_file():
-        try:
+        with contextlib.suppress(InputError):  # a damaged entry is made again
             return Sample.load(path)
-        except InputError:
-            path.unlink(missing_ok=True)
     sample = features.over(_raw_batches(data, split, _choice(len(split), n, seed)))
     if cacheable:
-        sample.save(path)
+        with contextlib.suppress(RunError):  # a cache that cannot be written is done without
+            sample.save(path)
     return sample
 
 
 def record(directory: Path, rows: list[Row]) -> Path:
     """Adds rows to a folder's `results.json`; a row of the same protocol replaces the earlier one."""
     path = directory / "results.json"
-    known = read_json(path) if path.is_file() else []
-    protocol = ("row", "density", "n", "reference", "n_reference", "features", "seed", "data", "weights")
-    fresh = {tuple(row.get(k) for k in protocol) for row in rows}
-    write_json(path, [row for row in known if tuple(row.get(k) for k in protocol) not in fresh] + rows)
+    fresh = {_protocol(row) for row in rows}
+    write_json(path, [row for row in _recorded(path) if _protocol(row) not in fresh] + rows)
     return path
+
+
+def _protocol(row: Row) -> tuple[Any, ...]:
+    keys = ("row", "density", "n", "reference", "n_reference", "features", "seed", "data", "fingerprint", "weights")
+    return tuple(row.get(key) for key in keys)
+
+
+def _recorded(path: Path) -> list[Row]:
+    rows = read_json(path) if path.is_file() else []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} does not hold rows of results; move it away, or choose another --out")
+    return rows
 
 
 def _check_count(n: int) -> None:
@@ -201,8 +228,7 @@ def known(
     directory: Path, features: Features, names: Sequence[str], *, n: int, part: Reference = "test", seed: int = 0
 ) -> list[Row]:
     """The rows that a folder's `results.json` has of this protocol; none unless all densities are there."""
-    path = directory / "results.json"
-    rows = read_json(path) if path.is_file() else []
+    rows = _recorded(directory / "results.json")
     protocol = {"features": features.name, "reference": part, "seed": seed, "asked": n}
     found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
     densities = {row["density"] for row in found}

@@ -29,6 +29,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from PIL import Image, ImageDraw, ImageFont
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
@@ -255,19 +256,28 @@ def markdown(
     return text
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, within: str | None = None) -> Table:
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    within: str | None = None,
+    compact: bool = False,
+) -> Table:
     """The same table for the terminal.
 
     Arguments:
         rows, columns, within: as in :func:`markdown`.
+        compact: three digits and no frame, for a terminal of 80 columns.
     """
     columns = _columns(rows, columns)
     best = {column: _best(rows, column, within) for column in columns}
-    result = Table()
+    digits = 3 if compact else 4
+    result = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False) if compact else Table()
     for column in columns:
-        result.add_column(Text(column), justify="right" if _is_numeric(rows, column) else "left")
+        numeric = _is_numeric(rows, column)
+        result.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric)
     for index, row in enumerate(rows):
-        result.add_row(*(Text(_text(row.get(c)), style="bold" if index in best[c] else "") for c in columns))
+        cells = (Text(_text(row.get(c), digits), style="bold" if index in best[c] else "") for c in columns)
+        result.add_row(*cells)
     return result
 
 
@@ -379,13 +389,13 @@ def _best(rows: Sequence[Mapping[str, Any]], column: str, within: str | None) ->
     return {i for group in fractions for i, v in group.items() if _text(v) == _text(best(group.values()))}
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, digits: int = 4) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.4g}"
+        return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.{digits}g}"
     return str(value)
 
 

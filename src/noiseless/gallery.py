@@ -19,11 +19,13 @@ from noiseless.interpolation import PATHS
 from noiseless.model import Model
 from noiseless.values import Spec
 
-__all__ = ["draw", "interpolations", "samples", "save", "save_paths", "snapshot"]
+__all__ = ["check", "draw", "interpolations", "samples", "save", "save_paths", "snapshot"]
+
+MOST_TILES = 10_000
 
 
-def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> None:
-    """Reconstructions beside originals, samples under every density, interpolations, and the curves of the log."""
+def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> Path:
+    """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
         figures.curves(log, folder / "curves.png")
     shown = _first(data.test, 16)
@@ -32,7 +34,8 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
         half = len(shown) // 2
         interpolations(model, shown[:half], shown[half : 2 * half], folder)
     for name in names:
-        samples(model, data, name, model.sample(100, name), folder / f"samples-{name}.png")
+        samples(model, data, name, model.sample(100, name), folder / f"samples-{name.replace(':', '-')}.png")
+    return folder
 
 
 def samples(model: Model, data: Data | None, name: str, drawn: Tensor, path: Path) -> None:
@@ -68,38 +71,68 @@ def _as_shown(raw: np.ndarray, spec: Spec) -> Tensor:
     return spec.normalise(torch.from_numpy(raw)) if spec.is_image else torch.from_numpy(raw)
 
 
+def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: bool = True) -> None:
+    """Refuses, before any work, a place that :func:`save` could not write to.
+
+    Arguments:
+        path: where data are to be written.
+        spec: what they look like.
+        count: how many they are.
+        overwrite: whether `path` may be replaced.
+        folders: whether a folder will do.
+
+    Raises:
+        InputError: `path` exists and may not be replaced, these data cannot be pictures, or too many for one.
+    """
+    if path.exists():
+        _refuse_existing(path, overwrite)
+    if path.suffix == ".npy":
+        return
+    if not spec.is_image:
+        raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
+    if path.suffix == ".png" and count > MOST_TILES:
+        raise InputError(f"{count} images are too many for one picture; give a .npy file or a folder to --out")
+    if path.suffix == ".png":
+        return
+    if path.suffix or not folders:
+        kinds = "a .npy or .png file, or a folder (no ending)" if folders else "a .npy or .png file"
+        raise InputError(f"--out is {path}; expected {kinds}")
+    if spec.shape[0] not in (1, 3):
+        raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    if path.is_dir() and (path.suffix or any(p.suffix != ".png" for p in path.iterdir())):
+        raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
+
+
 def save(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
     """Writes data as an array (.npy), one picture (.png, a grid) or a folder of pictures, by what `path` ends in.
 
     Raises:
-        InputError: `path` exists and may not be replaced, or these data cannot be pictures.
-        RunError: it cannot be written.
+        InputError: as for :func:`check`.
     """
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    check(path, spec, len(drawn), overwrite)
     if path.suffix == ".npy":
-        with whole(path) as part, part.open("wb") as stream:
-            np.save(stream, drawn.numpy())
-        return path
-    if not spec.is_image:
-        raise InputError(f"vectors are written as .npy, and --out is {path}")
-    if path.suffix == ".png":
-        return figures.grid(drawn, path)
-    if path.suffix:
-        raise InputError(f"--out is {path}; expected a .npy or .png file, or a folder (no ending)")
-    return _folder(drawn, spec, path)
+        return _array(drawn, path)
+    return figures.grid(drawn, path) if path.suffix == ".png" else _folder(drawn, spec, path)
+
+
+def _array(drawn: Tensor, path: Path) -> Path:
+    with whole(path) as part, part.open("wb") as stream:
+        np.save(stream, drawn.numpy())
+    return path
 
 
 def save_paths(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes interpolations (n, steps, ...) as an array or as one picture; errors as for :func:`save`."""
-    if path.suffix == ".png" and spec.is_image and (overwrite or not path.exists()):
-        return figures.interpolations(drawn, path)
-    return save(drawn, spec, path, overwrite)
+    """Writes interpolations (n, steps, ...) as an array or as one picture; errors as for :func:`check`."""
+    check(path, spec, len(drawn), overwrite, folders=False)
+    return figures.interpolations(drawn, path) if path.suffix == ".png" else _array(drawn, path)
 
 
 def _folder(drawn: Tensor, spec: Spec, path: Path) -> Path:
-    if spec.shape[0] not in (1, 3):
-        raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
     pixels = figures.to_bytes(drawn).numpy()
     with whole(path) as part:
         part.mkdir()

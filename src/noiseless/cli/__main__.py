@@ -1,0 +1,5 @@
+"""`python -m noiseless.cli`: the command line without its script."""
+
+from noiseless.cli.app import main
+
+main()

@@ -1,0 +1,133 @@
+"""From tokens to an exit code.
+
+Errors are one sentence: exit code 2 for input, 1 for what goes wrong while running, 130 and 143 after SIGINT and
+SIGTERM. The verbs import torch, so each is imported only when it is the one asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+from noiseless.cli.console import complain
+from noiseless.errors import InputError, RunError, unknown
+
+__all__ = ["VERBS", "main", "run"]
+
+VERBS = {
+    "train": ("train:application", "Train a method on data."),
+    "resume": ("train:resume", "Go on with a run that was stopped or killed, bit for bit."),
+    "sample": ("use:sample", "Draw new data from a density of the codes."),
+    "encode": ("use:encode", "Write the codes of data."),
+    "decode": ("use:decode", "Write the data that codes stand for."),
+    "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
+    "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
+    "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
+    "list": ("catalogue:list_", "List what there is to choose from."),
+}
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, _terminate)
+    code = run(sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.exit(code)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + signal.SIGPIPE)
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        _application(tokens)(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+    except _Terminated:
+        return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
+    except KeyboardInterrupt:
+        return _failed("interrupted", 128 + signal.SIGINT)
+    except (InputError, CycloptsError) as error:
+        return _failed(_sentence(error), 2)
+    except BrokenPipeError:
+        raise
+    except (RunError, OSError, MemoryError) as error:
+        return _failed(_sentence(error), _signalled(error))
+    except Exception as error:
+        if os.environ.get("NOISELESS_TRACEBACK"):
+            raise
+        return _failed(_unexpected(error), 1)
+    return 0
+
+
+def _application(tokens: Sequence[str]) -> App:
+    """The application, with the verb that is asked for imported, and the others by their summary."""
+    application = App(
+        "noiseless",
+        help="Deterministic generative autoencoders: train, sample, evaluate and compare them. "
+        "noiseless VERB --help explains each, with an example.",
+        help_format="plaintext",
+        version=_version,
+        version_flags=["--version"],
+    )
+    verb = next(iter(tokens), "--help")
+    if not verb.startswith("-") and verb not in VERBS:
+        raise unknown("verb", verb, VERBS)
+    for name, (place, summary) in VERBS.items():
+        if name != verb:
+            application.command(f"noiseless.cli.{place}", name=name, help=summary)
+        elif name == "train":
+            application.command(_imported(place)(tokens[1:]))
+        else:
+            application.command(_imported(place), name=name)
+    return application
+
+
+def _imported(place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(f"noiseless.cli.{module}"), name)
+    return found
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("noiseless")
+
+
+class _Terminated(BaseException):
+    """SIGTERM came, outside of training (which saves first)."""
+
+
+def _terminate(signum: int, frame: object) -> None:  # noqa: ARG001
+    raise _Terminated
+
+
+def _failed(message: str, code: int) -> int:
+    complain(message)
+    return code
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _signalled(error: BaseException) -> int:
+    from noiseless.training import Stopped
+
+    return 128 + error.signum if isinstance(error, Stopped) else 1
+
+
+def _unexpected(error: Exception) -> str:
+    if "allocate memory" in str(error) or "out of memory" in str(error):
+        return f"there is not enough memory ({_sentence(error)}); ask for less at once"
+    return f"{type(error).__name__}: {_sentence(error)} (not foreseen: NOISELESS_TRACEBACK=1 shows where it comes from)"

@@ -1,0 +1,49 @@
+"""What there is to choose from: `list`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from noiseless.cli.console import tell
+
+__all__ = ["list_"]
+
+
+def list_(
+    what: Annotated[Literal["methods", "data", "densities", "features"], Parameter(help="Of what.")],
+    /,
+) -> None:
+    """List what there is to choose from.
+
+    Example: noiseless list methods
+    """
+    catalogue = {"methods": _methods, "data": _data, "densities": _densities, "features": _features}[what]()
+    width = max(map(len, catalogue))
+    tell(*(f"{name:{width}}  {text}" for name, text in catalogue.items()))
+
+
+def _methods() -> dict[str, str]:
+    from noiseless.recipes.core import names
+
+    return {name: (inspect.getdoc(recipe) or "").partition("\n")[0] for name, recipe in names().items()}
+
+
+def _data() -> dict[str, str]:
+    from noiseless.data import names
+
+    return names()
+
+
+def _densities() -> dict[str, str]:
+    from noiseless.densities import names
+
+    return names()
+
+
+def _features() -> dict[str, str]:
+    from noiseless.metrics import names
+
+    return names()

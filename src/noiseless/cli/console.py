@@ -1,0 +1,46 @@
+"""What the user sees: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["complain", "narrow", "note", "show", "tell", "wrote"]
+
+PIPED = 160
+
+
+def tell(*lines: str) -> None:
+    """Lines of results."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def wrote(path: Path) -> None:
+    """Where something was written."""
+    tell(f"wrote {path}")
+
+
+def note(lines: Iterable[str]) -> None:
+    """What belongs beside the results, each sentence once."""
+    for line in dict.fromkeys(lines):
+        sys.stderr.write(f"note: {line}\n")
+
+
+def complain(message: str) -> None:
+    """Why a command failed."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"noiseless: {message}", style="red", markup=False)
+
+
+def narrow() -> bool:
+    """Whether the terminal has too few columns for a table of all metrics in a frame."""
+    return sys.stdout.isatty() and Console().width < 110
+
+
+def show(table: Table) -> None:
+    """A table as wide as the terminal, or as it likes on a pipe."""
+    Console(highlight=False, width=None if sys.stdout.isatty() else PIPED).print(table)

@@ -1,0 +1,179 @@
+"""Judgement: `evaluate` one run, or data from elsewhere, and `compare` methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, cast
+
+from cyclopts import Parameter
+
+from noiseless import data as datasets
+from noiseless import evaluate as evaluation
+from noiseless import figures, gallery, metrics
+from noiseless.autoencoder import Networks
+from noiseless.cli.console import narrow, note, show, tell, wrote
+from noiseless.cli.options import (
+    DataDir,
+    Densities,
+    Own,
+    Owning,
+    Seed,
+    Size,
+    Source,
+    Use,
+    Using,
+    check_threads,
+    decided,
+    panel,
+)
+from noiseless.compare import compare as compare_methods
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.named import is_named, load_callable
+from noiseless.objectives.core import Optimiser
+from noiseless.runs import Run
+from noiseless.training import Stopped, Training, check_device
+
+__all__ = ["compare", "evaluate"]
+
+METRICS = ("fd", "kid", "precision", "recall", "f8", "f1/8", "score")
+FeatureName = Annotated[
+    str | None,
+    Parameter(
+        help="One of noiseless list features, or MODULE:FUNCTION of your own. Default: efficientnet for images, "
+        "identity for vectors."
+    ),
+]
+Many = Annotated[
+    int, Parameter(name=["-n", "--n"], help="Data in each row and in the reference, as far as it has so many.")
+]
+
+
+def evaluate(
+    run: Annotated[Path | None, Parameter(help="The run. May be left out with --samples and --data.")] = None,
+    /,
+    *,
+    density: Densities = (),
+    n: Many = 10_000,
+    features: FeatureName = None,
+    resize: Annotated[
+        int | None, Parameter(help="Side to which EfficientNet's input is resized. Default: 128.")
+    ] = None,
+    reference: Annotated[evaluation.Reference, Parameter(help="The part that is compared with.")] = "test",
+    samples: Annotated[
+        str | None, Parameter(help="Score this folder, archive or .npy file instead of what the run makes.")
+    ] = None,
+    data: Annotated[str | None, Parameter(help="The data to compare with. Default: the run's.")] = None,
+    size: Size = None,
+    out: Annotated[Path | None, Parameter(help="The folder of results.json. Default: the run.")] = None,
+    seed: Seed = 0,
+    use: Using = Use(),
+    own: Owning = Own(),
+) -> None:
+    """Print the distances of what a run makes to held-out data.
+
+    Rows are reconstructions, samples under each density and mid-points of pairs; the first row, training data
+    themselves, is what a perfect generator would get. Distances (fd, kid) are better when lower, all else when higher.
+
+    Example: noiseless evaluate runs/digits --density gmm gaussian -n 1000
+    """
+    if run is None and (samples is None or data is None):
+        raise InputError("give a run, or --samples and --data to score data that a run did not make")
+    check_threads(use.threads or 1)
+    opened = Run(run, own) if run is not None else None
+    size = size or (opened.record["data"]["size"] if opened is not None else None)
+    loaded = _reference(opened, data, size, use)
+    chosen = _features(features, loaded, resize, use.place)
+    if samples is not None:
+        array = datasets.read(samples, size=size).array
+        rows = evaluation.evaluate_samples(array, loaded, chosen, n=n, part=reference, seed=seed, source=samples)
+    else:
+        opened, model = use.open(cast(Path, run), own)
+        names = density or opened.method().densities
+        rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
+        rows = evaluation.noted(rows, use.weights, opened.record["notes"])
+        wrote(gallery.draw(model, loaded, names, [], opened.directory / "pictures"))
+    _show(rows)
+    if out is not None or run is not None:
+        wrote(evaluation.record(cast(Path, out or run), rows))
+
+
+def compare(
+    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:FUNCTION of your own.")],
+    data: Source,
+    out: Annotated[Path | None, Parameter(help="The folder of all runs. Default: runs/compare-DATA.")] = None,
+    density: Densities = (),
+    n: Many = 10_000,
+    features: FeatureName = None,
+    size: Size = None,
+    data_dir: DataDir = None,
+    networks: Annotated[Networks, panel("Networks", 2)] = Networks(),
+    optimiser: Annotated[Optimiser, panel("Optimiser", 3)] = Optimiser(),
+    training: Annotated[Training, panel("Training", 4)] = Training(),
+) -> None:
+    """Train methods in turn, and print one table and draw one picture of them.
+
+    Given again, the command goes on where it was stopped, and takes further methods into the same comparison.
+
+    Example: noiseless compare ae rae-l2 --data digits --width 16 --steps 400 -n 180 --out runs/compared
+    """
+    if not methods:
+        raise InputError("name the methods to compare; noiseless list methods shows them")
+    check_threads(training.threads or 1)
+    loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
+    folder = out or Path("runs") / f"compare-{loaded.spec.name}"
+    chosen = _features(features, loaded, None, decided(training.device))
+    note([datasets.describe(loaded)])
+    try:
+        rows = compare_methods(
+            methods,
+            loaded,
+            folder,
+            chosen,
+            training=training,
+            size=size,
+            arguments={"networks": networks, "optimiser": optimiser},
+            names=density,
+            n=n,
+        )
+    except Stopped:
+        note(["go on with the same command"])
+        raise
+    _show(rows)
+    wrote(folder / "results.json")
+    figures.markdown(rows, _columns(rows, "row", "density"), folder / "table.md", within="row")
+    wrote(folder / "table.md")
+    if loaded.spec.is_image:
+        wrote(folder / "samples.png")
+
+
+def _reference(run: Run | None, data: str | None, size: int | None, use: Use) -> Data:
+    if data is not None:
+        return datasets.load(data, size=size, data_dir=use.data_dir)
+    return cast(Run, run).data(use.data_dir)
+
+
+def _features(name: str | None, data: Data, resize: int | None, device: str) -> metrics.Features:
+    check_device(device)
+    chosen = name if name is not None else ("efficientnet" if data.spec.is_image else "identity")
+    own = load_callable(chosen) if is_named(chosen) else None
+    return metrics.build(chosen, data.spec, resize=resize, own=own, device=device)
+
+
+def _columns(rows: Sequence[evaluation.Row], *labels: str) -> list[str]:
+    """Columns that say something: those with a value, and n where it is not the same in every row."""
+    filled = [c for c in ("method", *labels, *METRICS) if any(row.get(c) is not None for row in rows)]
+    return [*filled, "n"] if len({row["n"] for row in rows}) > 1 else filled
+
+
+def _show(rows: Sequence[evaluation.Row]) -> None:
+    labelled = [row | {"data": ", ".join(filter(None, (row["row"], row["density"])))} for row in rows]
+    show(figures.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
+    about = rows[0]
+    tell(
+        f"n: {', '.join(dict.fromkeys(format(row['n'], ',') for row in rows))}; reference: {about['n_reference']:,} "
+        f"{about['reference']} data of {about['data']} ({about['fingerprint']}); features: {about['features']}; "
+        f"seed: {about['seed']}"
+    )
+    note(caution for row in rows for caution in (*row["warnings"], *row.get("notes", ())))

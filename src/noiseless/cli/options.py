@@ -1,0 +1,106 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from cyclopts import Group, Parameter
+
+from noiseless.errors import InputError
+from noiseless.model import Model
+from noiseless.runs import Own, Run, Weights
+
+__all__ = [
+    "Count",
+    "DataDir",
+    "Densities",
+    "Overwrite",
+    "Own",
+    "Owning",
+    "Seed",
+    "Size",
+    "Source",
+    "Use",
+    "Using",
+    "check_threads",
+    "decided",
+    "panel",
+]
+
+
+def panel(title: str, order: int) -> Parameter:
+    """Marks a dataclass whose fields are options, shown under a title of their own."""
+    return Parameter(name="*", group=Group(title, sort_key=order))
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a run's model is opened.
+
+    Arguments:
+        weights: Those that validated best, the last, or their moving average.
+        device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
+        precision: Of the networks.
+        threads: CPU threads. Default: torch's.
+        data_dir: Where to look first for the files of a named data set.
+    """
+
+    weights: Weights = "best"
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    threads: int | None = None
+    data_dir: Path | None = None
+
+    def open(self, run: Path, own: Own) -> tuple[Run, Model]:
+        """The run and its model."""
+        if self.threads is not None:
+            torch.set_num_threads(check_threads(self.threads))
+        opened = Run(run, own)
+        return opened, opened.model(self.weights, device=self.place, precision=self.precision, data_dir=self.data_dir)
+
+    @property
+    def place(self) -> str:
+        """The device, with `auto` decided."""
+        return decided(self.device)
+
+
+def check_threads(threads: int) -> int:
+    """Refuses a number of threads that this machine cannot sensibly start."""
+    most = 8 * (os.cpu_count() or 8)
+    if not 1 <= threads <= most:
+        raise InputError(f"threads is {threads}, and must be 1 to {most} on this machine")
+    return threads
+
+
+Using = Annotated[Use, panel("Model", 5)]
+Owning = Annotated[Own, panel("Code of your own, as MODULE:FUNCTION", 6)]
+Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
+Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.")]
+Count = Parameter(name=["-n", "--n"], help="How many.")
+Source = Annotated[
+    str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.")
+]
+Size = Annotated[int | None, Parameter(help="Crop images to squares and resize them to so many pixels.")]
+DataDir = Annotated[Path | None, Parameter(help="Where to look first for the files of a named data set.")]
+Densities = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="One or several of noiseless list densities; gmm:32 has 32 components. Default: the method's.",
+        consume_multiple=True,
+        negative=(),
+        show_default=False,
+    ),
+]
+
+
+def decided(device: str) -> str:
+    """`device`, or what `auto` means on this machine."""
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
