@@ -1,0 +1,51 @@
+# On a machine with Python 3.11 or newer, pip and make, and nothing else:
+#   make demo    install into .venv, train two methods on small digits, show what they generate
+#   make test    install into .venv, run the tests
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+EXTRAS := .venvs/extras
+
+.PHONY: demo test lint test-extras clean
+
+# One thread: on networks as small as these a second one costs more than it brings, most of all on a busy machine.
+demo: $(INSTALLED)
+	$(BIN)/noiseless compare ae rae-l2 --data digits --width 16 --latent 16 --steps 3000 --threads 1 -n 179 --out runs/demo
+	@echo
+	@echo "These distances are between few images: the digits' test part has 179. They show the way, not a result."
+	@echo "Look at runs/demo/samples.png, and at runs/demo/ae/pictures and runs/demo/rae-l2/pictures."
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch===: the wheel of exactly this name, not a CPU build of it (2.13.0+cpu), beside which torchvision does not import.
+test-extras: $(EXTRAS)/.installed
+	$(EXTRAS)/bin/python -m pytest tests/metrics/test_metrics_inception.py
+
+clean:
+	rm -rf .venv $(EXTRAS) runs/demo
+
+define venv
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	    "noiseless needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo "$(PYTHON) comes without venv or ensurepip; install them (on Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+	test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+endef
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(call venv,.venv)
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(EXTRAS)/.installed: pyproject.toml constraints.txt
+	$(call venv,$(EXTRAS))
+	$(EXTRAS)/bin/python -m pip install -c constraints.txt 'torch===2.13.0' -e '.[dev,inception]'
+	@touch $@
