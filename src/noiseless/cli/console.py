@@ -27,7 +27,7 @@ def wrote(path: Path) -> None:
 
 def note(lines: Iterable[str]) -> None:
     """What belongs beside the results, each sentence once."""
-    for line in dict.fromkeys(lines):
+    for line in filter(None, dict.fromkeys(lines)):
         sys.stderr.write(f"note: {line}\n")
 
 
