@@ -13,7 +13,7 @@ from typing import Any
 
 from noiseless.errors import InputError, RunError
 
-__all__ = ["read_json", "whole", "write_json"]
+__all__ = ["read_json", "sweep", "whole", "write_json"]
 
 
 @contextmanager
@@ -45,6 +45,12 @@ def whole(path: Path) -> Iterator[Path]:
         raise RunError(f"cannot write {path}: {reason}; nothing was changed there") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed process left half written in `folder` and below."""
+    for leftover in list(folder.rglob(".*.part")):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,29 +4,27 @@ r"""Runs: folders from which everything can be rebuilt, and no code can be run.
     log.jsonl               a row of numbers every so many steps
     checkpoint.safetensors  the whole state: weights, average, optimisers; counters in its header
     best.safetensors        the weights that validated best
+    initial.safetensors     the weights it started from, if they were another run's
     densities/NAME.safetensors
     pictures/*.png, results.json
 
 A run is (recipe, arguments, data, seed): a checkpoint is reopened by calling the recipe again. Only recipes of this
-package are looked up from what a folder says; a recipe or a network of the user's own has to be named again.
+package are looked up from what a folder says; a recipe, a network or a data function of the user's own has to be named
+again. On several processes the first one writes, and the others wait for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, cast, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -35,12 +33,13 @@ from noiseless import densities, gallery
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_json, whole, write_json
+from noiseless.files import read_json, sweep, write_json
+from noiseless.journal import Journal, read_header, read_tensors
 from noiseless.model import Model
-from noiseless.named import Named
+from noiseless.named import Named, is_named
 from noiseless.objectives.core import Objective
 from noiseless.recipes.core import Method, Recipe, find, names
-from noiseless.training import State, Training, check_device, fit, resolve
+from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
 __all__ = ["Own", "Run", "load", "train"]
@@ -57,11 +56,13 @@ class Own:
         recipe: A recipe of your own, if the run was made by one.
         encoder: The encoder factory of your own, if the run has one.
         decoder: The decoder factory of your own, if the run has one.
+        source: The function of your own that gave the data, module:function, if one did.
     """
 
     recipe: Named | None = None
     encoder: Named | None = None
     decoder: Named | None = None
+    source: str | None = None
 
 
 def train(
@@ -95,13 +96,12 @@ def train(
         InputError: something given cannot be used; nothing was written.
         RunError, Stopped: see :func:`noiseless.training.fit`.
     """
-    loaded = (
-        data if isinstance(data, Data) else datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
-    )
-    run, method = Run.create(Path(out), recipe, arguments, loaded, training, size, overwrite)
-    if init_from is not None:
-        run.initialise(method.objective, init_from)
-    run.fit(method, loaded, show=show)
+    if not isinstance(data, Data):
+        with Engine(training.device).main_first():
+            data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
+    about = _data_record(data, size, data_dir)
+    run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
+    run.fit(method, data, show=show)
     return run
 
 
@@ -140,28 +140,41 @@ class Run:
         arguments: Mapping[str, Any],
         data: Data,
         training: Training,
-        size: int | None = None,
+        about: Mapping[str, Any],
         overwrite: bool = False,
+        init_from: Path | None = None,
     ) -> tuple[Run, Method]:
-        """Builds the method, and writes the folder once that has succeeded."""
+        """Builds the method, and writes the folder once that has succeeded.
+
+        Arguments:
+            directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`train`.
+            about: what run.json says about the data.
+        """
         function = find(recipe) if isinstance(recipe, str) else recipe
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
+        engine = Engine(training.device)
         method = _build(function, data.spec, arguments, training.seed)
-        settled = _settle(training.over(method.training), method, data)
-        _make_room(directory, overwrite)
+        settled = settle(training.over(method.training), method.objective, data, engine.world)
+        initial = _initial(method.objective, init_from) if init_from is not None else None
         record = {
             "format": FORMAT,
             "noiseless": version("noiseless"),
             "torch": torch.__version__,
             "recipe": name,
             "arguments": _plain(arguments),
-            "data": _data_record(data, size),
+            "data": dict(about),
             "training": _plain(vars(settled)),
             "notes": list(method.notes),
         }
-        write_json(directory / "run.json", record)
         networks = arguments.get("networks", Networks())
-        return cls(directory, Own(function, networks.encoder, networks.decoder)), method
+        run = cls(directory, Own(function, networks.encoder, networks.decoder, data.source))
+        with engine.main_first():
+            if engine.main:
+                _make_room(directory, overwrite)
+                if initial is not None:
+                    Journal(run.directory, data).initial(initial)
+                write_json(directory / "run.json", record)
+        return run, method
 
     @property
     def record(self) -> dict[str, Any]:
@@ -200,26 +213,45 @@ class Run:
         """The data it was trained on, found again.
 
         Raises:
-            InputError: they are no longer there, or no longer the same.
+            InputError: they are no longer there, no longer the same, or come from a function that has to be named
+                again.
         """
         record = self.record["data"]
+        source = self._source(record["source"])
         found = datasets.load(
-            record["source"], size=record["size"], data_dir=data_dir, seed=self.record["training"]["seed"]
+            source,
+            size=record["size"],
+            data_dir=data_dir or (Path(record["data_dir"]) if record["data_dir"] else None),
+            seed=self.record["training"]["seed"],
         )
         if found.fingerprint != record["fingerprint"]:
             raise InputError(
-                f"the data {record['source']!r} have changed since {self.directory} was trained on them "
+                f"the data {source!r} have changed since {self.directory} was trained on them "
                 f"(fingerprint {found.fingerprint}, then {record['fingerprint']})"
             )
         return found
 
+    def _source(self, recorded: str) -> str:
+        if self.own.source is not None:
+            return self.own.source
+        if is_named(recorded) and not Path(recorded).exists():
+            raise InputError(f"{self.directory} has data of its maker's, {recorded}; name it again with --source")
+        return recorded
+
     def fit(self, method: Method, data: Data, *, resume: bool = False, show: bool = True) -> State:
         """Trains, fits the method's densities and draws pictures; goes on from the checkpoint if `resume`."""
+        engine = Engine(self.training.device)
+        journal = Journal(self.directory, data)
         start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
-        journal = Journal(self, data)
-        journal.rewind(start[1]["step"] if start else 0)
+        if start is None and self._has("initial.safetensors"):
+            _load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
+        with engine.main_first():
+            if engine.main:
+                sweep(self.directory)
+                journal.rewind(start[1]["step"] if start else 0)
+                shutil.rmtree(self.directory / "densities", ignore_errors=True)
         state = fit(method.objective, data, self.training, journal, start, show, self.directory)
-        if int(os.environ.get("RANK", 0)) == 0:
+        if engine.main:
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
@@ -227,26 +259,21 @@ class Run:
     @property
     def steps(self) -> tuple[int, int]:
         """The steps that are done, as of the last checkpoint, and those that were planned."""
-        done = self._read("checkpoint.safetensors")[1]["step"] if self._has("checkpoint.safetensors") else 0
-        return done, self.record["training"]["steps"]
+        path = self.directory / "checkpoint.safetensors"
+        return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
 
     def resume(self, data: Data | None = None, *, more: int = 0, show: bool = True) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end or to `more` steps beyond it."""
-        method = self.method()
-        if more:
-            record = self.record
-            record["training"]["steps"] += more
-            write_json(self.directory / "run.json", record)
-            shutil.rmtree(self.directory / "densities", ignore_errors=True)
-        return self.fit(method, data or self.data(), resume=True, show=show)
-
-    def initialise(self, objective: Objective, source: Path) -> None:
-        """Starts from the best weights of another run of the same networks."""
-        tensors, _ = Run(source)._read("best.safetensors")
-        try:
-            objective.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise InputError(f"the weights of {source} do not fit these networks: {error}") from error
+        method, engine = self.method(), Engine(self.training.device)
+        if data is None:
+            with engine.main_first():
+                data = self.data()
+        with engine.main_first():
+            if engine.main and more:
+                record = self.record
+                record["training"]["steps"] += more
+                write_json(self.directory / "run.json", record)
+        return self.fit(method, data, resume=True, show=show)
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.
@@ -263,10 +290,7 @@ class Run:
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
             raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
-        try:
-            objective.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise InputError(f"the weights in {self.directory} do not fit its run.json: {error}") from error
+        _load_weights(objective, tensors, self.directory)
         return objective
 
     def model(
@@ -339,58 +363,21 @@ class Run:
         return (self.directory / name).is_file()
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        path = self.directory / name
-        if not path.is_file():
-            raise InputError(f"{path} does not exist; train or resume the run first")
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                scalars = json.loads((file.metadata() or {}).get("noiseless", "null"))
-                return {key: file.get_tensor(key) for key in file.keys()}, scalars  # noqa: SIM118
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise InputError(f"{path} is damaged ({error}); it cannot be read") from error
+        return read_tensors(self.directory / name), read_header(self.directory / name)
 
 
-class Journal:
-    """Keeps what training makes, in a run's folder; see :class:`noiseless.training.Keeper`."""
+def _initial(objective: Objective, source: Path) -> dict[str, Tensor]:
+    """The best weights of another run, which fit these networks."""
+    tensors = read_tensors(source / "best.safetensors")
+    _load_weights(objective, tensors, source)
+    return tensors
 
-    def __init__(self, run: Run, data: Data) -> None:
-        self.run, self.data = run, data
-        self.path = run.directory / "log.jsonl"
 
-    def log(self, row: dict[str, Any]) -> None:
-        """Appends to log.jsonl."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-
-    def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        """Writes checkpoint.safetensors."""
-        self._write("checkpoint.safetensors", tensors, scalars)
-
-    def best(self, tensors: dict[str, Tensor]) -> None:
-        """Writes best.safetensors."""
-        self._write("best.safetensors", tensors, {})
-
-    def picture(self, objective: Objective, step: int) -> None:
-        """Samples along training."""
-        model = Model(objective.autoencoder, self.data.spec, lambda name: densities.build(name, 1))
-        gallery.snapshot(model, self.data, self.run.directory / "pictures" / f"step-{step:07d}.png")
-        objective.train()
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of log.jsonl, but for a last one that was cut off."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
-
-    def rewind(self, step: int) -> None:
-        """Drops the rows after `step`, which will be written again."""
-        kept = [row for row in self.rows() if row["step"] <= step]
-        with whole(self.path) as part:
-            part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-
-    def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        with whole(self.run.directory / name) as part:
-            part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+def _load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory: Path) -> None:
+    try:
+        objective.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error
 
 
 def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
@@ -413,13 +400,6 @@ def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _settle(training: Training, method: Method, data: Data) -> Training:
-    """Every default decided: what run.json records."""
-    settled = resolve(training.over(Training(epochs=100, batch=100, schedule="plateau")), method.objective)
-    steps = settled.steps or cast(int, settled.epochs) * (len(data.train) // cast(int, settled.batch))
-    return dataclasses.replace(settled, steps=steps, epochs=None)
-
-
 def _plain(value: Any) -> Any:
     """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -432,11 +412,17 @@ def _plain(value: Any) -> Any:
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
 
-def _data_record(data: Data, size: int | None) -> dict[str, Any]:
-    source = str(Path(data.source).resolve()) if Path(data.source).exists() else data.source
+def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
+    path = Path(data.source).expanduser()
+    named = data.source in datasets.names() or not path.exists()
+    about = {
+        "source": data.source if named else str(path.resolve()),
+        "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
+        "size": size,
+        "fingerprint": data.fingerprint,
+    }
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
-    about = {"source": source, "size": size, "fingerprint": data.fingerprint} | counts
-    return about | {f.name: _plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+    return about | counts | {f.name: _plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 
 
 def _make_room(directory: Path, overwrite: bool) -> None:

@@ -1,0 +1,105 @@
+"""What training makes, in a run's folder: rows of numbers, checkpoints, the best weights, pictures.
+
+Weights are safetensors files, whose header holds a checkpoint's counters: nothing that is read back can run code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from noiseless import densities, gallery
+from noiseless.data import Data
+from noiseless.errors import InputError, RunError
+from noiseless.files import whole
+from noiseless.model import Model
+from noiseless.objectives.core import Objective
+
+__all__ = ["Journal", "read_header", "read_tensors"]
+
+
+class Journal:
+    """Keeps what training makes; see :class:`noiseless.training.Keeper`.
+
+    Arguments:
+        directory: the run's folder.
+        data: what it is trained on, for pictures.
+    """
+
+    def __init__(self, directory: Path, data: Data) -> None:
+        self.directory, self.data = directory, data
+        self.path = directory / "log.jsonl"
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Appends to log.jsonl."""
+        try:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        """Writes checkpoint.safetensors."""
+        self._write("checkpoint.safetensors", tensors, scalars)
+
+    def best(self, tensors: dict[str, Tensor]) -> None:
+        """Writes best.safetensors."""
+        self._write("best.safetensors", tensors, {})
+
+    def initial(self, tensors: dict[str, Tensor]) -> None:
+        """Writes initial.safetensors."""
+        self._write("initial.safetensors", tensors, {})
+
+    def picture(self, objective: Objective, step: int) -> None:
+        """Samples along training."""
+        model = Model(objective.autoencoder, self.data.spec, lambda name: densities.build(name, 1))
+        gallery.snapshot(model, self.data, self.directory / "pictures" / f"step-{step:07d}.png")
+        objective.train()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of log.jsonl, but for a last one that was cut off."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def rewind(self, step: int) -> None:
+        """Drops the rows after `step`, which will be written again."""
+        kept = [row for row in self.rows() if row["step"] <= step]
+        with whole(self.path) as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+    def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        with whole(self.directory / name) as part:
+            part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, by name.
+
+    Raises:
+        InputError: it does not exist or is damaged.
+    """
+    return _read(path)[0]
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The counters of a file; errors as for :func:`read_tensors`."""
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; train or resume the run first")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            scalars = json.loads((file.metadata() or {})["noiseless"])
+            return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
+    except KeyError:
+        raise InputError(f"{path} was not written by this program") from None
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path} is damaged ({error}); it cannot be read") from error

@@ -1,0 +1,8 @@
+"""Training: one loop for every objective, and what it needs."""
+
+from noiseless.training.core import Keeper, Stopped, fit
+from noiseless.training.engine import Engine
+from noiseless.training.settings import Training, check_device, settle
+from noiseless.training.state import State
+
+__all__ = ["Engine", "Keeper", "State", "Stopped", "Training", "check_device", "fit", "settle"]

@@ -1,0 +1,299 @@
+r"""The training loop: one function for every objective, on one process or several.
+
+For each phase that is due in a step: only that phase's parameters require gradients; a batch is drawn; its named terms
+are summed and differentiated; gradients are averaged over processes; the phase's optimiser steps.
+
+Everything random is a function of (seed, step, phase, position in the joint batch), and the whole state is written to
+checkpoints. So a run that was stopped at any moment and goes on is, on a CPU, bit for bit the run that never stopped,
+and a step on several processes has the gradients of one.
+
+The loop never waits for the device: values of terms stay there until every `log_every` steps, when they are read
+together; a term that is not finite is found then, before anything is saved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import operator
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from noiseless.data import Data
+from noiseless.errors import RunError
+from noiseless.nn.joint import BatchNorm
+from noiseless.objectives.core import Objective
+from noiseless.training.engine import Engine, tracking
+from noiseless.training.feed import Feed, mix
+from noiseless.training.progress import Bar, Log
+from noiseless.training.settings import Training, settle
+from noiseless.training.state import State
+from noiseless.values import Batch, Noise
+
+__all__ = ["Keeper", "Stopped", "fit"]
+
+Result = TypeVar("Result")
+OVERDUE = 300.0
+"""Seconds after which a checkpoint is due, unless the user said every how many steps."""
+
+
+class Keeper(Protocol):
+    """Where a run is kept: what the loop hands out. Only the first process calls it."""
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Appends a row of numbers."""
+
+    def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        """Keeps the whole state, in place of the one before."""
+
+    def best(self, tensors: dict[str, Tensor]) -> None:
+        """Keeps the weights that validated best so far."""
+
+    def picture(self, objective: Objective, step: int) -> None:
+        """Draws what the objective can do at this step."""
+
+
+class Stopped(RunError):
+    """A signal stopped the run after a checkpoint.
+
+    Arguments:
+        signum: the signal's number.
+        step: the step of the checkpoint.
+    """
+
+    def __init__(self, signum: int, step: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; the state is saved")
+        self.signum = signum
+
+
+def fit(
+    objective: Objective,
+    data: Data,
+    training: Training,
+    keeper: Keeper | None = None,
+    start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
+    show: bool = True,
+    directory: Path | None = None,
+) -> State:
+    """Trains `objective` on `data`.
+
+    Arguments:
+        objective: what is minimised, in which phases; changed in place.
+        data: its training part is trained on, its validation part drives schedules and the choice of best weights.
+        training: how; None means the defaults of :class:`Training`'s docstring (100 data a batch, 100 epochs).
+        keeper: where logs, checkpoints and pictures go; None keeps nothing.
+        start: tensors and scalars of a checkpoint to go on from.
+        show: a progress bar where the terminal can show one.
+        directory: where trackers write.
+
+    Returns:
+        The final state.
+
+    Raises:
+        InputError: the data and the settings do not fit.
+        RunError: a term became infinite or NaN; nothing after the last checkpoint was kept.
+        Stopped: SIGINT or SIGTERM came; a checkpoint was written.
+    """
+    engine = Engine(training.device)
+    training = settle(training, objective, data, engine.world)
+    device = engine.place(training.device)
+    _prepare(objective, training, device)
+    state = State(objective, training)
+    if start is not None:
+        state.load(*start)
+    rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
+    feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
+    validation = _Validation(data, training, engine, device)
+    validate_every = training.validate_every or max(feed.per_epoch, 250)
+    log, bar = Log(engine), Bar(state, steps, feed.batch, show and engine.main)
+    keeper = keeper if engine.main else None
+    everything = list(objective.parameters())
+    trainable = [parameter.requires_grad for parameter in everything]
+    owned = [set(map(id, phase.parameters)) for phase in state.phases]
+    layout = _layout(objective)
+    saved_at = time.monotonic()
+
+    objective.train()
+    with _machine(training), _signals() as received, tracking(training, directory) as track, bar:
+        while state.step < steps and not state.stalled:
+            slot = 0
+            for phase, optimiser, mine in zip(state.phases, state.optimisers, owned, strict=True):
+                if state.step % phase.interval:
+                    slot += phase.repeats
+                    continue
+                if len(owned) > 1:
+                    for parameter, free in zip(everything, trainable, strict=True):
+                        parameter.requires_grad_(free and id(parameter) in mine)
+                for _ in range(phase.repeats):
+                    x, index = feed(state.step, slot)
+                    noise = Noise(mix(training.seed, state.step, slot), rank, world)
+                    values = phase.loss(Batch(layout(x), index, state.step, noise))
+                    optimiser.zero_grad()
+                    functools.reduce(operator.add, values.values()).backward()
+                    if world > 1:
+                        engine.average_gradients(phase.parameters)
+                    if training.clip is not None:
+                        nn.utils.clip_grad_norm_(phase.parameters, training.clip)
+                    optimiser.step()
+                    log.add(state.step, phase.name, values)
+                    slot += 1
+            if state.average is not None:
+                state.average.update_parameters(objective)
+            state.step += 1
+
+            logging, done = state.step % training.log_every == 0, state.step == steps
+            agreeing = logging or world == 1
+            stop = agreeing and engine.any(bool(received))
+            validating = done or state.step % validate_every == 0
+            saving = done or stop or _multiple(state.step, training.checkpoint_every)
+            if training.checkpoint_every is None:
+                saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
+            drawing = _multiple(state.step, training.pictures_every)
+            if not (logging or validating or saving or drawing):
+                continue
+            row = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            if validating:
+                row |= _good(state, functools.partial(validation, state.validated))
+                if state.follow(row["validation/loss"]) and keeper is not None:
+                    keeper.best(dict(state.validated.state_dict()))
+            if keeper is not None:
+                keeper.log(row)
+            track(row)
+            bar.show(row)
+            if saving or state.stalled:
+                _good(state, state.check)
+                if keeper is not None:
+                    keeper.checkpoint(state.tensors(), state.scalars())
+                state.saved, saved_at = state.step, time.monotonic()
+            if drawing and keeper is not None:
+                keeper.picture(state.validated, state.step)
+            if stop:
+                raise Stopped(received[0] if received else signal.SIGTERM, state.step)
+            bar.resume()
+    for parameter, free in zip(everything, trainable, strict=True):
+        parameter.requires_grad_(free)
+    return state
+
+
+def _prepare(objective: Objective, training: Training, device: torch.device) -> None:
+    dtype = torch.float64 if training.precision == "float64" else torch.float32
+    objective.to(device=device, dtype=dtype)
+    if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
+        objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    objective.autoencoder.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
+    for module in objective.modules():
+        if isinstance(module, BatchNorm):
+            module.per_process = training.batch_norm == "per-process"
+    if training.compile:
+        objective.autoencoder.encoder.compile()
+        objective.autoencoder.decoder.compile()
+
+
+def _layout(objective: Objective) -> Callable[[Tensor], Tensor]:
+    dtype = next(objective.parameters()).dtype
+
+    def layout(x: Tensor) -> Tensor:
+        x = x.to(dtype) if x.dtype != dtype else x
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    return layout
+
+
+def _multiple(step: int, every: int | None) -> bool:
+    return every is not None and step % every == 0
+
+
+def _good(state: State, read: Callable[[], Result]) -> Result:
+    """What `read` gives; where it finds something that is not finite, the error says what there is to go back to."""
+    try:
+        return read()
+    except RunError as error:
+        where = f"at step {state.saved}" if state.saved >= 0 else "not there yet"
+        advice = "lower the learning rate (--lr) or limit the gradients (--clip)"
+        raise RunError(f"{error}; the last good checkpoint is {where}; {advice}") from None
+
+
+class _Validation:
+    """The terms of an objective on the validation part, each process taking its share of every batch."""
+
+    def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
+        self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
+        count = len(data.validation)
+        self.chunks = np.array_split(np.arange(count), -(-count // cast(int, training.batch)))
+
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> dict[str, float]:
+        """The mean of every term, and their sum as `validation/loss`.
+
+        Raises:
+            RunError: a term is not finite.
+        """
+        objective.eval()
+        layout = _layout(objective)
+        sums: dict[str, Tensor] = {}
+        for k in range(len(self.chunks)):
+            batch, share = self._batch(k, layout)
+            for name, value in objective.validate(batch).items():
+                sums[name] = sums.get(name, 0) + share * value
+        objective.train()
+        means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
+        for name, value in zip(sums, means, strict=True):
+            if not math.isfinite(value):
+                raise RunError(f"the term {name!r} became {value} in validation")
+        return {f"validation/{name}": v for name, v in zip(sums, means, strict=True)} | {"validation/loss": sum(means)}
+
+    def _batch(self, k: int, layout: Callable[[Tensor], Tensor]) -> tuple[Batch, float]:
+        """This process's data of a chunk, and the chunk's share of the whole."""
+        rank, world = self.engine.rank, self.engine.world
+        chunk = self.chunks[k]
+        each = -(-len(chunk) // world)
+        mine = np.resize(chunk, each * world)[rank * each : (rank + 1) * each]  # the first serve twice to fill up
+        x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
+        noise = Noise(mix(self.seed, -1, k), rank, world)
+        batch = Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
+        return batch, len(chunk) / len(self.data.validation)
+
+
+@contextlib.contextmanager
+def _machine(training: Training) -> Iterator[None]:
+    """Sets torch's threads and determinism, and puts back what was set before."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(training.threads or threads)
+    if training.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM; a second SIGINT stops at once."""
+    received: list[int] = []
+
+    def note(signum: int, frame: Any) -> None:  # noqa: ARG001
+        if received and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(signum)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread may install handlers
+        before = {}
+    try:
+        yield received
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -1,0 +1,104 @@
+"""The processes that share a run: the one place that knows Accelerate.
+
+Accelerate starts processes, gives each its device, and tracks. The hot path is plain torch, since wrapping would cost
+a small model half of its step: gradients are averaged in one reduction, and losses are not wrapped at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator, PartialState
+from torch import Tensor, nn
+
+from noiseless.errors import RunError
+from noiseless.training.settings import Training
+
+__all__ = ["Engine"]
+
+PATIENCE = timedelta(hours=3)
+"""How long a process waits for another: decoding a large data set takes the first one that long at the most."""
+
+
+class Engine:
+    """This process and its fellows; in one process everything here is the identity.
+
+    Arguments:
+        device: what :class:`~noiseless.training.settings.Training` asks for.
+
+    Attributes:
+        rank, world: this process's number, and their count.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self._state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
+        self.rank, self.world = self._state.process_index, self._state.num_processes
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the first process, the one that writes."""
+        return self.rank == 0
+
+    def place(self, device: str) -> torch.device:
+        """This process's own device of the kind of `device`."""
+        return self._state.device if self.world > 1 else torch.device(device)
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Lets the first process through before the others; where it fails, all do.
+
+        Raises:
+            RunError: on the other processes, if the block failed on the first.
+        """
+        if not self.main and self.any(False):
+            raise RunError("the first process failed; its message says why")
+        try:
+            yield
+        except BaseException:
+            if self.main:
+                self.any(True)
+            raise
+        if self.main:
+            self.any(False)
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set on any process."""
+        return (self.world > 1 and bool(self._sum(torch.tensor(float(flag))) > 0)) or flag
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over processes."""
+        return self._sum(values) / self.world if self.world > 1 else values
+
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Replaces gradients by their mean over processes, in one reduction."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = self.mean(torch.cat([g.reshape(-1) for g in gradients]))
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view(gradient.shape))
+
+    def _sum(self, values: Tensor) -> Tensor:
+        total = values.to(self._state.device)
+        dist.all_reduce(total)
+        return total
+
+
+@contextmanager
+def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Gives what takes a row of numbers to the trackers, which are finished when the block ends."""
+    if not training.track:
+        yield lambda row: None  # noqa: ARG005
+        return
+    accelerator = Accelerator(log_with=list(training.track), project_dir=directory)
+    settings = {k: v for k, v in vars(training).items() if isinstance(v, int | float | str)}
+    accelerator.init_trackers("noiseless", config=settings)
+    try:
+        yield lambda row: accelerator.log(row, step=row["step"])
+    finally:
+        for tracker in accelerator.trackers:
+            tracker.finish()

@@ -1,0 +1,110 @@
+"""What training shows: values of terms, images per second, time left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from noiseless.errors import RunError
+from noiseless.training.engine import Engine
+from noiseless.training.state import State
+
+__all__ = ["Bar", "Log"]
+
+
+class Log:
+    """Values of terms, left on the device until they are read together.
+
+    Arguments:
+        engine: the processes over whose shares of a batch values are averaged.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.pending: list[tuple[int, str, Mapping[str, Tensor]]] = []
+
+    def add(self, step: int, phase: str, values: Mapping[str, Tensor]) -> None:
+        """Keeps the terms of one update."""
+        self.pending.append((step, phase, {name: value.detach() for name, value in values.items()}))
+
+    def read(self) -> dict[str, float]:
+        """The mean of every term since the last reading.
+
+        Raises:
+            RunError: a term was not finite; names the first step, the phase and the term. On every process, since
+                one that is not finite makes the mean over processes so.
+        """
+        keys = [(step, phase, name) for step, phase, values in self.pending for name in values]
+        tensors = [value for *_, values in self.pending for value in values.values()]
+        self.pending.clear()
+        terms: dict[str, list[float]] = {}
+        numbers = self.engine.mean(torch.stack(tensors)).cpu().double().tolist() if tensors else []
+        for (step, phase, name), number in zip(keys, numbers, strict=True):
+            if not math.isfinite(number):
+                raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}")
+            terms.setdefault(f"{phase}/{name}", []).append(number)
+        return {name: sum(values) / len(values) for name, values in terms.items()}
+
+
+class Bar:
+    """Progress: images per second, time left and every term; a bar on a terminal, a line a validation elsewhere.
+
+    Arguments:
+        state: whose step and seconds are shown and counted.
+        steps: the step that is the end.
+        batch: data in a joint batch.
+        show: whether anything is printed.
+    """
+
+    def __init__(self, state: State, steps: int, batch: int, show: bool) -> None:
+        console = Console(stderr=True)
+        self.state, self.steps, self.batch, self.visible, self.console = state, steps, batch, show, console
+        self.bar = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[terms]}"),
+            console=console,
+            disable=not (show and console.is_terminal),
+        )
+
+    def __enter__(self) -> Bar:
+        self.bar.start()
+        self.task = self.bar.add_task("", total=self.steps, completed=self.state.step, terms="")
+        self.then, self.last = time.perf_counter(), self.state.step
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.bar.stop()
+
+    def measure(self) -> dict[str, float]:
+        """The images per second of training since the last call, and the seconds in all."""
+        elapsed, steps = self._elapse(), self.state.step - self.last
+        self.last = self.state.step
+        return {"images_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
+
+    def resume(self) -> None:
+        """Leaves out of the next rate what was done since the last: validating, saving, drawing."""
+        self._elapse()
+
+    def _elapse(self) -> float:
+        then, self.then = self.then, time.perf_counter()
+        self.state.seconds += self.then - then
+        return self.then - then
+
+    def show(self, row: Mapping[str, Any]) -> None:
+        """Updates the bar."""
+        names = (k for k in row if "/" in k)
+        terms = "  ".join(f"{name.removeprefix('autoencoder/')} {row[name]:.4g}" for name in names)
+        text = f"{row['images_per_s']:,.0f} images/s  {terms}"
+        self.bar.update(self.task, completed=self.state.step, terms=text)
+        if self.visible and self.bar.disable and "validation/loss" in row:
+            self.console.print(f"step {self.state.step:,} of {self.steps:,}  {text}", soft_wrap=True, highlight=False)

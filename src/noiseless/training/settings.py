@@ -1,0 +1,149 @@
+"""How a run is trained: what a user may set, and every default decided for the method, the data and the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.objectives.core import Objective
+
+__all__ = ["Training", "check_device", "settle"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a run is trained. What is None comes from the method.
+
+    Arguments:
+        epochs: Passes over the training part. Default: the paper's.
+        steps: Updates, in place of epochs.
+        batch: Data in a batch, over all processes together. Default: 100.
+        schedule: plateau: the rate is multiplied by lr-factor when validation has not improved for lr-patience
+            validations; exponential: multiplied by lr-factor at every validation; constant.
+        lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
+        lr_patience: See schedule. Default: 5.
+        ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
+        clip: Largest norm of a phase's gradient.
+        patience: Stop early after so many validations without improvement.
+        validate_every: Steps between validations. Default: an epoch, or 250 steps where an epoch is shorter.
+        checkpoint_every: Steps between checkpoints. Default: at every validation, and every five minutes.
+        pictures_every: Steps between grids of reconstructions and samples. Default: none.
+        log_every: Steps between rows of log.jsonl.
+        seed: Seeds weights, order of data and noise.
+        device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
+        precision: auto is bfloat16 autocast for convolutional networks where the hardware has it, else float32.
+        threads: CPU threads. Default: torch's.
+        compile: Compile encoder and decoder with torch.compile.
+        deterministic: Deterministic algorithms on a GPU too, slower.
+        batch_norm: joint: moments of the batch over all processes; per-process: faster, no longer equal to one process.
+        track: Trackers beside log.jsonl: tensorboard, wandb, mlflow (each an extra).
+    """
+
+    epochs: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    schedule: Literal["plateau", "exponential", "constant"] | None = None
+    lr_factor: float | None = None
+    lr_patience: int | None = None
+    ema: float | None = None
+    clip: float | None = None
+    patience: int | None = None
+    validate_every: int | None = None
+    checkpoint_every: int | None = None
+    pictures_every: int | None = None
+    log_every: int = 50
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    threads: int | None = None
+    compile: bool = False
+    deterministic: bool = False
+    batch_norm: Literal["joint", "per-process"] = "joint"
+    track: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = ("epochs", "steps", "batch", "lr_patience", "patience", "validate_every", "checkpoint_every")
+        for name in (*counts, "pictures_every", "log_every", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name.replace('_', '-')} is {value}, and must be 1 or more")
+        for name in ("ema", "lr_factor"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")
+        if self.clip is not None and not self.clip > 0:
+            raise InputError(f"clip is {self.clip}, and must be above 0")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}, and must be 0 or more")
+        if self.epochs is not None and self.steps is not None:
+            raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
+
+    def over(self, defaults: Training) -> Training:
+        """These settings, with `defaults` where they are None; steps given here displace epochs there."""
+        missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
+        if self.steps is not None:
+            missing.pop("epochs", None)
+        return replace(self, **missing)
+
+
+DEFAULTS = Training(epochs=100, batch=100, schedule="plateau")
+
+
+def settle(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
+    """`training` with every default and every `auto` decided, so that a record of it can be repeated elsewhere.
+
+    Arguments:
+        training: what the user asked for.
+        objective: what is trained.
+        data: what it is trained on.
+        world: the processes that share a batch.
+
+    Raises:
+        InputError: the data have fewer than a batch, a batch cannot be shared equally, the device cannot be used, or
+            a tracker is not installed.
+    """
+    chosen = training.over(DEFAULTS)
+    batch, count = chosen.batch or 0, len(data.train)
+    if batch % world:
+        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+    if count < batch:
+        raise InputError(f"the training part has {count} data, fewer than a batch of {batch}; lower --batch")
+    for tracker in chosen.track:
+        if find_spec(tracker) is None:
+            raise InputError(f"the tracker {tracker!r} is not installed; pip install 'noiseless[{tracker}]'")
+    device = chosen.device if chosen.device != "auto" else _best_device()
+    check_device(device)
+    precision: Any = chosen.precision
+    if precision == "auto":
+        precision = "bfloat16" if _gains_from_bfloat16(objective, device) else "float32"
+    steps = chosen.steps or (chosen.epochs or 0) * (count // batch)
+    threads = chosen.threads or torch.get_num_threads()
+    return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, threads=threads)
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def check_device(device: str) -> None:
+    """Refuses a device that torch cannot use here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the device {device!r} cannot be used here ({reason}); try --device cpu") from error
+
+
+def _gains_from_bfloat16(objective: Objective, device: str) -> bool:
+    convolutional = any(isinstance(m, nn.Conv2d) for m in objective.modules())
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return convolutional and device == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -1,0 +1,158 @@
+"""All that changes in training: weights, optimisers, schedules, the moving average and counters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from noiseless.errors import InputError, RunError
+from noiseless.objectives.core import Objective, Phase
+from noiseless.training.settings import Training
+
+__all__ = ["State"]
+
+
+class State:
+    """The state of a run, as tensors and scalars.
+
+    Arguments:
+        objective: what is trained; already where it will be, in its final type.
+        training: optimisers' schedules and the average.
+
+    Attributes:
+        step: updates made.
+        best, bad: the smallest validation loss, and the validations since.
+        saved: the step of the last checkpoint, -1 before the first.
+    """
+
+    def __init__(self, objective: Objective, training: Training) -> None:
+        self.objective, self.training = objective, training
+        self.phases = objective.phases()
+        self.optimisers = [phase.optimiser(phase.parameters) for phase in self.phases]
+        self.schedules = [_schedule(optimiser, training) for optimiser in self.optimisers]
+        self.average = _average(objective, training.ema)
+        self.step, self.seconds, self.best, self.bad, self.saved = 0, 0.0, math.inf, 0, -1
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.objective.parameters()).device
+
+    @property
+    def validated(self) -> Objective:
+        """What is validated and kept as best: the average where there is one."""
+        return cast(Objective, self.average.module) if self.average is not None else self.objective
+
+    @property
+    def stalled(self) -> bool:
+        """Whether early stopping has had its patience."""
+        return self.training.patience is not None and self.bad >= self.training.patience
+
+    def follow(self, loss: float) -> bool:
+        """Moves the schedules after a validation; whether it was the best so far."""
+        for schedule in self.schedules:
+            schedule.step(loss) if isinstance(schedule, ReduceLROnPlateau) else schedule.step()
+        improved = loss < self.best
+        self.best, self.bad = (loss, 0) if improved else (self.best, self.bad + 1)
+        return improved
+
+    def check(self) -> None:
+        """Refuses weights that are not finite: a loss was, but its gradient was not.
+
+        Raises:
+            RunError: names the weight.
+        """
+        named = {k: v for k, v in self.objective.state_dict().items() if v.is_floating_point()}
+        finite = torch.stack([v.isfinite().all() for v in named.values()]).tolist()
+        for name, good in zip(named, finite, strict=True):
+            if not good:
+                raise RunError(f"the weights {name} are no longer finite in step {self.step}")
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name."""
+        found = {f"model/{k}": v for k, v in self.objective.state_dict().items()}
+        if self.average is not None:
+            found |= {f"ema/{k}": v for k, v in self.average.state_dict().items()}
+        for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
+            for i, parameter in enumerate(phase.parameters):
+                state = optimiser.state.get(parameter, {})
+                found |= {f"optimiser/{phase.name}/{i}/{k}": v for k, v in state.items()}
+        return found
+
+    def scalars(self) -> dict[str, Any]:
+        """Every number by name, as JSON can hold it."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best if math.isfinite(self.best) else None,
+            "bad": self.bad,
+            "rates": [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers],
+            "schedules": [_counters(schedule) for schedule in self.schedules],
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`tensors` and :meth:`scalars` gave.
+
+        Raises:
+            InputError: they are of another objective or training.
+        """
+        try:
+            self._load(tensors, scalars)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"the checkpoint does not fit the run: {type(error).__name__}: {error}") from error
+
+    def _load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        self.objective.load_state_dict(_under("model/", tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_under("ema/", tensors))
+        for i, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
+            _load_optimiser(optimiser, phase, _under(f"optimiser/{phase.name}/", tensors))
+            for group, rate in zip(optimiser.param_groups, scalars["rates"][i], strict=True):
+                group["lr"] = rate
+            self.schedules[i].load_state_dict({k: _number(v) for k, v in scalars["schedules"][i].items()})
+        self.step, self.seconds, self.bad = scalars["step"], scalars["seconds"], scalars["bad"]
+        self.best, self.saved = _number(scalars["best"]), self.step
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, phase: Phase, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        i, key = name.split("/")
+        parameter = phase.parameters[int(i)]
+        # torch's fused optimisers walk over memory: a moment must lie as its parameter does
+        moment = tensor.ndim > 0 and tensor.shape == parameter.shape
+        laid = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if moment else tensor
+        optimiser.state[parameter][key] = laid.to(parameter.device)
+
+
+def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRScheduler:
+    if training.schedule == "plateau":
+        # torch lowers the rate at the validation after the last that patience allows; Keras, and we, at that one
+        return ReduceLROnPlateau(optimiser, factor=training.lr_factor or 0.5, patience=(training.lr_patience or 5) - 1)
+    if training.schedule == "exponential":
+        return ExponentialLR(optimiser, gamma=training.lr_factor or 0.95)
+    return ConstantLR(optimiser, factor=1.0)
+
+
+def _counters(schedule: LRScheduler) -> dict[str, Any]:
+    counters = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch", "_last_lr", "_step_count")
+    state = {k: v for k, v in schedule.state_dict().items() if k in counters}
+    return {k: None if v == math.inf else v for k, v in state.items()}
+
+
+def _number(value: Any) -> Any:
+    """JSON holds no infinity: None stands for it."""
+    return math.inf if value is None else value
+
+
+def _average(objective: Objective, decay: float | None) -> AveragedModel | None:
+    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay is not None else None
