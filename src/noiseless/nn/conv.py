@@ -174,7 +174,7 @@ class _Spread(torch.autograd.Function):
 
     oneDNN pads the output channels to 16, and computes 16 for a grey image. Here one matrix product gives what every
     pixel sends to its k x k neighbours, and k x k shifted sums, in float32 or better, collect it. Gradients are
-    oneDNN's, and may be differentiated. The output has the input's size (torch's has a row and column more for an even k).
+    oneDNN's, and may be differentiated. The output has the input's size (torch's is one larger for an even k).
     """
 
     @staticmethod
