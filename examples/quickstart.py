@@ -1,0 +1,22 @@
+"""Trains on small digits; then encodes, reconstructs, interpolates and samples. python quickstart.py [STEPS]"""
+
+import sys
+from pathlib import Path
+
+import noiseless
+from noiseless import data, figures
+
+run = Path("runs/quickstart")
+digits = data.load("digits")
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+training = noiseless.Training(steps=steps, threads=1)
+noiseless.train("rae-l2", digits, run, training=training, networks=noiseless.Networks(width=16), overwrite=True)
+
+model = noiseless.load(run)
+images = digits.test.take(range(8))  # uint8 (8, 1, 8, 8), not seen in training
+codes = model.encode(images)  # (8, 16)
+print("squared error:", (model.reconstruct(images) - images / 255).square().flatten(1).sum(1).mean().item())
+halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or, along great circles, with every point on the way:
+paths = model.interpolate(images[:4], images[4:], steps=8)  # (4, 8, 1, 8, 8)
+new = model.sample(64, density="gmm", seed=0)  # (64, 1, 8, 8), floats in [0, 1]
+print("wrote", figures.grid(new, run / "samples.png"))
