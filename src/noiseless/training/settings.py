@@ -79,8 +79,8 @@ class Training:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")
         if self.clip is not None and not self.clip > 0:
             raise InputError(f"clip is {self.clip}, and must be above 0")
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}, and must be 0 or more")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}, and must be 0 or more, and below 2 to the 63")
         if self.epochs is not None and self.steps is not None:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
@@ -136,7 +136,7 @@ def _best_device() -> str:
 def check_device(device: str) -> None:
     """Refuses a device that torch cannot use here."""
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"the device {device!r} cannot be used here ({reason}); try --device cpu") from error

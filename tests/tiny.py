@@ -1,0 +1,64 @@
+"""Small data and small methods, for tests that train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from noiseless.autoencoder import Networks
+from noiseless.data import Data, Split
+from noiseless.recipes.core import Method, names
+from noiseless.runs import Run, train
+from noiseless.training import Training
+from noiseless.values import Spec
+
+NETWORKS = Networks(latent=3, width=4)
+FAST: dict[str, Any] = {"batch": 20, "device": "cpu", "precision": "float32", "threads": 1}
+
+
+def data(raw: np.ndarray, spec: Spec, held: int = 20) -> Data:
+    n = len(raw) - 2 * held
+    parts = [Split(raw, np.arange(a, b)) for a, b in ((0, n), (n, n + held), (n + held, n + 2 * held))]
+    return Data(spec, *parts, fingerprint=f"{abs(hash(raw.tobytes())):016x}"[:16], source="tiny")
+
+
+def images(n: int = 120, shape: tuple[int, ...] = (1, 8, 8), name: str = "mnist") -> Data:
+    rng = np.random.default_rng(0)
+    code = rng.normal(size=(n, 2))
+    basis = rng.normal(size=(2, int(np.prod(shape))))
+    return data((255 / (1 + np.exp(-code @ basis))).astype(np.uint8).reshape(n, *shape), Spec(name, shape))
+
+
+def vectors(n: int = 120, size: int = 5) -> Data:
+    rng = np.random.default_rng(0)
+    raw = (rng.normal(size=(n, 2)) @ rng.normal(size=(2, size)) + 3).astype(np.float32)
+    return data(raw, Spec("vectors", (size,), tuple(raw.mean(0).tolist()), tuple(raw.std(0).tolist())))
+
+
+KINDS = {"images": images, "vectors": vectors}
+
+
+def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
+    torch.manual_seed(seed)
+    return names()[name](spec, NETWORKS, **arguments)
+
+
+def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **training: Any) -> Run:
+    arguments = training.pop("arguments", {})
+    settings = Training(**FAST | training)
+    return train(name, on, out, training=settings, show=False, networks=networks, **arguments)
+
+
+def weights(directory: Path) -> dict[str, dict[str, Tensor]]:
+    return {name: load_file(directory / f"{name}.safetensors") for name in ("checkpoint", "best")}
+
+
+def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}")
