@@ -51,6 +51,7 @@ def main() -> None:
 def run(tokens: Sequence[str]) -> int:
     """Runs one command and returns its exit code."""
     try:
+        _refuse_empty(tokens)
         _application(tokens)(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
     except _Terminated:
         return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
@@ -90,6 +91,13 @@ def _application(tokens: Sequence[str]) -> App:
         else:
             application.command(_imported(place), name=name)
     return application
+
+
+def _refuse_empty(tokens: Sequence[str]) -> None:
+    """An empty path would mean the current folder, which nobody types and many scripts produce."""
+    if "" in tokens:
+        before = " ".join(tokens[: list(tokens).index("")][-2:])
+        raise InputError(f"the argument after {before!r} is empty; give a value")
 
 
 def _imported(place: str) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,8 +17,8 @@ PIPED = 160
 
 def tell(*lines: str) -> None:
     """Lines of results."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
+    if _first():
+        sys.stdout.writelines(line + "\n" for line in lines)
 
 
 def wrote(path: Path) -> None:
@@ -27,8 +28,8 @@ def wrote(path: Path) -> None:
 
 def note(lines: Iterable[str]) -> None:
     """What belongs beside the results, each sentence once."""
-    for line in filter(None, dict.fromkeys(lines)):
-        sys.stderr.write(f"note: {line}\n")
+    if _first():
+        sys.stderr.writelines(f"note: {line}\n" for line in filter(None, dict.fromkeys(lines)))
 
 
 def complain(message: str) -> None:
@@ -44,3 +45,8 @@ def narrow() -> bool:
 def show(table: Table) -> None:
     """A table as wide as the terminal, or as it likes on a pipe."""
     Console(highlight=False, width=None if sys.stdout.isatty() else PIPED).print(table)
+
+
+def _first() -> bool:
+    """Whether this is the first of the processes that train together, the one that speaks."""
+    return os.environ.get("RANK", "0") == "0"

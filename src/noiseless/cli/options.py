@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import torch
 from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 from noiseless.errors import InputError
 from noiseless.model import Model
@@ -79,7 +80,7 @@ def check_threads(threads: int) -> int:
 Using = Annotated[Use, panel("Model", 5)]
 Owning = Annotated[Own, panel("Code of your own, as MODULE:FUNCTION", 6)]
 Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
-Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.")]
+Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")
 Source = Annotated[
     str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.")

@@ -11,6 +11,8 @@ is the objective of every method that adds nothing but terms to an autoencoder's
 
 from __future__ import annotations
 
+import math
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,10 +46,10 @@ class Optimiser:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.lr is not None and not self.lr > 0:
-            raise InputError(f"the learning rate is {self.lr}, and must be above 0")
-        if not self.weight_decay >= 0:
-            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise InputError(f"the learning rate is {self.lr}, and must be above 0 and finite")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
 
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
         """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
@@ -103,7 +105,7 @@ class Term:
     """A penalty with its weight.
 
     Arguments:
-        weight: its factor in the loss.
+        weight: its factor in the loss, 0 or more.
         penalty: trace and autoencoder to a number.
         every: apply it in every so many steps only, that many times as strongly: its mean over steps is unchanged.
     """
@@ -111,6 +113,12 @@ class Term:
     weight: float
     penalty: Penalty
     every: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise InputError(f"the weight of a penalty is {self.weight}, and must be a number of 0 or more")
+        if self.every < 1:
+            raise InputError(f"a penalty applies in every {self.every} steps, and must in 1 or more")
 
     def due(self, step: int | None) -> bool:
         """Whether it applies in this step; outside training (None) it always does."""
