@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import torch
+
 import noiseless
 from noiseless import data, figures
 
@@ -13,7 +15,7 @@ training = noiseless.Training(steps=steps, threads=1)
 noiseless.train("rae-l2", digits, run, training=training, networks=noiseless.Networks(width=16), overwrite=True)
 
 model = noiseless.load(run)
-images = digits.test.take(range(8))  # uint8 (8, 1, 8, 8), not seen in training
+images = torch.from_numpy(digits.test.take(range(8)))  # uint8 (8, 1, 8, 8), not seen in training
 codes = model.encode(images)  # (8, 16)
 print("squared error:", (model.reconstruct(images) - images / 255).square().flatten(1).sum(1).mean().item())
 halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or, along great circles, with every point on the way:

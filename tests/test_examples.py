@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noiseless.cli import main
+from noiseless.cli import run
 
 ROOT = Path(__file__).parents[1]
 EXTEND = (ROOT / "docs/extend.md").read_text("utf-8")
 LISTINGS = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", EXTEND, re.DOTALL)
-COMMANDS = dict(re.findall(r"```python\n# (\w+)\.py\n.*?```\n\n```sh\n(.*?)```", EXTEND, re.DOTALL))
+COMMANDS = dict(re.findall(r"```python\n# (\w+)\.py\n(?:(?!```).)*```\n\n```sh\n(.*?)```", EXTEND, re.DOTALL))
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +34,7 @@ def command(line: str, **shorter: str) -> None:
         flag = f"--{option}"
         if flag in words:
             words[words.index(flag) + 1] = value
-    with pytest.raises(SystemExit) as stopped:
-        main(words[1:])
-    assert stopped.value.code == 0, line
+    assert run(words[1:]) == 0, line
 
 
 def docstring_commands(path: Path) -> list[str]:
