@@ -155,7 +155,9 @@ def test_nothing_that_is_read_can_run_code(path: Path) -> None:
     assert not [f"line {node.lineno}" for node in ast.walk(tree(path)) if runs_code(node)]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("line", ["pickle.loads(b)", "torch.load(f)", "np.load(f)", "eval(s)", "from pickle import load"])
+@pytest.mark.parametrize(
+    "line", ["pickle.loads(b)", "torch.load(f)", "np.load(f)", "eval(s)", "from pickle import load"]
+)
 def test_the_check_of_code_can_fail(line: str) -> None:
     assert any(runs_code(node) for node in ast.walk(ast.parse(line)))
 

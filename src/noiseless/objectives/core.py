@@ -12,7 +12,6 @@ is the objective of every method that adds nothing but terms to an autoencoder's
 from __future__ import annotations
 
 import math
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from noiseless import densities
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.model import Model
+from tiny import images, method, vectors
+
+
+def model(data: Data, batch: int = 500) -> Model:
+    made = method("rae", data.spec).objective.autoencoder
+
+    def density(name: str) -> densities.LatentDensity:
+        generator = torch.Generator().manual_seed(0)
+        return densities.build(name, 3).fit(torch.randn(60, 3, generator=generator), generator)
+
+    return Model(made, data.spec, density, batch)
+
+
+@pytest.mark.parametrize("data", [images(), vectors()], ids=["images", "vectors"])
+def test_shapes_and_units(data: Data) -> None:
+    used = model(data)
+    raw = data.test.take(np.arange(6))
+    z = used.encode(raw)
+    assert z.shape == (6, 3)
+    torch.testing.assert_close(used.reconstruct(raw), used.decode(z), rtol=0, atol=0)
+    assert used.decode(z).shape == raw.shape
+    assert used.sample(4, "gaussian").shape == (4, *data.spec.shape)
+    assert torch.equal(used.sample(4, "gaussian", seed=1), used.sample(4, "gaussian", seed=1))
+    assert not torch.equal(used.sample(4, "gaussian", seed=1), used.sample(4, "gaussian", seed=2))
+
+
+def test_batches_do_not_matter_and_tensors_serve() -> None:
+    data = images()
+    raw = data.test.take(np.arange(10))
+    torch.testing.assert_close(
+        model(data, 3).encode(raw), model(data).encode(torch.from_numpy(raw)), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_vectors_come_back_in_their_units() -> None:
+    data = vectors()
+    used = model(data)
+    z = torch.zeros(1, 3)
+    x = used.autoencoder.decode(z)
+    expected = x * torch.tensor(data.spec.scale) + torch.tensor(data.spec.shift)
+    torch.testing.assert_close(used.decode(z), expected.detach())
+
+
+def test_uint8_floats_and_layouts_of_an_image_mean_the_same() -> None:
+    grey, colour = images(), images(shape=(3, 8, 8))
+    raw = grey.test.take(np.arange(5))
+    expected = model(grey).encode(raw)
+    for other in (raw[:, 0], np.moveaxis(raw, 1, 3), (raw / 255).astype(np.float32), raw / 255):
+        torch.testing.assert_close(model(grey).encode(other), expected, rtol=1e-5, atol=1e-6)
+    raw = colour.test.take(np.arange(5))
+    last = np.moveaxis(raw, 1, 3)
+    torch.testing.assert_close(model(colour).encode(last), model(colour).encode(raw), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_interpolation_ends_at_its_ends(path: str) -> None:
+    data = images()
+    used = model(data)
+    a, b = data.test.take(np.arange(4)), data.test.take(np.arange(4, 8))
+    drawn = used.interpolate(a, b, 5, path)
+    assert drawn.shape == (4, 5, 1, 8, 8)
+    torch.testing.assert_close(drawn[:, 0], used.reconstruct(a), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(drawn[:, -1], used.reconstruct(b), rtol=1e-4, atol=1e-5)
+
+
+def test_what_cannot_be_data_is_refused() -> None:
+    used, flat = model(images()), model(vectors())
+    nan, wide = np.full((3, 1, 8, 8), np.nan), np.full((3, 1, 8, 8), 2.0)
+    for given, message in (
+        (np.zeros((2, 1, 9, 9)), r"\(2, 1, 9, 9\); this model takes \(N, 1, 8, 8\)"),
+        (np.zeros((0, 1, 8, 8)), "this model takes"),
+        (nan, "3 of 3 data are not finite"),
+        (wide, r"images lie in \[2, 2\]"),
+    ):
+        with pytest.raises(InputError, match=message):
+            used.encode(given)
+    with pytest.raises(InputError, match="not finite"):
+        flat.encode(np.full((2, 5), np.inf, dtype=np.float32))
+
+
+def test_what_cannot_be_codes_is_refused() -> None:
+    used = model(images())
+    with pytest.raises(InputError, match=r"expected floats of shape \(N, 3\)"):
+        used.decode(torch.zeros(2, 4))
+    with pytest.raises(InputError, match=r"expected floats"):
+        used.decode(np.zeros((2, 3), dtype=np.int64))
+    with pytest.raises(InputError, match="1 of 2 codes are not finite"):
+        used.decode(np.array([[0.0, 0, 0], [np.nan, 0, 0]]))
+    with pytest.raises(InputError, match="0 samples"):
+        used.sample(0)
+    with pytest.raises(InputError, match="4 starts, 3 ends"):
+        used.interpolate(np.zeros((4, 1, 8, 8)), np.zeros((3, 1, 8, 8)))
