@@ -156,11 +156,25 @@ def build(spec: Spec, networks: Networks, bottleneck: Bottleneck) -> Autoencoder
         InputError: the networks cannot take such data, or give back another shape.
     """
     encoder_factory, decoder_factory = _factories(spec, networks)
-    encoder = (networks.encoder or encoder_factory)(spec.shape, bottleneck.inputs)
-    decoder = (networks.decoder or decoder_factory)(bottleneck.latent, spec.shape)
+    encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
+    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent, spec.shape)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
     _try(decoder, (2, bottleneck.latent), (2, *spec.shape), "decoder")
     return Autoencoder(encoder, decoder, bottleneck)
+
+
+def _made(
+    name: str, own: Callable[..., nn.Module] | None, default: Callable[..., nn.Module], *given: object
+) -> nn.Module:
+    if own is None:
+        return default(*given)
+    try:
+        network = own(*given)
+    except Exception as error:  # whatever the user's function raises
+        raise InputError(f"the {name} cannot be made from {given} ({type(error).__name__}: {error})") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"the {name} made from {given} is a {type(network).__name__}; expected a torch.nn.Module")
+    return network
 
 
 def _try(network: nn.Module, given: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
@@ -168,8 +182,9 @@ def _try(network: nn.Module, given: tuple[int, ...], expected: tuple[int, ...], 
     with torch.no_grad():
         try:
             out = tuple(network.eval()(torch.zeros(given)).shape)
-        except RuntimeError as error:
-            raise InputError(f"the {name} cannot take an input of shape {given}: {error}") from error
+        except Exception as error:  # torch's or the user's own
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(f"the {name} cannot take an input of shape {given} ({reason})") from error
     if out != expected:
         raise InputError(f"the {name} maps {given} to {out}; expected {expected}")
     network.train(training)

@@ -221,7 +221,8 @@ def _raw_batches(data: Data, split: Split, positions: np.ndarray) -> Iterator[Te
 
 def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:
     console = Console(stderr=True)
-    return track(batches, label, total=-(-n // 500), console=console, disable=not (show and console.is_terminal), transient=True)
+    hidden = not (show and console.is_terminal)
+    return track(batches, label, total=-(-n // 500), console=console, disable=hidden, transient=True)
 
 
 def known(

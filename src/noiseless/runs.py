@@ -189,6 +189,7 @@ class Run:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             given = record.get("format") if isinstance(record, dict) else None
             raise InputError(f"{self.directory} is a run of format {given}; this version reads format {FORMAT}")
+        _check_record(self.directory, record)
         return record
 
     @property
@@ -262,12 +263,14 @@ class Run:
         path = self.directory / "checkpoint.safetensors"
         return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
 
-    def resume(self, data: Data | None = None, *, more: int = 0, show: bool = True) -> State:
+    def resume(
+        self, data: Data | None = None, *, data_dir: Path | None = None, more: int = 0, show: bool = True
+    ) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end or to `more` steps beyond it."""
         method, engine = self.method(), Engine(self.training.device)
         if data is None:
             with engine.main_first():
-                data = self.data()
+                data = self.data(data_dir)
         with engine.main_first():
             if engine.main and more:
                 record = self.record
@@ -388,7 +391,10 @@ def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) 
         raise InputError(f"the recipe {recipe.__name__} cannot be called so: {error}") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return recipe(*bound.args, **bound.kwargs)
+        method = recipe(*bound.args, **bound.kwargs)
+    if not isinstance(method, Method):
+        raise InputError(f"the recipe {recipe.__name__} gave a {type(method).__name__}; expected a Method")
+    return method
 
 
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -410,6 +416,21 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+
+
+RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
+DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
+
+
+def _check_record(directory: Path, record: Mapping[str, Any]) -> None:
+    """Refuses a run.json that was changed by hand or cut short."""
+    wrong = [key for key, kind in RECORD.items() if not isinstance(record.get(key), kind)]
+    wrong = wrong or [f"data: {key}" for key in sorted(DATA_RECORD - record["data"].keys())]
+    wrong = wrong or [
+        f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
+    ]
+    if wrong:
+        raise InputError(f"{directory / 'run.json'} is damaged or of another version: look at its {wrong[0]!r}")
 
 
 def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
