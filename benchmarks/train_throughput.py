@@ -242,13 +242,14 @@ def pythae(setting: Setting, window: Callable[[], None], model: str) -> None:
     trainer, settings = (
         (CoupledOptimizerTrainer, CoupledOptimizerTrainerConfig) if coupled else (BaseTrainer, BaseTrainerConfig)
     )
-    x = raw(setting)[: BATCH * setting.steps]
+    x = raw(setting)[torch.arange(BATCH * setting.steps) % DATA]
     dataset = BaseDataset(x.float().div(255) if setting.width else x, torch.zeros(len(x)))
     chosen = settings(
         output_dir="/tmp/pythae", per_device_train_batch_size=BATCH, num_epochs=1, no_cuda=setting.device == "cpu"
     )
     running = trainer(built, dataset, training_config=chosen)
     running.prepare_training()
+    assert len(running.train_loader) == setting.steps
     for epoch in range(10**9):
         running.train_step(epoch)
         for _ in range(setting.steps):
@@ -280,11 +281,19 @@ def _windows(setting: Setting, channel: Any) -> Iterator[None]:
             yield
         if setting.device != "cpu":
             torch.cuda.synchronize()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        if setting.device != "cpu":
-            peak = torch.cuda.max_memory_allocated() / 2**20
-        channel.write(json.dumps([time.perf_counter() - start, peak]) + "\n")
+        seconds = time.perf_counter() - start
+        peak = resident() if setting.device == "cpu" else torch.cuda.max_memory_allocated() / 2**20
+        channel.write(json.dumps([seconds, peak]) + "\n")
         channel.flush()
+
+
+def resident() -> float:
+    """Peak MiB of this process's memory. On Linux getrusage would start from the parent's peak, which exec hands on."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Runner:
