@@ -450,10 +450,11 @@ def _make_room(directory: Path, overwrite: bool) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         if not overwrite:
             raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
-        if directory.is_dir() and not (directory / "run.json").is_file():
+        if not (directory / "run.json").is_file():
             raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
-        shutil.rmtree(directory)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir(parents=True)
     except OSError as error:
         raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error

@@ -20,7 +20,7 @@ from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run
-from noiseless.training import Stopped, Training
+from noiseless.training import Engine, Stopped, Training
 
 __all__ = ["application", "resume"]
 
@@ -105,12 +105,21 @@ def _train(
     training: Annotated[Training, panel("Training", 4)] = Training(),
 ) -> None:
     check_threads(training.threads or 1)
-    loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
+    with Engine(training.device).main_first():
+        loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"{recipe.__name__.replace('_', '-')}-{loaded.spec.name}"
     note([datasets.describe(loaded)])
     try:
         run = train_run(
-            recipe, loaded, folder, training=training, size=size, overwrite=overwrite, init_from=init_from, **arguments
+            recipe,
+            loaded,
+            folder,
+            training=training,
+            size=size,
+            data_dir=data_dir,
+            overwrite=overwrite,
+            init_from=init_from,
+            **arguments,
         )
     except Stopped:
         note([f"go on with: noiseless resume {folder}"])
@@ -133,7 +142,7 @@ def resume(
     if steps < 0:
         raise InputError(f"steps is {steps}, and must be 0 or more")
     opened = Run(run, own)
-    opened.resume(opened.data(data_dir), more=steps)
+    opened.resume(data_dir=data_dir, more=steps)
     done, planned = opened.steps
     tell(f"{done:,} of {planned:,} steps are done; --steps MORE goes on beyond them")
     _report(opened)
