@@ -11,14 +11,16 @@ EXTRAS := .venvs/extras
 .PHONY: demo test lint test-extras clean
 
 # One thread: on networks as small as these a second one costs more than it brings, most of all on a busy machine.
+demo test: export OMP_NUM_THREADS = 1
+
 demo: $(INSTALLED)
-	$(BIN)/noiseless compare ae rae-l2 --data digits --width 16 --latent 16 --steps 3000 --threads 1 -n 179 --out runs/demo
+	$(BIN)/noiseless compare ae rae-l2 --data digits --width 16 --latent 16 --steps 2000 --threads 1 -n 179 --out runs/demo
 	@echo
 	@echo "These distances are between few images: the digits' test part has 179. They show the way, not a result."
 	@echo "Look at runs/demo/samples.png, and at runs/demo/ae/pictures and runs/demo/rae-l2/pictures."
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from noiseless import data, figures
 
 run = Path("runs/quickstart")
 digits = data.load("digits")
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 training = noiseless.Training(steps=steps, threads=1)
 noiseless.train("rae-l2", digits, run, training=training, networks=noiseless.Networks(width=16), overwrite=True)
 
