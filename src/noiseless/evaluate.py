@@ -8,6 +8,9 @@ would get.
 The protocol of Ghosh et al. (2020): 10,000 generated against 10,000 held-out images. A distance depends on n, the
 reference, the features and the size that images are resized to; all four stand beside every number in `results.json`,
 with the seed, the density, the weights and the fingerprint of the data.
+
+Vectors are compared standardised, by the means and deviations of the training part: in their own units the column
+with the largest numbers alone would decide.
 """
 
 from __future__ import annotations
@@ -70,7 +73,8 @@ def evaluate(
     held_out = data.test if part == "train" else getattr(data, part)
     rows = []
     for kind, density, make in _sources(model, data, held_out, names, real.n, seed):
-        fake = features.over(_progress(make(), f"{kind} {density or ''}", real.n, show))
+        made = _progress(make(), f"{kind} {density or ''}", real.n, show)
+        fake = features.over(made if kind == "training data" else map(data.spec.normalise, made))
         row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed)
         row["warnings"] += [note for note in (_note(model, density), _fewer(part, real.n, n)) if note]
         rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
@@ -126,7 +130,7 @@ def score(real: Sample, fake: Sample, seed: int) -> Row:
 def reference(data: Data, part: Reference, n: int, features: Features, seed: int) -> Sample:
     """The features of `n` data of a part, drawn by `seed`; kept in the user's cache."""
     split = getattr(data, part)
-    key = f"{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
+    key = f"1-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
     path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
     cacheable = keeps_decoded() and ":" not in features.name  # a function of the user's own may change under its name
     if cacheable and path.is_file():
@@ -215,8 +219,7 @@ def _batches(split: Split, positions: np.ndarray, size: int = 500) -> Iterator[n
 
 def _raw_batches(data: Data, split: Split, positions: np.ndarray) -> Iterator[Tensor]:
     for raw in _batches(split, positions):
-        x = torch.from_numpy(raw)
-        yield data.spec.normalise(x) if data.spec.is_image else x
+        yield data.spec.normalise(torch.from_numpy(raw))
 
 
 def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:

@@ -52,6 +52,7 @@ __all__ = [
 LEGIBLE = 64
 LETTER = 14
 MARGIN = 8
+WIDE = 5
 LOWER_IS_BETTER = {"fd", "fid", "kid", "loss"}
 GREY, COLOUR = "0.55", "tab:blue"
 
@@ -160,7 +161,7 @@ def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title
 def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
-    The axis is logarithmic where all values are positive. Values that are missing or not finite are left out; of two
+    The axis is logarithmic where all values are positive and the largest is over 5 times the smallest. Values that are missing or not finite are left out; of two
     rows at one step, as a resumed run has, the later counts.
 
     Arguments:
@@ -182,7 +183,8 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
             style = ".-" if len(points) < 30 else "-"
             panel.plot(list(points), list(points.values()), style, color=f"C{splits.index(split)}", label=split)
         panel.set(title=term, xlabel="step")
-        if min(min(points.values()) for points in found.values()) > 0:
+        values = [value for points in found.values() for value in points.values()]
+        if min(values) > 0 and max(values) > WIDE * min(values):
             panel.set_yscale("log")
             panel.yaxis.set_major_formatter(LogFormatter())
             panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))

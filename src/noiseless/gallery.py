@@ -39,11 +39,12 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
 
 
 def samples(model: Model, data: Data | None, name: str, drawn: Tensor, path: Path) -> None:
-    """A grid of images, or vectors among the real ones."""
+    """A grid of images, or vectors beside the real ones, standardised so that no column hides the others."""
     if model.spec.is_image:
         figures.grid(drawn, path, title=f"samples, {name}")
     elif data is not None:
-        figures.vectors(_as_shown(_first(data.test, 1000), model.spec), drawn, path)
+        real = _as_shown(_first(data.test, 1000), model.spec)
+        figures.vectors(model.spec.normalise(real), model.spec.normalise(drawn), path)
 
 
 def interpolations(model: Model, a: np.ndarray, b: np.ndarray, folder: Path) -> list[Path]:

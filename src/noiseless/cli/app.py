@@ -23,7 +23,7 @@ from noiseless.errors import InputError, RunError, unknown
 __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
-    "train": ("train:application", "Train a method on data."),
+    "train": ("train:application", "Train METHOD on data."),
     "resume": ("train:resume", "Go on with a run that was stopped or killed, bit for bit."),
     "sample": ("use:sample", "Draw new data from a density of the codes."),
     "encode": ("use:encode", "Write the codes of data."),
@@ -79,6 +79,7 @@ def _application(tokens: Sequence[str]) -> App:
         help_format="plaintext",
         version=_version,
         version_flags=["--version"],
+        suppress_keyboard_interrupt=False,
     )
     verb = next(iter(tokens), "--help")
     if not verb.startswith("-") and verb not in VERBS:

@@ -42,7 +42,7 @@ FeatureName = Annotated[
     str | None,
     Parameter(
         help="One of noiseless list features, or MODULE:FUNCTION of your own. Default: efficientnet for images, "
-        "identity for vectors."
+        "identity for vectors, which are compared standardised."
     ),
 ]
 Many = Annotated[

@@ -24,8 +24,10 @@ from noiseless.training import Engine, Stopped, Training
 
 __all__ = ["application", "resume"]
 
-HELP = """Train METHOD on data: its own options, and what they are by default, are shown by
-noiseless train METHOD --help. A method of your own is MODULE:FUNCTION.
+HELP = """Train METHOD on data.
+
+Its options, and what they are by default, are shown by noiseless train METHOD --help. A method of your own is
+MODULE:FUNCTION.
 
 Example: noiseless train rae-l2 --data digits --width 16 --steps 400 --out runs/digits"""
 

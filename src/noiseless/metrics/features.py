@@ -123,7 +123,10 @@ class Own(nn.Module):
 
     def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, None]:
         """What the callable gives, checked."""
-        features = self.own(x)
+        try:
+            features = self.own(x)
+        except Exception as error:  # whatever the user's callable raises
+            raise InputError(f"own features cannot be taken ({type(error).__name__}: {error})") from error
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(x):
             given = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise InputError(f"own features must be a tensor ({len(x)}, f) for a batch {tuple(x.shape)}, not {given}")

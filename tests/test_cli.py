@@ -1,0 +1,207 @@
+"""The command line as a new user meets it: every verb, every example of the help, code of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_wine
+
+from noiseless.cli import run
+from noiseless.cli.app import VERBS
+
+TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
+OWN = '''
+from torch import nn
+from noiseless.autoencoder import Networks
+from noiseless.recipes.core import Method
+from noiseless.recipes.rae import rae
+from noiseless.values import Spec
+
+def method(spec: Spec, *, beta: float = 0.1) -> Method:
+    """A method of my own.
+
+    Arguments:
+        beta: Weight of the code norm.
+    """
+    return rae(spec, Networks(net="mlp", width=1), beta=beta)
+
+def encoder(shape, outputs):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], outputs))
+
+def features(x):
+    return x.flatten(1)[:, :5]
+'''
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ok(line: str | list[str]) -> None:
+    assert run(line.split() if isinstance(line, str) else line) == 0
+
+
+def example(verb: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    ok(f"{verb} --help")
+    shown = capsys.readouterr().out
+    assert VERBS[verb][1].rstrip(".") in shown.replace("\n", " ")
+    found = re.search(r"Example: noiseless ((?:.+\n)+)", shown)
+    assert found is not None, shown
+    return found[1].split()
+
+
+def test_every_verb_has_an_example_that_works(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("train", "resume", "sample", "encode", "decode", "interpolate", "evaluate", "compare", "list"):
+        words = example(verb, capsys)
+        if verb in ("train", "compare"):
+            words += ["--precision", "float32"]
+            words[words.index("400")] = "4"
+            words[words.index("16")] = "2"
+        if verb in ("evaluate", "compare"):
+            words += ["--features", "pixels"]
+        ok(words)
+        assert capsys.readouterr().out
+    for made in ("samples.png", "codes.npy", "images/000000.png", "runs/digits/results.json", "runs/compared/table.md"):
+        assert Path(made).is_file(), made
+
+
+def test_help_shows_defaults_choices_and_where_a_method_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("train rae-gp --help")
+    text = capsys.readouterr().out
+    for expected in ("Ghosh", "arxiv.org", "[default: paper]", "--gradient", "[default: 128]", "Default: the paper's"):
+        assert expected in text
+
+
+def test_help_needs_no_torch() -> None:
+    code = (
+        "import sys; from noiseless.cli import run; run(['--help']); run(['--version']); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
+
+
+def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    for what, name in (("methods", "rae-l2"), ("data", "digits"), ("densities", "gmm"), ("features", "efficientnet")):
+        ok(f"list {what}")
+        assert re.search(rf"^{name} +\S", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_vectors_in_three_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("wine.npy", load_wine().data)
+    ok(["train", "rae-l2", "--data", "wine.npy", "--out", "w", "--batch", "50", *TINY])
+    ok("sample w --density gaussian -n 30 --out new.npy")
+    assert np.load("new.npy").shape == (30, 13)
+    ok("evaluate w --density gaussian normal -n 17")
+    rows = json.loads(Path("w/results.json").read_text())
+    assert [row["density"] for row in rows if row["row"] == "samples"] == ["gaussian", "normal"]
+    assert {row["features"] for row in rows} == {"identity"}
+    out = capsys.readouterr().out
+    assert "wrote new.npy" in out
+    assert "wrote w/results.json" in out
+    assert Path("w/pictures/samples-gaussian.png").is_file()
+
+
+@pytest.mark.parametrize("kind", ["array", "folder", "zip"])
+def test_images_in_three_commands(kind: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 10, 12, 3), dtype=np.uint8)
+    Path("faces").mkdir()
+    for k, image in enumerate(pixels):
+        Image.fromarray(image).save(f"faces/{k}.png")
+    np.save("faces.npy", pixels)
+    with zipfile.ZipFile("faces.zip", "w") as archive:
+        for path in sorted(Path("faces").iterdir()):
+            archive.write(path)
+    source = {"array": ["faces.npy"], "folder": ["faces", "--size", "9"], "zip": ["faces.zip", "--size", "9"]}[kind]
+    ok(["train", "ae", "--data", *source, "--out", "f", "--batch", "10", "--latent", "3", *TINY])
+    ok("sample f --density gaussian -n 5 --out new")
+    assert len(list(Path("new").iterdir())) == 5
+    ok("evaluate f --density gaussian -n 6 --features pixels")
+    ok(["encode", "f", source[0], "--out", "codes.npy"])  # resized as in training, without being told
+    assert np.load("codes.npy").shape == (60, 3)
+
+
+def test_decoding_inverts_nothing_but_the_shape() -> None:
+    ok(["train", "ae", "--data", "digits", "--out", "r", *TINY])
+    ok("encode r digits --out codes.npy")
+    for place in ("images.npy", "images.png"):
+        ok(f"decode r codes.npy --out {place}")
+    assert np.load("images.npy").shape == (1797, 1, 8, 8)
+    ok("interpolate r digits -n 3 --steps 5 --path linear --out paths.npy")
+    assert np.load("paths.npy").shape == (3, 5, 1, 8, 8)
+
+
+def test_the_seed_makes_samples_and_results() -> None:
+    ok(["train", "ae", "--data", "digits", "--out", "r", *TINY])
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        ok(f"sample r -n 4 --density gaussian --seed {seed} --out {name}.npy")
+    assert (np.load("a.npy") == np.load("b.npy")).all()
+    assert (np.load("a.npy") != np.load("c.npy")).any()
+    ok("evaluate r -n 40 --features pixels --density gaussian --out one")
+    ok("evaluate r -n 40 --features pixels --density gaussian --out two")
+    assert Path("one/results.json").read_bytes() == Path("two/results.json").read_bytes()
+
+
+def test_a_method_of_ones_own_through_every_verb(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "my_method_of_cli.py").write_text(OWN)
+    ok("train my_method_of_cli:method --help")
+    assert "Weight of the code norm" in capsys.readouterr().out
+    ok("train my_method_of_cli:method --data digits --steps 3 --beta 0.2 --out own")
+    assert run(["sample", "own", "-n", "4"]) == 2
+    assert "--recipe" in capsys.readouterr().err
+    for verb in ("resume own --steps 2", "sample own -n 4 --density normal", "encode own digits --out c.npy"):
+        ok(f"{verb} --recipe my_method_of_cli:method")
+    for verb in ("decode own c.npy --out d", "interpolate own digits", "evaluate own -n 9 --features pixels"):
+        ok(f"{verb} --recipe my_method_of_cli:method")
+    ok("evaluate own -n 9 --features my_method_of_cli:features --recipe my_method_of_cli:method")
+    ok("compare my_method_of_cli:method --data digits --steps 2 -n 9 --features pixels --density normal --out c")
+
+
+def test_networks_of_ones_own_are_named_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "my_nets_of_cli.py").write_text(OWN)
+    ok(["train", "ae", "--data", "digits", "--encoder", "my_nets_of_cli:encoder", "--out", "own", *TINY])
+    assert run(["sample", "own"]) == 2
+    assert "--encoder" in capsys.readouterr().err
+    ok("sample own -n 4 --density normal --encoder my_nets_of_cli:encoder")
+
+
+def test_notes_of_method_and_density_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    ok(["train", "rae-gp", "--data", "digits", "--out", "r", *TINY])
+    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+    ok("evaluate r -n 50 --features pixels --density normal")
+    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+
+
+def test_what_others_made_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    np.save("theirs.npy", images)
+    Path("theirs").mkdir()
+    for k, image in enumerate(images):
+        Image.fromarray(image).save(f"theirs/{k:02}.png")
+    for source, out in (("theirs.npy", "a"), ("theirs", "b")):
+        ok(f"evaluate --samples {source} --data digits -n 12 --features pixels --out {out}")
+    a, b = (json.loads(Path(out, "results.json").read_text())[0] for out in "ab")
+    assert (a["fd"], a["n"]) == (b["fd"], 12)
+    assert "singular" in capsys.readouterr().err
+
+
+def test_as_a_process_nothing_leaks_to_the_terminal() -> None:
+    code = [sys.executable, "-m", "noiseless.cli"]
+    line = ["train", "ae", "--data", "digits", "--out", "r", "--threads", "1", *TINY]
+    done = subprocess.run([*code, *line], capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    failed = subprocess.run([*code, *line], capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert failed.returncode == 2
+    assert "exists already" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -1,0 +1,140 @@
+"""Rows of an evaluation: what stands beside every number, counts, the cache of the reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from noiseless import data as datasets
+from noiseless import evaluate as evaluation
+from noiseless import metrics
+from noiseless.autoencoder import Networks
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.metrics import Features
+from noiseless.model import Model
+from noiseless.runs import train
+from noiseless.training import Training
+
+
+@pytest.fixture(scope="module")
+def digits() -> Data:
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def model(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    training = Training(steps=3, precision="float32")
+    place = tmp_path_factory.mktemp("evaluate") / "r"
+    return train("ae", digits, place, training=training, networks=Networks(width=2), show=False).model(data=digits)
+
+
+@pytest.fixture
+def pixels(digits: Data) -> Features:
+    return metrics.build("pixels", digits.spec)
+
+
+def test_rows_and_what_stands_beside_them(model: Model, digits: Data, pixels: Features) -> None:
+    rows = evaluation.evaluate(model, digits, ["gmm", "normal"], pixels, n=70)
+    kinds = [(row["row"], row["density"]) for row in rows]
+    assert kinds == [
+        ("training data", None),
+        ("reconstruction", None),
+        ("samples", "gmm"),
+        ("samples", "normal"),
+        ("interpolation, spherical", None),
+        ("interpolation, linear", None),
+    ]
+    for row in rows:
+        assert (row["n"], row["n_reference"], row["reference"]) == (70, 70, "test")
+        assert (row["features"], row["seed"], row["data"]) == ("pixels", 0, "digits")
+        assert row["fingerprint"] == digits.fingerprint
+        noted = [caution.partition(":")[0] for caution in row["warnings"]]
+        assert noted == (["gmm"] if row["density"] == "gmm" else [])  # three steps leave codes flat
+    json.dumps(rows, allow_nan=False)
+
+
+def test_rows_are_as_large_as_the_reference(model: Model, digits: Data, pixels: Features) -> None:
+    rows = evaluation.evaluate(model, digits, ["normal"], pixels, n=5000)
+    assert {row["n"] for row in rows} == {len(digits.test)}
+    assert any("fewer than the 5,000 asked for" in caution for caution in rows[0]["warnings"])
+
+
+def test_few_data_carry_a_warning_and_one_is_refused(model: Model, digits: Data, pixels: Features) -> None:
+    rows = evaluation.evaluate(model, digits, ["normal"], pixels, n=20)
+    assert all("singular" in row["warnings"][0] for row in rows)
+    for n in (1, 0, -1):
+        with pytest.raises(InputError, match="at least 2"):
+            evaluation.evaluate(model, digits, ["normal"], pixels, n=n)
+
+
+def test_training_data_are_nearest(model: Model, digits: Data, pixels: Features) -> None:
+    rows = evaluation.evaluate(model, digits, ["normal"], pixels, n=150)
+    assert min(rows, key=lambda row: row["fd"])["row"] == "training data"
+    train = evaluation.evaluate(model, digits, ["normal"], pixels, n=150, part="train")
+    assert train[0]["reference"] == "train"
+    assert train[0]["fd"] == pytest.approx(0, abs=1e-6)  # the same data on both sides
+
+
+def test_the_seed_decides(model: Model, digits: Data, pixels: Features) -> None:
+    first, again, other = (
+        evaluation.evaluate(model, digits, ["gaussian"], pixels, n=30, seed=seed) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first[2]["fd"] != other[2]["fd"]
+
+
+def test_the_reference_is_cached_and_a_damaged_cache_is_made_again(
+    digits: Data, pixels: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    first = evaluation.reference(digits, "test", 40, pixels, 0)
+    (entry,) = (tmp_path / "features").iterdir()
+    content = entry.read_bytes()
+    for damaged in (content[:50], b"", content):
+        entry.write_bytes(damaged)
+        again = evaluation.reference(digits, "test", 40, pixels, 0)
+        assert torch.equal(first.features, again.features)
+    assert entry.read_bytes() == content
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    digits: Data, pixels: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path / "file"))
+    assert evaluation.reference(digits, "test", 40, pixels, 0).n == 40
+
+
+def test_data_that_we_did_not_make(digits: Data, pixels: Features) -> None:
+    (row,) = evaluation.evaluate_samples(digits.test.take(np.arange(60)), digits, pixels, source="theirs", n=50)
+    assert (row["row"], row["n"]) == ("theirs", 50)
+    with pytest.raises(InputError, match="theirs has data of shape"):
+        evaluation.evaluate_samples(np.zeros((5, 1, 9, 9), np.uint8), digits, pixels, source="theirs")
+    with pytest.raises(InputError, match="at least 2"):
+        evaluation.evaluate_samples(digits.test.take([0]), digits, pixels, source="theirs")
+
+
+def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:
+    row = {"row": "samples", "density": "gmm", "n": 10, "seed": 0, "fd": 1.0}
+    evaluation.record(tmp_path, [row])
+    evaluation.record(tmp_path, [row | {"fd": 2.0}])
+    evaluation.record(tmp_path, [row | {"seed": 1}])
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert [(r["fd"], r["seed"]) for r in rows] == [(2.0, 0), (1.0, 1)]
+
+
+def test_vectors_are_compared_without_their_units(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(300, 3))
+    for name, scale in (("plain", 1.0), ("scaled", np.array([1e-3, 1.0, 1e4]))):
+        np.save(tmp_path / f"{name}.npy", x * scale)
+    rows = []
+    for name in ("plain", "scaled"):
+        data = datasets.load(str(tmp_path / f"{name}.npy"))
+        features = metrics.build("identity", data.spec)
+        rows += evaluation.evaluate_samples(data.train.take(np.arange(30)), data, features, source=name)
+    assert rows[0]["fd"] == pytest.approx(rows[1]["fd"], rel=1e-3)
