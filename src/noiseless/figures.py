@@ -161,8 +161,8 @@ def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title
 def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
-    The axis is logarithmic where all values are positive and the largest is over 5 times the smallest. Values that are missing or not finite are left out; of two
-    rows at one step, as a resumed run has, the later counts.
+    The axis is logarithmic where all values are positive and the largest is over 5 times the smallest. Values that
+    are missing or not finite are left out; of two rows at one step, as a resumed run has, the later counts.
 
     Arguments:
         log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
