@@ -16,8 +16,9 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 
@@ -77,12 +78,12 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            return _parsed(path, cast(BinaryIO, stream), axes)
+            return _parsed(path, cast(BufferedIOBase, stream), axes)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); get the file again") from error
 
 
-def _parsed(path: Path, stream: BinaryIO, axes: int) -> np.ndarray:
+def _parsed(path: Path, stream: BufferedIOBase, axes: int) -> np.ndarray:
     header = stream.read(4 + 4 * axes)
     if len(header) < 4 + 4 * axes or header[:4] != bytes([0, 0, 8, axes]):
         raise InputError(f"{path} is not an idx file of bytes with {axes} axes; get the file again")

@@ -46,7 +46,7 @@ class Sample:
     """
 
     features: Float[Tensor, "n f"]
-    logits: Float[Tensor, "n k"] | None = None
+    logits: Float[Tensor, "rows k"] | None = None  # rows is n: checked below, with a sentence
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
