@@ -8,7 +8,7 @@ import tempfile
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["NOISELESS_CACHE"] = tempfile.mkdtemp(prefix="noiseless-cache-")
 
-from jaxtyping import install_import_hook  # noqa: E402
+from jaxtyping import install_import_hook
 
 install_import_hook("noiseless", "beartype.beartype")
 

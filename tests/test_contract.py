@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import FAST, KINDS, NETWORKS, assert_same, images, method, run, weights
 from torch import Tensor
 
 from noiseless.objectives.core import Objective, Optimiser
@@ -19,6 +18,7 @@ from noiseless.training import State, Training, fit
 from noiseless.training.engine import Engine
 from noiseless.training.feed import Feed
 from noiseless.values import Batch, Noise
+from tiny import FAST, KINDS, NETWORKS, assert_same, images, method, run, weights
 
 NAMES = list(names())
 CASES = pytest.mark.parametrize(("name", "kind"), [(n, k) for n in NAMES for k in KINDS])

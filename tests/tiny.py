@@ -27,17 +27,17 @@ def data(raw: np.ndarray, spec: Spec, held: int = 20) -> Data:
     return Data(spec, *parts, fingerprint=f"{abs(hash(raw.tobytes())):016x}"[:16], source="tiny")
 
 
-def images(n: int = 120, shape: tuple[int, ...] = (1, 8, 8), name: str = "mnist") -> Data:
+def images(n: int = 120, shape: tuple[int, ...] = (1, 8, 8), name: str = "mnist", held: int = 20) -> Data:
     rng = np.random.default_rng(0)
     code = rng.normal(size=(n, 2))
     basis = rng.normal(size=(2, int(np.prod(shape))))
-    return data((255 / (1 + np.exp(-code @ basis))).astype(np.uint8).reshape(n, *shape), Spec(name, shape))
+    return data((255 / (1 + np.exp(-code @ basis))).astype(np.uint8).reshape(n, *shape), Spec(name, shape), held)
 
 
-def vectors(n: int = 120, size: int = 5) -> Data:
+def vectors(n: int = 120, size: int = 5, held: int = 20) -> Data:
     rng = np.random.default_rng(0)
     raw = (rng.normal(size=(n, 2)) @ rng.normal(size=(2, size)) + 3).astype(np.float32)
-    return data(raw, Spec("vectors", (size,), tuple(raw.mean(0).tolist()), tuple(raw.std(0).tolist())))
+    return data(raw, Spec("vectors", (size,), tuple(raw.mean(0).tolist()), tuple(raw.std(0).tolist())), held)
 
 
 KINDS = {"images": images, "vectors": vectors}

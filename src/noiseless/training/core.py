@@ -225,12 +225,15 @@ def _good(state: State, read: Callable[[], Result]) -> Result:
 
 
 class _Validation:
-    """The terms of an objective on the validation part, each process taking its share of every batch."""
+    """The terms of an objective on the validation part: each process takes its share of even batches."""
 
     def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
         self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
-        count = len(data.validation)
-        self.chunks = np.array_split(np.arange(count), -(-count // cast(int, training.batch)))
+        rank, world, count = engine.rank, engine.world, len(data.validation)
+        shared = np.arange(count - count % world).reshape(-1, world)
+        batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
+        self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
+        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
@@ -242,10 +245,11 @@ class _Validation:
         objective.eval()
         layout = _layout(objective)
         sums: dict[str, Tensor] = {}
-        for k in range(len(self.chunks)):
-            batch, share = self._batch(k, layout)
-            for name, value in objective.validate(batch).items():
-                sums[name] = sums.get(name, 0) + share * value
+        for k, mine in enumerate([*self.shares, self.rest]):
+            if len(mine):
+                share = len(mine) * (self.engine.world if mine is not self.rest else 1) / len(self.data.validation)
+                for name, value in objective.validate(self._batch(k, mine, layout)).items():
+                    sums[name] = sums.get(name, 0) + share * value
         objective.train()
         means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
         for name, value in zip(sums, means, strict=True):
@@ -253,16 +257,10 @@ class _Validation:
                 raise RunError(f"the term {name!r} became {value} in validation")
         return {f"validation/{name}": v for name, v in zip(sums, means, strict=True)} | {"validation/loss": sum(means)}
 
-    def _batch(self, k: int, layout: Callable[[Tensor], Tensor]) -> tuple[Batch, float]:
-        """This process's data of a chunk, and the chunk's share of the whole."""
-        rank, world = self.engine.rank, self.engine.world
-        chunk = self.chunks[k]
-        each = -(-len(chunk) // world)
-        mine = np.resize(chunk, each * world)[rank * each : (rank + 1) * each]  # the first serve twice to fill up
+    def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
         x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
-        noise = Noise(mix(self.seed, -1, k), rank, world)
-        batch = Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
-        return batch, len(chunk) / len(self.data.validation)
+        noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+        return Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,178 @@
+"""Two processes do what one does: gradients of one float64 step, validation, and one run of the command line.
+
+Run as a script, this file is a worker: it writes the gradients of its cases, averaged over processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from noiseless.autoencoder import Networks
+from noiseless.nn.joint import gather
+from noiseless.recipes.core import names
+from noiseless.training import Engine, Training
+from noiseless.training.core import _prepare, _Validation
+from noiseless.training.feed import Feed, mix
+from noiseless.values import Batch, Noise
+from tiny import images, vectors
+
+CPU = torch.device("cpu")
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "rae-l2": ("rae-l2", {}),
+    "rae-sn": ("rae-sn", {}),
+    "rae-gp, estimate": ("rae-gp", {"gradient": 0.3, "probes": 2}),
+    "rae-gp, exact": ("rae-gp", {"gradient": 0.3, "probes": 0}),
+    "rae-gp, code's form": ("rae-gp", {"gradient": 0.3, "form": "code"}),
+}
+NETS = ("conv-small", "conv-large", "mlp")
+
+
+def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
+    """Gradients and moments after one pass, per phase, and the terms of validation, by name."""
+    engine = Engine("cpu")
+    name, arguments = CASES[case]
+    data = vectors(held=21) if net == "mlp" else images(shape=(1, 10, 8), held=21)
+    torch.manual_seed(0)
+    networks = Networks(latent=3, width=2, net=net)
+    objective = names()[name](data.spec, networks, **arguments).objective
+    training = Training(batch=batch, precision="float64", device="cpu")
+    _prepare(objective, training, CPU)
+    terms = _Validation(data, training, engine, CPU)(objective)
+    plain = ("validation/reconstruction", "validation/code")  # the estimate's draws depend on how data are shared out
+    found = {f"validation: {k}": torch.tensor(terms[k], dtype=torch.float64) for k in plain}
+    feed = Feed(data.train, data.spec, batch, 0, CPU, engine.rank, engine.world)
+    for slot, phase in enumerate(objective.phases()):
+        x, index = feed(0, slot)
+        objective.zero_grad()
+        values = phase.loss(Batch(x.double(), index, 0, Noise(mix(0, 0, slot), engine.rank, engine.world)))
+        torch.stack(list(values.values())).sum().backward()
+        if engine.world > 1:
+            engine.average_gradients(phase.parameters)
+        label = {id(p): k for k, p in objective.named_parameters()}
+        found |= {f"{phase.name}: {label[id(p)]}": p.grad for p in phase.parameters if p.grad is not None}
+        found |= {f"{phase.name}: mean of {k}": engine.mean(v.detach()) for k, v in values.items()}
+    return found | {f"moments: {k}": v for k, v in objective.named_buffers()}
+
+
+def worker(out: Path) -> None:
+    """Writes the gradients of every case, and what the engine's own functions give."""
+    torch.set_num_threads(1)
+    engine = Engine("cpu")
+    for net in NETS:
+        for case in CASES:
+            found = {k: v.contiguous() for k, v in gradients(case, net).items()}
+            save_file(found, out / f"{case}-{net}-{engine.rank}.safetensors")
+    x = torch.tensor([[1.0 + engine.rank]], requires_grad=True)
+    (gather(x) * torch.tensor([[3.0], [5.0]])).sum().backward()
+    facts = {"world": engine.world, "any": [engine.any(engine.rank == 1), engine.any(False)], "grad": x.grad.item()}
+    try:
+        with engine.main_first():
+            order = sorted(path.name for path in out.glob("order*"))
+            (out / f"order{engine.rank}").touch()
+        with engine.main_first():
+            if engine.main:
+                raise ValueError("no data")
+    except (ValueError, RuntimeError) as error:
+        facts |= {"error": type(error).__name__, "message": str(error), "order": order}
+    (out / f"facts{engine.rank}.json").write_text(json.dumps(facts))
+    torch.distributed.destroy_process_group()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two processes have left their gradients."""
+    out = tmp_path_factory.mktemp("two")
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(out)],
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=250)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
+    return out
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_have_the_gradients_of_one(case: str, net: str, two: Path) -> None:
+    one = gradients(case, net)
+    for rank in range(2):
+        both = load_file(two / f"{case}-{net}-{rank}.safetensors")
+        assert both.keys() == one.keys()
+        for phase in {name.partition(": ")[0] for name in one}:
+            mine = {name: value for name, value in one.items() if name.startswith(f"{phase}: ")}
+            scale = max(1.0, *(value.abs().max().item() for value in mine.values()))
+            for name, value in mine.items():
+                torch.testing.assert_close(both[name], value, rtol=0, atol=1e-12 * scale, msg=f"{name}, rank {rank}")
+
+
+def test_half_a_batch_has_other_gradients() -> None:
+    whole, half = (gradients("rae-l2", "conv-small", batch) for batch in (8, 4))
+    assert any((whole[k] - half[k]).abs().max() > 1e-3 for k in whole if k.startswith("autoencoder: "))
+
+
+def test_the_engine_agrees_and_lets_the_first_go_first(two: Path) -> None:
+    first, second = (json.loads((two / f"facts{rank}.json").read_text()) for rank in range(2))
+    for facts in (first, second):
+        assert facts["world"] == 2
+        assert facts["any"] == [True, False]
+    assert (first["grad"], second["grad"]) == (6.0, 10.0)  # summed over processes: averaged afterwards
+    assert (first["order"], second["order"]) == ([], ["order0"])
+    assert (first["error"], first["message"]) == ("ValueError", "no data")
+    assert (second["error"], second["message"]) == ("RunError", "the first process failed; its message says why")
+
+
+def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["--main_process_port", str(free_port()), "-m", "noiseless.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+
+
+@pytest.mark.timeout(600)
+def test_the_command_line_makes_one_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    settings = ["--width", "4", "--latent", "4", "--batch", "20", "--threads", "1", "--checkpoint-every", "3"]
+    given = ["rae-l2", "--data", "digits", "--out", str(out), "--steps", "9", *settings]
+    done = launch("train", *given)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("digits: 1,457 train") == 1
+    assert done.stdout.count(f"run: {out}") == 1
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [3, 6, 9]
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        ["run.json", "log.jsonl", "checkpoint.safetensors", "best.safetensors", "densities", "pictures"]
+    )
+    again = launch("resume", str(out), "--steps", "3")
+    assert again.returncode == 0, again.stderr
+    assert json.loads((out / "run.json").read_text())["training"]["steps"] == 12
+    refused = launch("train", *given)
+    assert refused.returncode != 0
+    assert refused.stderr.count("exists already") == 1
+
+
+if __name__ == "__main__":
+    worker(Path(sys.argv[1]))
