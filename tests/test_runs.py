@@ -446,3 +446,9 @@ def test_a_disk_that_fills_up_while_writing(name: str, tmp_path: Path, monkeypat
     monkeypatch.undo()
     assert (tmp_path / "run" / name).read_bytes() == before
     assert not list((tmp_path / "run").glob(".*.part"))
+
+
+def test_a_damaged_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": nonsense}\n')
+    with pytest.raises(InputError, match=r"log\.jsonl is damaged"):
+        Journal(tmp_path, images()).rows()
