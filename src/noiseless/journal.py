@@ -67,7 +67,7 @@ class Journal:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
             return [json.loads(line) for line in lines if line.endswith("}")]
         except ValueError as error:
-            raise InputError(f"{self.path} is damaged ({error}); remove it, and the run goes on with a new one") from None
+            raise InputError(f"{self.path} is damaged ({error}); remove it, and the run begins a new one") from None
 
     def rewind(self, step: int) -> None:
         """Drops the rows after `step`, which will be written again."""
