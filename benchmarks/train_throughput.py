@@ -412,7 +412,7 @@ def hardware(setting: Setting) -> str:
 
 def settings(widths: list[int], device: str, threads: int, channels: int, latent: int) -> Iterator[tuple[str, Setting]]:
     for width in widths:
-        steps = max(1, 128 // width) if device == "cpu" else 50
+        steps = max(1, 64 // width) if device == "cpu" else 50
         name = f"{channels}x32x32, latent {latent}, width {width}"
         yield name, Setting(width, channels, latent, steps, device, threads)
     yield f"vectors of {VECTOR}, perceptron of {MLP_DEPTH} x {MLP_HIDDEN}", Setting(0, 1, 16, 200, device, threads)
