@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from noiseless.autoencoder import Networks
+from noiseless.journal import read_header
 from noiseless.nn.joint import gather
 from noiseless.recipes.core import names
 from noiseless.training import Engine, Training
@@ -144,34 +146,69 @@ def test_the_engine_agrees_and_lets_the_first_go_first(two: Path) -> None:
     assert (second["error"], second["message"]) == ("RunError", "the first process failed; its message says why")
 
 
+SETTINGS = ["--width", "4", "--latent", "4", "--batch", "20", "--threads", "1", "--log-every", "3"]
+
+
+def launcher(*arguments: str) -> list[str]:
+    """Two processes; accelerate's --multi_gpu takes CPUs where there is no GPU, and its --cpu starts one process."""
+    how = [
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+    ]
+    how += ["--main_process_port", str(free_port()), "-m", "noiseless.cli"]
+    return [sys.executable, "-m", "accelerate.commands.launch", *how, *arguments]
+
+
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--main_process_port", str(free_port()), "-m", "noiseless.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    return subprocess.run(launcher(*arguments), capture_output=True, text=True, check=False, timeout=280)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="wants two processes, and there may be one GPU")
 @pytest.mark.timeout(600)
 def test_the_command_line_makes_one_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    settings = ["--width", "4", "--latent", "4", "--batch", "20", "--threads", "1", "--checkpoint-every", "3"]
-    given = ["rae-l2", "--data", "digits", "--out", str(out), "--steps", "9", *settings]
+    given = ["rae-l2", "--data", "digits", "--out", str(out), "--steps", "9", *SETTINGS]
     done = launch("train", *given)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("digits: 1,457 train") == 1
     assert done.stdout.count(f"run: {out}") == 1
+    assert json.loads((out / "run.json").read_text())["processes"] == 2
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [3, 6, 9]
     assert sorted(path.name for path in out.iterdir()) == sorted(
         ["run.json", "log.jsonl", "checkpoint.safetensors", "best.safetensors", "densities", "pictures"]
     )
-    again = launch("resume", str(out), "--steps", "3")
-    assert again.returncode == 0, again.stderr
-    assert json.loads((out / "run.json").read_text())["training"]["steps"] == 12
     refused = launch("train", *given)
     assert refused.returncode != 0
     assert refused.stderr.count("exists already") == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="wants two processes, and there may be one GPU")
+@pytest.mark.timeout(600)
+def test_a_signal_saves_on_several_processes_and_the_run_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = ["rae-l2", "--data", "digits", "--out", str(out), "--steps", "100000", *SETTINGS]
+    process = subprocess.Popen(launcher("train", *given), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not ((out / "log.jsonl").is_file() and (out / "log.jsonl").stat().st_size):
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait() != 0
+    step = read_header(out / "checkpoint.safetensors")["step"]
+    assert step % 3 == 0
+    record = json.loads((out / "run.json").read_text())
+    record["training"]["steps"] = step + 3
+    (out / "run.json").write_text(json.dumps(record))
+    again = launch("resume", str(out))
+    assert again.returncode == 0, again.stderr
+    assert read_header(out / "checkpoint.safetensors")["step"] == step + 3
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ class Run:
             "format": FORMAT,
             "noiseless": version("noiseless"),
             "torch": torch.__version__,
+            "processes": engine.world,
             "recipe": name,
             "arguments": _plain(arguments),
             "data": dict(about),

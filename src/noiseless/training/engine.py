@@ -18,7 +18,7 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from noiseless.errors import RunError
-from noiseless.training.settings import Training
+from noiseless.training.settings import Training, best_device
 
 __all__ = ["Engine"]
 
@@ -37,7 +37,8 @@ class Engine:
     """
 
     def __init__(self, device: str = "auto") -> None:
-        self._state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
+        chosen = device if device != "auto" else best_device()
+        self._state = PartialState(cpu=chosen == "cpu", timeout=PATIENCE)
         self.rank, self.world = self._state.process_index, self._state.num_processes
 
     @property

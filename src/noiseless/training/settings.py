@@ -13,7 +13,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.objectives.core import Objective
 
-__all__ = ["Training", "check_device", "settle"]
+__all__ = ["Training", "best_device", "check_device", "settle"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     for tracker in chosen.track:
         if find_spec(tracker) is None:
             raise InputError(f"the tracker {tracker!r} is not installed; pip install 'noiseless[{tracker}]'")
-    device = chosen.device if chosen.device != "auto" else _best_device()
+    device = chosen.device if chosen.device != "auto" else best_device()
     check_device(device)
     precision: Any = chosen.precision
     if precision == "auto":
@@ -127,7 +127,8 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, threads=threads)
 
 
-def _best_device() -> str:
+def best_device() -> str:
+    """What auto means here: a GPU where there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
