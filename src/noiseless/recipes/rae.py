@@ -271,7 +271,8 @@ def rae_gp(
             other), the authors' for the code's form; CIFAR-10's was shipped as 0 and has to be given.
         form: paper: the squared norm of the decoder's Jacobian; code: what the authors' code computes, the mean
             square of the gradient of the sum of squared outputs.
-        probes: Random probes of the estimate of the Jacobian's norm. Default: exact for small outputs, else 1.
+        probes: Random probes of the estimate of the Jacobian's norm. 0 is exact. Default: exact for up to
+            64 outputs from a decoder without batch norm, else 1.
         every: Apply the penalty in every so many steps, that many times as strongly.
         constants: Take the constants that the paper has for this data set.
     """
