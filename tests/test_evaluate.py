@@ -77,7 +77,8 @@ def test_training_data_are_nearest(model: Model, digits: Data, pixels: Features)
     assert min(rows, key=lambda row: row["fd"])["row"] == "training data"
     train = evaluation.evaluate(model, digits, ["normal"], pixels, n=150, part="train")
     assert train[0]["reference"] == "train"
-    assert train[0]["fd"] == pytest.approx(0, abs=1e-6)  # the same data on both sides
+    assert train[0]["row"] == "test data"  # the same data on both sides would be at distance 0
+    assert train[0]["fd"] > 0.01
 
 
 def test_the_seed_decides(model: Model, digits: Data, pixels: Features) -> None:

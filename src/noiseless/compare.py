@@ -124,9 +124,10 @@ def _densities(run: Run, names: Sequence[str]) -> list[str]:
 
 
 def _known(run: Run, features: Features, names: Sequence[str], n: int, seed: int) -> list[Row]:
-    if not (run.directory / "results.json").is_file():
+    if not (run.directory / "results.json").is_file() or run.steps[0] < run.steps[1]:
         return []
-    return known(run.directory, features, _densities(run, names), n=n, seed=seed)
+    fingerprint = run.record["data"]["fingerprint"]
+    return known(run.directory, fingerprint, features, _densities(run, names), n=n, seed=seed)
 
 
 def _trained(

@@ -39,6 +39,8 @@ from noiseless.model import Model
 __all__ = ["Row", "evaluate", "evaluate_samples", "known", "noted", "record", "reference", "score"]
 
 Row = dict[str, Any]
+REAL = ("training data", "test data")
+"""Rows of data as they are: what a perfect generator would get."""
 Reference = Literal["test", "validation", "train"]
 
 
@@ -70,11 +72,10 @@ def evaluate(
     """
     _check_count(n)
     real = reference(data, part, n, features, seed)
-    held_out = data.test if part == "train" else getattr(data, part)
     rows = []
-    for kind, density, make in _sources(model, data, held_out, names, real.n, seed):
+    for kind, density, make in _sources(model, data, part, names, real.n, seed):
         made = _progress(make(), f"{kind} {density or ''}", real.n, show)
-        fake = features.over(made if kind == "training data" else map(data.spec.normalise, made))
+        fake = features.over(made if kind in REAL else map(data.spec.normalise, made))
         row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed)
         row["warnings"] += [note for note in (_note(model, density), _fewer(part, real.n, n)) if note]
         rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
@@ -169,18 +170,21 @@ def _check_count(n: int) -> None:
 
 
 def _sources(
-    model: Model, data: Data, held_out: Split, names: Sequence[str], n: int, seed: int
+    model: Model, data: Data, part: Reference, names: Sequence[str], n: int, seed: int
 ) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
+    held_out = data.test if part == "train" else getattr(data, part)
     chosen = _choice(len(held_out), n, seed)
-    training = _choice(len(data.train), n, seed)
-    yield "training data", None, lambda: _raw_batches(data, data.train, training)
+    if part == "train":
+        yield "test data", None, lambda: _raw_batches(data, held_out, chosen)
+    else:
+        yield "training data", None, lambda: _raw_batches(data, data.train, _choice(len(data.train), n, seed))
     yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
     for name in names:
         drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))
         yield "samples", name, lambda drawn=drawn: map(model.decode, drawn.split(model.batch))  # type: ignore[misc]
     left, right = _pairs(len(held_out), n, seed)
+    codes = _codes(model, held_out)
     for name, path in PATHS.items():
-        codes = _codes(model, held_out)
         middle = path(codes[left], codes[right], 0.5)
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
 
@@ -229,11 +233,12 @@ def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iter
 
 
 def known(
-    directory: Path, features: Features, names: Sequence[str], *, n: int, part: Reference = "test", seed: int = 0
+    directory: Path, fingerprint: str, features: Features, names: Sequence[str], *, n: int, seed: int = 0
 ) -> list[Row]:
-    """The rows that a folder's `results.json` has of this protocol; none unless all densities are there."""
+    """The rows that `results.json` has of the best weights against test data; none unless all densities are there."""
     rows = _recorded(directory / "results.json")
-    protocol = {"features": features.name, "reference": part, "seed": seed, "asked": n}
+    protocol = {"features": features.name, "reference": "test", "seed": seed, "asked": n}
+    protocol |= {"weights": "best", "fingerprint": fingerprint}
     found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
     densities = {row["density"] for row in found}
     return [row for row in found if row["density"] in {None, *names}] if densities >= set(names) else []

@@ -6,6 +6,7 @@ Weights are safetensors files, whose header holds a checkpoint's counters: nothi
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ class Journal:
         stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         with whole(self.directory / name) as part:
             part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+        shutil.rmtree(self.directory / "densities", ignore_errors=True)  # they belong to the weights before
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

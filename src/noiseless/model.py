@@ -120,7 +120,7 @@ class Model:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
-        if raw.is_floating_point():
+        if raw.dtype != torch.uint8:
             self._check_range(raw)
         return raw
 

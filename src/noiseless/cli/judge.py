@@ -150,7 +150,8 @@ def compare(
 
 def _reference(run: Run | None, data: str | None, size: int | None, use: Use) -> Data:
     if data is not None:
-        return datasets.load(data, size=size, data_dir=use.data_dir)
+        seed = run.training.seed if run is not None else 0  # the run's parts: none of its training data may test
+        return datasets.load(data, size=size, data_dir=use.data_dir, seed=seed)
     return cast(Run, run).data(use.data_dir)
 
 

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.errors import InputError
 from noiseless.values import Trace
 
 __all__ = ["DecoderNorm", "code_norm"]
@@ -43,11 +44,19 @@ class DecoderNorm:
 
     def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG002
         """Sums the squares."""
-        norms = torch._foreach_norm(self._parameters(autoencoder.decoder))
+        norms = torch._foreach_norm(self.parameters(autoencoder.decoder))
         return torch.stack(norms).square().sum()
 
-    def _parameters(self, decoder: nn.Module) -> list[Tensor]:
+    def parameters(self, decoder: nn.Module) -> list[Tensor]:
+        """What is summed over.
+
+        Raises:
+            InputError: kernels were asked for, and the decoder has none.
+        """
         if self.over == "all":
             return list(decoder.parameters())
         convolutions = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
-        return [m.weight for m in decoder.modules() if isinstance(m, convolutions)]
+        kernels = [m.weight for m in decoder.modules() if isinstance(m, convolutions)]
+        if not kernels:
+            raise InputError("the decoder has no convolution kernels to decay; take --decay-over all")
+        return kernels

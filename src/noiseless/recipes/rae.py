@@ -138,8 +138,10 @@ class _Frame:
     def beta(self, given: float | None) -> float:
         return given if given is not None else 2 * self.spec.size * self.published.beta / self.autoencoder.latent
 
-    def decay(self, given: float | None) -> float:
-        return given if given is not None else self.spec.size * self.published.decay
+    def decoder_norm(self, weight: float | None, over: Literal["all", "kernels"]) -> Term:
+        norm = DecoderNorm(over)
+        norm.parameters(self.autoencoder.decoder)  # refuses before anything is written
+        return Term(weight if weight is not None else self.spec.size * self.published.decay, norm)
 
     def method(self, terms: dict[str, Term], *notes: str) -> Method:
         objective = Regularised(
@@ -188,7 +190,7 @@ def ae_l2(
         constants: Take the constants that the paper has for this data set.
     """
     frame = _frame("ae-l2", spec, networks, optimiser, constants)
-    return frame.method({"decoder": Term(frame.decay(decay), DecoderNorm(decay_over))})
+    return frame.method({"decoder": frame.decoder_norm(decay, decay_over)})
 
 
 def rae(
@@ -228,7 +230,7 @@ def rae_l2(
         constants: Take the constants that the paper has for this data set.
     """
     frame = _frame("rae-l2", spec, networks, optimiser, constants)
-    decoder = Term(frame.decay(decay), DecoderNorm(decay_over))
+    decoder = frame.decoder_norm(decay, decay_over)
     return frame.method({"code": Term(frame.beta(beta), code_norm), "decoder": decoder})
 
 

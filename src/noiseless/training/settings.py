@@ -85,10 +85,12 @@ class Training:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
     def over(self, defaults: Training) -> Training:
-        """These settings, with `defaults` where they are None; steps given here displace epochs there."""
+        """These settings, with `defaults` where they are None; steps here displace epochs there, epochs steps."""
         missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
         if self.steps is not None:
             missing.pop("epochs", None)
+        if self.epochs is not None:
+            missing.pop("steps", None)
         return replace(self, **missing)
 
 
