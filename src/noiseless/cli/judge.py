@@ -82,6 +82,8 @@ def evaluate(
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
+    if samples is not None and density:
+        raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
     loaded = _reference(opened, data, size, use)
     chosen = _features(features, loaded, resize, use.place)
