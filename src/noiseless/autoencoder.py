@@ -8,7 +8,6 @@ deterministic code needs d, a Gaussian one 2d.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,49 +17,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noiseless.bottlenecks.core import Bottleneck
 from noiseless.errors import InputError
 from noiseless.named import Named
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
-from noiseless.values import Batch, Code, Dirac, Spec, Trace
+from noiseless.values import Batch, Code, Spec, Trace
 
-__all__ = ["Autoencoder", "Bottleneck", "Deterministic", "Networks", "build"]
-
-
-class Bottleneck(nn.Module, ABC):
-    """Encoder outputs to a law over codes."""
-
-    latent: int
-
-    @property
-    @abstractmethod
-    def inputs(self) -> int:
-        """How many numbers it takes from the encoder for each datum."""
-
-    @abstractmethod
-    def forward(self, h: Float[Tensor, "b inputs"]) -> Code:
-        """The law of the codes."""
-
-
-class Deterministic(Bottleneck):
-    """The encoder's output is the code.
-
-    Arguments:
-        latent: d, the size of a code.
-    """
-
-    def __init__(self, latent: int) -> None:
-        super().__init__()
-        self.latent = latent
-
-    @property
-    def inputs(self) -> int:
-        """As many numbers as the code has."""
-        return self.latent
-
-    def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
-        """All mass in `h`."""
-        return Dirac(h)
+__all__ = ["Autoencoder", "Networks", "build"]
 
 
 class Autoencoder(nn.Module):
@@ -70,14 +34,15 @@ class Autoencoder(nn.Module):
         encoder: maps data (B, ...) to (B, bottleneck.inputs).
         decoder: maps codes (B, d) to data.
         bottleneck: turns the encoder's output into a law over codes.
+        logits: the decoder gives log-odds of pixels rather than pixels, as a Bernoulli likelihood needs them.
 
     The networks run under autocast to `autocast` where that is a reduced precision; codes, outputs and everything
     computed from them are float32 or better.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, bottleneck: Bottleneck) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, bottleneck: Bottleneck, logits: bool = False) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.bottleneck = encoder, decoder, bottleneck
+        self.encoder, self.decoder, self.bottleneck, self.logits = encoder, decoder, bottleneck, logits
         self.autocast: torch.dtype | None = None
 
     @property
@@ -91,13 +56,15 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
         """The data that the codes stand for."""
-        return self._run(self.decoder, z)
+        out = self._run(self.decoder, z)
+        return torch.sigmoid(out) if self.logits else out
 
     def forward(self, batch: Batch) -> Trace:
         """One pass, from data to outputs."""
         q = self.encode(batch.x)
         z = q.sample(batch.noise)
-        return Trace(batch, q, z, self.decode(z))
+        out = self._run(self.decoder, z)
+        return Trace(batch, q, z, torch.sigmoid(out), out) if self.logits else Trace(batch, q, z, out)
 
     def _run(self, network: nn.Module, value: Tensor) -> Tensor:
         if self.autocast is None:
@@ -136,31 +103,40 @@ class Networks:
                 raise InputError(f"{name} is {value}, and must be 1 or more")
 
 
-def _factories(spec: Spec, networks: Networks) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
+def _factories(
+    spec: Spec, networks: Networks, logits: bool
+) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
     default = ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
     net = networks.net or default
     if net == "mlp":
         hidden, depth = 8 * networks.width, networks.depth
-        return partial(MLPEncoder, hidden=hidden, depth=depth), partial(MLPDecoder, hidden=hidden, depth=depth)
+        decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
+        return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
     architecture = SMALL if net == "conv-small" else LARGE
     return (
         partial(ConvEncoder, width=networks.width, architecture=architecture),
-        partial(ConvDecoder, width=networks.width, architecture=architecture),
+        partial(ConvDecoder, width=networks.width, architecture=architecture, logits=logits),
     )
 
 
-def build(spec: Spec, networks: Networks, bottleneck: Bottleneck) -> Autoencoder:
+def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:
     """An autoencoder for data like `spec`, with the networks asked for, tried once on zeros.
+
+    Arguments:
+        spec: what a datum looks like.
+        networks: which networks.
+        bottleneck: between them.
+        logits: decoders end before the sigmoid; a decoder of the user's own has to as well.
 
     Raises:
         InputError: the networks cannot take such data, or give back another shape.
     """
-    encoder_factory, decoder_factory = _factories(spec, networks)
+    encoder_factory, decoder_factory = _factories(spec, networks, logits)
     encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
     decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent, spec.shape)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
     _try(decoder, (2, bottleneck.latent), (2, *spec.shape), "decoder")
-    return Autoencoder(encoder, decoder, bottleneck)
+    return Autoencoder(encoder, decoder, bottleneck, logits)
 
 
 def _made(

@@ -151,12 +151,16 @@ class Gaussian:
 
 @dataclass
 class Trace:
-    """One pass through an autoencoder: the batch, the law of its codes, the codes drawn, and the decoder's output."""
+    """One pass through an autoencoder: the batch, the law of its codes, the codes drawn, and the decoder's output.
+
+    `logits` are the log-odds of the output where the decoder gives such.
+    """
 
     batch: Batch
     q: Code
     z: Float[Tensor, "b d"]
     y: Float[Tensor, "b ..."]
+    logits: Float[Tensor, "b ..."] | None = None
 
     @property
     def x(self) -> Tensor:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from noiseless.autoencoder import Autoencoder, Deterministic
+from noiseless.autoencoder import Autoencoder
+from noiseless.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder, _Spread
 from noiseless.nn.joint import BatchNorm, _Normalise

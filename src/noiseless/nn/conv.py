@@ -124,12 +124,19 @@ class ConvDecoder(nn.Module):
         shape: (C, H, W).
         width: the same w as the encoder's.
         architecture: :data:`SMALL` or :data:`LARGE`.
+        logits: leave the sigmoid out.
     """
 
     def __init__(
-        self, latent: int, shape: tuple[int, ...], width: int = 128, architecture: Architecture = SMALL
+        self,
+        latent: int,
+        shape: tuple[int, ...],
+        width: int = 128,
+        architecture: Architecture = SMALL,
+        logits: bool = False,
     ) -> None:
         super().__init__()
+        self.logits = logits
         height, breadth = _padded(shape)
         kernel, doublings = architecture.kernel, architecture.doublings
         self.start = (height >> doublings, breadth >> doublings, 8 * width)
@@ -142,12 +149,13 @@ class ConvDecoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:
-        """Codes to images in [0, 1], in float32 or better."""
+        """Codes to images in [0, 1] (or their logits), in float32 or better."""
         h = self.dense(z).unflatten(1, self.start).permute(0, 3, 1, 2)
         for doubling in self.doublings:
             h = doubling(h)
         h = self._last(h)[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
-        return torch.sigmoid(h.float() if h.dtype == torch.bfloat16 else h)
+        h = h.float() if h.dtype == torch.bfloat16 else h
+        return h if self.logits else torch.sigmoid(h)
 
     def _last(self, h: Tensor) -> Tensor:
         if h.device.type != "cpu" or self.last.out_channels > FEW or torch.compiler.is_compiling():

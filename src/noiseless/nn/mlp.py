@@ -45,15 +45,17 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Codes to data of any shape; images end in a sigmoid, vectors are linear."""
+    """Codes to data of any shape; images end in a sigmoid unless their logits are wanted, vectors are linear."""
 
-    def __init__(self, latent: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2) -> None:
+    def __init__(
+        self, latent: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2, logits: bool = False
+    ) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.squashed = shape, len(shape) == 3 and not logits
         self.layers = MLP(latent, *[hidden] * depth, torch.Size(shape).numel())
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
         """Maps and takes the data's shape."""
         y = self.layers(z).unflatten(1, self.shape)
         y = y.float() if y.dtype == torch.bfloat16 else y
-        return torch.sigmoid(y) if len(self.shape) == 3 else y
+        return torch.sigmoid(y) if self.squashed else y

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
+from noiseless.reconstruction.core import Reconstruction
 from noiseless.values import Batch, Trace
 
-__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Reconstruction", "Regularised", "Term"]
+__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Regularised", "Term", "reconstruct"]
 
 Penalty = Callable[[Trace, Autoencoder], Tensor]
-Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Regularised(Objective):
 
     Arguments:
         autoencoder: what is trained, all of it.
-        reconstruction: output and data to a number.
+        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
         terms: penalties by the names that logs show; the logged values are weighted and sum to the loss.
         optimiser: makes the optimiser.
     """
@@ -159,7 +159,7 @@ class Regularised(Objective):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction and every term that is due."""
         trace = self.autoencoder(batch)
-        values = {"reconstruction": self.reconstruction(trace.y, trace.x)}
+        values = {"reconstruction": reconstruct(self.reconstruction, trace)}
         for name, term in self.terms.items():
             if term.due(batch.step):
                 values[name] = term.value(trace, self.autoencoder)
@@ -172,3 +172,8 @@ class Regularised(Objective):
     def code(self, batch: Batch) -> Tensor:
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
+
+
+def reconstruct(reconstruction: Reconstruction, trace: Trace) -> Tensor:
+    """The reconstruction term of a pass: of the logits, where the decoder gives them."""
+    return reconstruction(trace.y if trace.logits is None else trace.logits, trace.x)

@@ -15,8 +15,7 @@ r"""Regularized Autoencoders (Ghosh, Sajjadi, Vergari, Black, Schölkopf, ICLR 2
 
 All are deterministic and generate by a density fitted to the training codes afterwards: a mixture of ten Gaussians, or
 one. Weights, rates and epochs are those of the authors' code, converted from its means to sums (the conversions stand
-beside :data:`PUBLISHED`); where the data are none of the paper's, the constants of the nearest kind are taken: mnist
-for grey images and vectors, celeba for images above 48 pixels, cifar10 for the rest.
+beside :data:`PUBLISHED`).
 """
 
 from __future__ import annotations
@@ -24,20 +23,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from noiseless.autoencoder import Autoencoder, Deterministic, Networks, build
+from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.core import Optimiser, Regularised, Term
+from noiseless.objectives.core import Optimiser, Term
 from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.penalties.norm import DecoderNorm, code_norm
 from noiseless.recipes.core import Method
-from noiseless.reconstruction.pixel import squared_error
-from noiseless.training import Training
+from noiseless.recipes.image import Constants, Frame, frame
 from noiseless.values import Spec
 
 __all__ = ["ae", "ae_l2", "rae", "rae_gp", "rae_l2", "rae_sn"]
-
-Constants = Literal["mnist", "cifar10", "celeba"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Published:
         decay: :math:`\lambda_c`, weight of the sum of squared decoder kernels. Ours is :math:`\lambda = N \lambda_c`.
         gradient: weight of the code's penalty (:class:`~noiseless.penalties.gradient.SquaredOutputGradient`), a mean as
             above; N times that here.
-        epochs: where they differ from the setting's.
+        epochs: where they differ from the data set's.
     """
 
     beta: float = 0.0
@@ -63,16 +59,12 @@ class Published:
 class Setting:
     """What the methods of a data set share in the authors' code, and what each has of its own."""
 
-    latent: int
-    epochs: int
     lr: float
     methods: dict[str, Published]
 
 
 PUBLISHED: dict[str, Setting] = {
     "mnist": Setting(
-        latent=16,
-        epochs=100,
         lr=5e-4,
         methods={
             "ae": Published(),
@@ -84,8 +76,6 @@ PUBLISHED: dict[str, Setting] = {
         },
     ),
     "cifar10": Setting(
-        latent=128,
-        epochs=100,
         lr=5e-4,
         methods={
             "ae": Published(),
@@ -97,8 +87,6 @@ PUBLISHED: dict[str, Setting] = {
         },
     ),
     "celeba": Setting(
-        latent=64,
-        epochs=70,
         lr=1e-3,
         methods={
             "ae": Published(),
@@ -115,47 +103,38 @@ PUBLISHED: dict[str, Setting] = {
 JACOBIAN_WEIGHT = 1e-5
 
 
-def constants_for(spec: Spec, constants: Constants | None) -> str:
-    """The paper's data set whose constants are taken: the one asked for, the data's own, or the nearest kind."""
-    name = constants or ("mnist" if spec.name == "fashion-mnist" else spec.name)
-    if name in PUBLISHED:
-        return name
-    if not spec.is_image or spec.shape[0] == 1:
-        return "mnist"
-    return "celeba" if max(spec.shape[1:]) > 48 else "cifar10"
+class _Published:
+    """A frame with what the paper's code has for one method on these data, in our units."""
 
+    def __init__(self, name: str, shared: Frame) -> None:
+        setting = PUBLISHED[shared.constants]
+        self.shared, self.lr, self.published = shared, setting.lr, setting.methods[name]
 
-@dataclass(frozen=True)
-class _Frame:
-    """What the six methods share: the autoencoder, the constants in our units, and how they become a method."""
+    def beta(self, given: float | None) -> Term:
+        shared = self.shared
+        published = 2 * shared.spec.size * self.published.beta / shared.autoencoder.latent
+        return Term(given if given is not None else published, code_norm)
 
-    spec: Spec
-    setting: Setting
-    published: Published
-    autoencoder: Autoencoder
-    optimiser: Optimiser
-
-    def beta(self, given: float | None) -> float:
-        return given if given is not None else 2 * self.spec.size * self.published.beta / self.autoencoder.latent
-
-    def decoder_norm(self, weight: float | None, over: Literal["all", "kernels"]) -> Term:
+    def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
         norm = DecoderNorm(over)
-        norm.parameters(self.autoencoder.decoder)  # refuses before anything is written
-        return Term(weight if weight is not None else self.spec.size * self.published.decay, norm)
+        norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
+        return Term(given if given is not None else self.shared.spec.size * self.published.decay, norm)
+
+    def gradient(self, form: Literal["paper", "code"], probes: int | None, every: int, given: float | None) -> Term:
+        penalty = JacobianNorm(probes) if form == "paper" else SquaredOutputGradient()
+        if given is not None:
+            return Term(given, penalty, every)
+        relative = JACOBIAN_WEIGHT if form == "paper" else self.published.gradient
+        if relative is None:
+            raise InputError(
+                f"the authors' code ships a gradient weight of 0 for {self.shared.constants}, which is no default; "
+                "give one with --gradient"
+            )
+        return Term(relative * self.shared.spec.size, penalty, every)
 
     def method(self, terms: dict[str, Term], *notes: str) -> Method:
-        objective = Regularised(
-            self.autoencoder, squared_error, terms, lambda p: self.optimiser.build(p, self.setting.lr)
-        )
-        epochs = self.published.epochs or self.setting.epochs
-        return Method(objective, Training(epochs=epochs, batch=100, schedule="plateau"), notes=notes)
-
-
-def _frame(name: str, spec: Spec, networks: Networks, optimiser: Optimiser, constants: Constants | None) -> _Frame:
-    setting = PUBLISHED[constants_for(spec, constants)]
-    latent = networks.latent or min(setting.latent, spec.size)
-    autoencoder = build(spec, networks, Deterministic(latent))
-    return _Frame(spec, setting, setting.methods[name], autoencoder, optimiser)
+        training = self.shared.training(epochs=self.published.epochs)
+        return self.shared.regularised(terms, self.lr, training, notes=notes)
 
 
 def ae(
@@ -163,14 +142,16 @@ def ae(
     networks: Networks = Networks(),
     optimiser: Optimiser = Optimiser(),
     *,
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Autoencoder: the reconstruction alone.
 
     Arguments:
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size, rate and epochs that the paper has for this data set.
     """
-    return _frame("ae", spec, networks, optimiser, constants).method({})
+    return _Published("ae", frame(spec, networks, optimiser, constants, reconstruction)).method({})
 
 
 def ae_l2(
@@ -180,6 +161,7 @@ def ae_l2(
     *,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Autoencoder with a penalty on the decoder's weights (AE-L2).
@@ -187,10 +169,11 @@ def ae_l2(
     Arguments:
         decay: Weight of the squared norm of the decoder's parameters. Default: the paper's.
         decay_over: all parameters of the decoder (paper) or its convolution kernels alone (authors' code).
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    frame = _frame("ae-l2", spec, networks, optimiser, constants)
-    return frame.method({"decoder": frame.decoder_norm(decay, decay_over)})
+    paper = _Published("ae-l2", frame(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"decoder": paper.decay(decay, decay_over)})
 
 
 def rae(
@@ -199,16 +182,18 @@ def rae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder without explicit regulariser: reconstruction and code norm (RAE).
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    frame = _frame("rae", spec, networks, optimiser, constants)
-    return frame.method({"code": Term(frame.beta(beta), code_norm)})
+    paper = _Published("rae", frame(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta)})
 
 
 def rae_l2(
@@ -219,6 +204,7 @@ def rae_l2(
     beta: float | None = None,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's weights (RAE-L2).
@@ -227,11 +213,11 @@ def rae_l2(
         beta: Weight of half the squared norm of the code. Default: the paper's.
         decay: Weight of the squared norm of the decoder's parameters. Default: the paper's.
         decay_over: all parameters of the decoder (paper) or its convolution kernels alone (authors' code).
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    frame = _frame("rae-l2", spec, networks, optimiser, constants)
-    decoder = frame.decoder_norm(decay, decay_over)
-    return frame.method({"code": Term(frame.beta(beta), code_norm), "decoder": decoder})
+    paper = _Published("rae-l2", frame(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)})
 
 
 def rae_sn(
@@ -240,17 +226,19 @@ def rae_sn(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with spectral normalisation of all layers (RAE-SN).
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    frame = _frame("rae-sn", spec, networks, optimiser, constants)
-    normalise(frame.autoencoder)
-    return frame.method({"code": Term(frame.beta(beta), code_norm)})
+    paper = _Published("rae-sn", frame(spec, networks, optimiser, constants, reconstruction))
+    normalise(paper.shared.autoencoder)
+    return paper.method({"code": paper.beta(beta)})
 
 
 def rae_gp(
@@ -263,6 +251,7 @@ def rae_gp(
     form: Literal["paper", "code"] = "paper",
     probes: int | None = None,
     every: int = 1,
+    reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's gradient with respect to the code (RAE-GP).
@@ -276,22 +265,10 @@ def rae_gp(
         probes: Random probes of the estimate of the Jacobian's norm. 0 is exact. Default: exact for up to
             64 outputs from a decoder without batch norm, else 1.
         every: Apply the penalty in every so many steps, that many times as strongly.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    frame = _frame("rae-gp", spec, networks, optimiser, constants)
-    code = Term(frame.beta(beta), code_norm)
-    if form == "code":
-        weight = gradient if gradient is not None else _shipped(frame, constants)
-        return frame.method({"code": code, "gradient": Term(weight, SquaredOutputGradient(), every)})
-    weight = gradient if gradient is not None else JACOBIAN_WEIGHT * spec.size
-    notes = () if gradient is not None else ("the weight of the gradient penalty is ours, not the paper's",)
-    return frame.method({"code": code, "gradient": Term(weight, JacobianNorm(probes), every)}, *notes)
-
-
-def _shipped(frame: _Frame, constants: Constants | None) -> float:
-    if frame.published.gradient is None:
-        name = constants_for(frame.spec, constants)
-        raise InputError(
-            f"the authors' code ships a gradient weight of 0 for {name}, which is no default; give one with --gradient"
-        )
-    return frame.spec.size * frame.published.gradient
+    paper = _Published("rae-gp", frame(spec, networks, optimiser, constants, reconstruction))
+    ours = form == "paper" and gradient is None
+    notes = ("the weight of the gradient penalty is ours, not the paper's",) if ours else ()
+    return paper.method({"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}, *notes)

@@ -1,1 +1,5 @@
 """How far an output is from its datum: one kind of distance a file."""
+
+from noiseless.reconstruction.core import Distance, Reconstruction, build, names
+
+__all__ = ["Distance", "Reconstruction", "build", "names"]

@@ -1,0 +1,75 @@
+r"""Entropic autoencoders (Ghose, Rashwan, Poupart, UAI 2020), https://arxiv.org/abs/2002.10631.
+
+.. math:: L_{EAE} = L_{REC} - \lambda \hat H(z), \qquad z = BN(E(x))
+
+A batch norm without affine part fixes mean and variance of every dimension of the code, and the entropy of the batch of
+codes is maximised: the law with these moments and the largest entropy is N(0, I), from which samples are then drawn,
+without fitting a density. On CIFAR-10 the paper adds a penalty on the decoder's weights, on CelebA spectral
+normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken. Nor is the scale of
+:math:`\lambda`: the paper names 0.05 and 1.0, and 1 is what we found right for a sum over pixels and nats.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from noiseless.autoencoder import Networks
+from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.bottlenecks.point import Deterministic
+from noiseless.errors import InputError
+from noiseless.nn.spectral import normalise
+from noiseless.objectives.core import Optimiser, Term
+from noiseless.penalties.entropy import NegativeEntropy
+from noiseless.penalties.norm import DecoderNorm
+from noiseless.recipes.core import Method
+from noiseless.recipes.image import Constants, frame
+from noiseless.values import Spec
+
+__all__ = ["eae"]
+
+LR: dict[str, float] = {"mnist": 5e-4, "cifar10": 5e-4, "celeba": 1e-3}
+DECAY: dict[str, float] = {"mnist": 0.0, "cifar10": 1e-6, "celeba": 0.0}
+"""The weight of the decoder's squared norm relative to N, as RAE-L2 has it in the code of Ghosh et al."""
+SPECTRAL = {"mnist": False, "cifar10": False, "celeba": True}
+SCHEDULE = {"mnist": "plateau", "cifar10": "exponential", "celeba": "plateau"}
+BOTTLENECKS = {"batch": BatchNormed, "l1": L1Normed, "none": Deterministic}
+
+
+def eae(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    weight: float = 1.0,
+    k: int = 1,
+    normalisation: Literal["batch", "l1", "none"] = "batch",
+    decay: float | None = None,
+    spectral: bool | None = None,
+    reconstruction: str = "squared-error",
+    constants: Constants | None = None,
+) -> Method:
+    """Entropic autoencoder: batch-normed codes of large entropy (EAE).
+
+    Arguments:
+        weight: Weight of the entropy of the codes, in nats.
+        k: Which nearest neighbour the entropy's estimate takes.
+        normalisation: batch: codes of mean 0 and variance 1, whose law of largest entropy is N(0, I); l1: codes of mean
+            absolute value 1, whose law is Laplace's; none: as the encoder gives them (no minimum unless weight is 0).
+        decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, else 0.
+        spectral: Normalise all layers spectrally. Default: on CelebA alone.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Take the constants that the paper has for this data set.
+    """
+    if k < 1:
+        raise InputError(f"k is {k}, and must be 1 or more: the first neighbour is the nearest")
+    parts = frame(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
+    if SPECTRAL[parts.constants] if spectral is None else spectral:
+        normalise(parts.autoencoder)
+    terms = {"entropy": Term(weight, NegativeEntropy(k))}
+    decay = decay if decay is not None else spec.size * DECAY[parts.constants]
+    if decay:
+        terms["decoder"] = Term(decay, DecoderNorm())
+    isotropic = "laplace" if normalisation == "l1" else "normal"
+    training = parts.training(schedule=SCHEDULE[parts.constants])
+    notes = ("the weight of the entropy is ours: the paper's scale is not recoverable",)
+    return parts.regularised(terms, LR[parts.constants], training, (isotropic, "gmm", "gaussian"), notes)

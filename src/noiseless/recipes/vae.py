@@ -1,0 +1,123 @@
+r"""Variational autoencoders, as Ghosh et al. (ICLR 2020) and Ghose et al. (UAI 2020) compare with them.
+
+.. math:: L = L_{REC} + \beta \, KL(q(z \mid x) \,\|\, N(0, I))
+
+| method | :math:`q(z \mid x)` | samples from |
+|---|---|---|
+| vae | :math:`N(\mu(x), \operatorname{diag} \sigma(x)^2)` | N(0, I) |
+| cv-vae | :math:`N(\mu(x), 0.7^2 I)` | N(0, I), or a fitted density |
+| two-stage-vae | as vae | a second VAE, on its codes |
+
+Sources: Auto-encoding variational Bayes (Kingma, Welling, 2014), https://arxiv.org/abs/1312.6114; Diagnosing and
+enhancing VAE models (Dai, Wipf, 2019), https://arxiv.org/abs/1903.05789. Weights are those of models/std_vae in the
+code of Ghosh et al., whose reconstruction sums over pixels the mean over the C channels: theirs times C are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from noiseless.autoencoder import Networks
+from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.objectives.core import Optimiser, Term
+from noiseless.penalties.kl import kl
+from noiseless.recipes.core import Method
+from noiseless.recipes.image import Constants, Frame, frame
+from noiseless.values import Spec
+
+__all__ = ["cv_vae", "two_stage_vae", "vae"]
+
+LR = 1e-4
+
+
+@dataclass(frozen=True)
+class Published:
+    r"""A method's constants on one data set.
+
+    Arguments:
+        weight: of the divergence in the authors' code; :math:`\beta = C` times it here.
+        epochs, batch: where they differ from the data set's.
+    """
+
+    weight: float
+    epochs: int | None = None
+    batch: int | None = None
+
+
+VAE = {"mnist": Published(0.312), "cifar10": Published(0.024), "celeba": Published(0.09024, batch=1000)}
+CV_VAE = {"mnist": Published(0.039), "cifar10": Published(9e-4, epochs=70), "celeba": Published(0.01)}
+
+
+def vae(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    beta: float | None = None,
+    reconstruction: str = "squared-error",
+    constants: Constants | None = None,
+) -> Method:
+    """Variational autoencoder (Kingma and Welling, 2014), with the constants of Ghosh et al.
+
+    Arguments:
+        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Take the constants that the paper has for this data set.
+    """
+    parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
+    return _method(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"))
+
+
+def cv_vae(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    beta: float | None = None,
+    sigma: float = 0.7,
+    reconstruction: str = "squared-error",
+    constants: Constants | None = None,
+) -> Method:
+    """Variational autoencoder whose codes all have the same variance (CV-VAE).
+
+    Arguments:
+        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
+        sigma: Standard deviation of the codes.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Take the constants that the paper has for this data set.
+    """
+    parts = frame(spec, networks, optimiser, constants, reconstruction, lambda d: ConstantVariance(d, sigma))
+    return _method(parts, CV_VAE, beta, reconstruction, ("gmm", "gaussian", "normal"))
+
+
+def two_stage_vae(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    beta: float | None = None,
+    reconstruction: str = "squared-error",
+    constants: Constants | None = None,
+) -> Method:
+    """Variational autoencoder with a second one on its codes (2sVAE; Dai and Wipf, 2019).
+
+    The first stage is vae with the constants of Ghosh et al.; Dai and Wipf learn the decoder's variance, as
+    --reconstruction gaussian-learnt does.
+
+    Arguments:
+        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Take the constants that the paper has for this data set.
+    """
+    parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
+    return _method(parts, VAE, beta, reconstruction, ("second-stage", "gmm", "normal"))
+
+
+def _method(
+    parts: Frame, table: dict[str, Published], beta: float | None, reconstruction: str, densities: tuple[str, ...]
+) -> Method:
+    published = table[parts.constants]
+    channels = parts.spec.shape[0] if parts.spec.is_image else 1
+    weight = beta if beta is not None else channels * published.weight if reconstruction == "squared-error" else 1.0
+    training = parts.training(epochs=published.epochs, batch=published.batch)
+    return parts.regularised({"kl": Term(weight, kl)}, LR, training, densities)

@@ -1,0 +1,83 @@
+"""How a reconstruction term is named, found and built.
+
+A new one is one file in this folder that names what it offers in
+
+    ``RECONSTRUCTIONS: dict[str, Callable[..., Reconstruction]]``
+
+whose values give, called without arguments, a function of output and data to a number: a sum over dimensions, a mean
+over the batch. Parameters need defaults and become options in the name (``gaussian:0.5``). Names in the module's
+``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from torch import Tensor
+
+from noiseless.errors import InputError, unknown
+from noiseless.values import Spec
+
+__all__ = ["Distance", "Reconstruction", "build", "names"]
+
+Reconstruction = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A reconstruction term as a recipe needs it.
+
+    Arguments:
+        of: output and data to a number.
+        logits: whether the output has to be logits.
+    """
+
+    of: Reconstruction
+    logits: bool
+
+
+def names() -> dict[str, str]:
+    """Every reconstruction term by the name that the command line takes, with a line on each."""
+    return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, (make, _) in sorted(_catalogue().items())}
+
+
+def build(name: str, spec: Spec) -> Distance:
+    """The reconstruction term of this name, for data like `spec`.
+
+    Arguments:
+        name: one of :func:`names`, with values of its options after a colon, separated by commas.
+        spec: what a datum looks like.
+
+    Raises:
+        InputError: a name or a value that does not exist, or logits of data that are not in [0, 1].
+    """
+    kind, _, rest = name.partition(":")
+    if kind not in _catalogue():
+        raise unknown("reconstruction", kind, _catalogue())
+    make, logits = _catalogue()[kind]
+    if logits and not spec.is_image:
+        raise InputError(f"the reconstruction {kind!r} is for data in [0, 1], and {spec.name} are vectors of any range")
+    given, taken = rest.split(",") if rest else [], inspect.signature(make).parameters
+    if len(given) > len(taken):
+        raise InputError(f"the reconstruction {kind!r} takes {len(taken)} options ({', '.join(taken)}), not {given}")
+    try:
+        values = [float(text) for text in given]
+    except ValueError:
+        raise InputError(f"options of the reconstruction {kind!r} are numbers, not {rest!r}") from None
+    return Distance(make(*values), logits)
+
+
+@cache
+def _catalogue() -> dict[str, tuple[Callable[..., Reconstruction], bool]]:
+    package = importlib.import_module("noiseless.reconstruction")
+    found: dict[str, tuple[Callable[..., Reconstruction], bool]] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = vars(importlib.import_module(f"{package.__name__}.{info.name}"))
+        on_logits = module.get("ON_LOGITS", ())
+        found |= {name: (make, name in on_logits) for name, make in module.get("RECONSTRUCTIONS", {}).items()}
+    return found
