@@ -13,6 +13,8 @@ data needs no gather. In one process everything here is the identity or torch's 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,12 +23,35 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["BatchNorm", "gather", "world"]
+__all__ = ["BatchNorm", "alone", "gather", "is_alone", "world"]
+
+_ALONE = False
+"""Read by :func:`world` in code that is compiled, so a plain flag."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """What runs in the block is this process's own affair: it shares no batch, and waits for no other process.
+
+    One of several processes may then train something small by itself, such as a density on codes, while the others
+    wait or are gone.
+    """
+    global _ALONE
+    before, _ALONE = _ALONE, True
+    try:
+        yield
+    finally:
+        _ALONE = before
+
+
+def is_alone() -> bool:
+    """Whether this is inside of :func:`alone`."""
+    return _ALONE
 
 
 def world() -> int:
     """The number of processes that share a batch."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if not _ALONE and dist.is_available() and dist.is_initialized() else 1
 
 
 class _Gather(torch.autograd.Function):

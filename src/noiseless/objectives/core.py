@@ -82,7 +82,7 @@ class Phase:
 
 
 class Objective(nn.Module, ABC):
-    """An autoencoder with what trains it."""
+    """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
 
     autoencoder: Autoencoder
 

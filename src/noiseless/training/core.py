@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import RunError
 from noiseless.nn.joint import BatchNorm
@@ -191,13 +192,14 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
     objective.to(device=device, dtype=dtype)
     if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
         objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    objective.autoencoder.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
     for module in objective.modules():
         if isinstance(module, BatchNorm):
             module.per_process = training.batch_norm == "per-process"
-    if training.compile:
-        objective.autoencoder.encoder.compile()
-        objective.autoencoder.decoder.compile()
+        elif isinstance(module, Autoencoder):
+            module.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
+            if training.compile:
+                module.encoder.compile()
+                module.decoder.compile()
 
 
 def _layout(objective: Objective) -> Callable[[Tensor], Tensor]:

@@ -18,6 +18,7 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from noiseless.errors import RunError
+from noiseless.nn.joint import is_alone
 from noiseless.training.settings import Training, best_device
 
 __all__ = ["Engine"]
@@ -27,7 +28,7 @@ PATIENCE = timedelta(hours=3)
 
 
 class Engine:
-    """This process and its fellows; in one process everything here is the identity.
+    """This process and its fellows; in one process, or :func:`~noiseless.nn.joint.alone`, everything is the identity.
 
     Arguments:
         device: what :class:`~noiseless.training.settings.Training` asks for.
@@ -38,8 +39,10 @@ class Engine:
 
     def __init__(self, device: str = "auto") -> None:
         chosen = device if device != "auto" else best_device()
-        self._state = PartialState(cpu=chosen == "cpu", timeout=PATIENCE)
-        self.rank, self.world = self._state.process_index, self._state.num_processes
+        self.rank, self.world, self._device = 0, 1, torch.device(chosen)
+        if not is_alone():
+            state = PartialState(cpu=chosen == "cpu", timeout=PATIENCE)
+            self.rank, self.world, self._device = state.process_index, state.num_processes, state.device
 
     @property
     def main(self) -> bool:
@@ -48,7 +51,7 @@ class Engine:
 
     def place(self, device: str) -> torch.device:
         """This process's own device of the kind of `device`."""
-        return self._state.device if self.world > 1 else torch.device(device)
+        return self._device if self.world > 1 else torch.device(device)
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
@@ -84,7 +87,7 @@ class Engine:
             gradient.copy_(part.view(gradient.shape))
 
     def _sum(self, values: Tensor) -> Tensor:
-        total = values.to(self._state.device)
+        total = values.to(self._device)
         dist.all_reduce(total)
         return total
 
