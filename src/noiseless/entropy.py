@@ -10,8 +10,9 @@ of the unit ball, :math:`\psi` the digamma function. For k = 1 this is the formu
 logarithm of the probability within :math:`R_i^{(k)}` has exactly the mean :math:`\psi(k) - \psi(n)`.
 
 **Bias.** The estimator takes the density for constant within each :math:`R_i^{(k)}`. It is consistent, but the bias
-falls as :math:`n^{-2/d}`: for N(0, I) in 16 dimensions it is +0.85 at n = 100. Compare estimates with those of as many
-draws of the law in question, not with its entropy.
+falls as :math:`n^{-2/d}`, for laws with an edge as :math:`n^{-1/d}`: for N(0, I) in 16 dimensions it is +0.85 at
+n = 100 and +0.27 at 4,000, for a uniform law +2.9 at 4,000. Compare estimates with those of as many draws of the law in
+question, not with its entropy.
 
 **Gradients** flow through the distances, :math:`\partial \hat H / \partial z_i` pushing near neighbours apart, and not
 through the choice of neighbours, which is piecewise constant.
