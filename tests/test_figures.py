@@ -109,6 +109,17 @@ def test_vectors(dim, tmp_path):
     assert not blue[:, :half].any()
 
 
+@pytest.mark.parametrize(("dim", "across"), [(1, 2), (2, 2), (9, 2), (40, 2)])
+def test_codes_beside_a_normal_law(dim, across, tmp_path):
+    """Three panels and up to three histograms, in rows of three; a constant one or equal codes are no obstacle."""
+    z = torch.randn(60, dim, generator=torch.Generator().manual_seed(0))
+    curve = pixels(figures.curves([{"step": 1, "train/a": 1.0}], tmp_path / "one.png"))
+    assert pixels(figures.latent(z, tmp_path / "z.png")).shape[0] == across * curve.shape[0]
+    z[:, -1] = 2.5
+    figures.latent(z, tmp_path / "constant.png")
+    figures.latent(z[:1].expand(5, dim), tmp_path / "equal.png")
+
+
 def test_pictures_are_the_same_twice(tmp_path):
     for name in ("a.png", "b.png"):
         figures.grid(digits(4), tmp_path / name, title="again")
@@ -131,6 +142,8 @@ def test_bad_input_is_refused_and_nothing_is_written(tmp_path):
         ("of one size", lambda: figures.comparison({}, path)),
         ("no loss terms", lambda: figures.curves([{"step": 1, "images_per_s": 3.0}], path)),
         ("at least 2 real", lambda: figures.vectors(x[:1, 0, 0], x[:, 0, 0], path)),
+        ("at least 2 of them, not 1", lambda: figures.latent(x[:1, 0, 0], path)),
+        ("1 of 3 codes", lambda: figures.latent(broken[:, 0, 2], path)),
         ("1 of 3 generated vectors", lambda: figures.vectors(x[:, 0, 2], broken[:, 0, 2], path)),
     ]
     for message, draw in refusals:

@@ -27,7 +27,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -42,6 +42,7 @@ __all__ = [
     "curves",
     "grid",
     "interpolations",
+    "latent",
     "markdown",
     "reconstructions",
     "table",
@@ -222,6 +223,46 @@ def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) 
     return _write(figure, path)
 
 
+def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
+    r"""Codes beside N(0, I): variance, mean and correlation of every dimension, and histograms of up to three.
+
+    The histograms are of the dimensions of largest, median and smallest variance. The correlation
+    :math:`|C_{ij}| / \sqrt{C_{ii} C_{jj}}` with a constant dimension is shown as 0.
+
+    Arguments:
+        z: the codes.
+        path: the PNG file.
+
+    Raises:
+        InputError: fewer than 2 codes, values that are not finite, or a path that does not end in `.png`.
+    """
+    if len(z) < 2:
+        raise InputError(f"a picture of codes needs at least 2 of them, not {len(z)}")
+    _refuse_broken(z, "codes")
+    mean, std = z.double().mean(dim=0), z.double().std(dim=0)
+    order = std.argsort(descending=True).tolist()
+    chosen = list(dict.fromkeys([order[0], order[len(order) // 2], order[-1]]))
+    figure, panels = _panels(3 + len(chosen))
+    for panel, values, title, normal in zip(
+        panels, (std.square(), mean), ("variance", "mean"), (1.0, 0.0), strict=False
+    ):
+        panel.plot(values.numpy(), ".", color=COLOUR)
+        panel.axhline(normal, color=GREY, label="N(0, I)")
+        panel.set(title=f"{title}, n = {len(z):,}", xlabel="dimension", ylim=_around(values, normal))
+        panel.legend()
+    scaled = (z.double() - mean) / std.where(std > 0, 1) / math.sqrt(len(z) - 1)
+    panels[2].grid(visible=False)
+    image = panels[2].imshow((scaled.T @ scaled).abs().numpy(), vmin=0, vmax=1, cmap="magma")
+    panels[2].set(title="absolute correlation", xlabel="dimension", ylabel="dimension")
+    figure.colorbar(image, ax=panels[2])
+    for axis in (panels[0].xaxis, panels[1].xaxis, panels[2].xaxis, panels[2].yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    for panel, j in zip(panels[3:], chosen, strict=True):
+        _beside_normal(panel, z[:, j].double().numpy())
+        panel.set(title=f"dimension {j}, variance {_text(float(std[j]) ** 2, 3)}")
+    return _write(figure, path)
+
+
 def markdown(
     rows: Sequence[Mapping[str, Any]],
     columns: Sequence[str] | None = None,
@@ -357,6 +398,21 @@ def _cloud(panel: Axes, points: np.ndarray, colour: str) -> None:
         panel.hist(points[:, 0], bins=40, density=True, color=colour)
         return
     panel.scatter(points[:, 0], points[:, 1], s=6, alpha=0.5, linewidths=0, color=colour)
+
+
+def _around(values: Float[Tensor, " d"], normal: float) -> tuple[float, float]:
+    """An axis with all values and what is normal, with some air."""
+    low, high = min(float(values.min()), normal), max(float(values.max()), normal)
+    air = 0.1 * (high - low) or 0.5
+    return low - air, high + air
+
+
+def _beside_normal(panel: Axes, values: np.ndarray) -> None:
+    """A histogram, and the density of N(0, 1) where both are."""
+    panel.hist(values, bins=40, density=True, color=COLOUR)
+    grid = np.linspace(min(-3.0, values.min()), max(3.0, values.max()), 1000)
+    panel.plot(grid, np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi), color=GREY, label="N(0, 1)")
+    panel.legend()
 
 
 def _share(scales: Float[Tensor, " d"], index: int) -> str:
