@@ -63,7 +63,7 @@ def portrait(z: Float[Tensor, "n d"]) -> dict[str, Any]:
     Returns:
         `entropy` (nats; the lowest that numbers can express where all codes are equal), `energy`, `shape`, `nac` and
         `active`, in which None says that a number is not defined; `mean` and `variance`, d numbers each; and their
-        extremes `max |mean|`, `min var` and `max var`.
+        extremes: `|mean|` (the largest), `min var` and `max var`.
 
     Raises:
         InputError: fewer than 2 codes, no dimension, or codes that are not finite.
@@ -76,7 +76,7 @@ def portrait(z: Float[Tensor, "n d"]) -> dict[str, Any]:
         "shape": shape(z),
         "nac": nac(z),
         "active": int(active(z).sum()),
-        "max |mean|": float(mean.abs().max()),
+        "|mean|": float(mean.abs().max()),
         "min var": float(variance.min()),
         "max var": float(variance.max()),
         "mean": mean.tolist(),
