@@ -152,6 +152,18 @@ def test_the_seed_makes_samples_and_results() -> None:
     assert Path("one/results.json").read_bytes() == Path("two/results.json").read_bytes()
 
 
+def test_codes_are_shown_written_and_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    ok(["train", "ae", "--data", "digits", "--out", "r", *TINY])
+    for seed in (0, 1, 1):
+        ok(f"evaluate r -n 40 --features pixels --density gaussian --seed {seed}")
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("codes", "N(0, I)", "entropy", "nac", "wrote r/latent.json"))
+    rows = json.loads(Path("r/latent.json").read_text())
+    assert [(row["row"], row["seed"]) for row in rows] == [(r, s) for s in (0, 1) for r in ("codes", "N(0, I)")]
+    assert {(row["n"], row["part"], row["weights"]) for row in rows} == {(40, "test", "best")}
+    assert Path("r/pictures/latent.png").is_file()
+
+
 def test_a_method_of_ones_own_through_every_verb(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "my_method_of_cli.py").write_text(OWN)
     ok("train my_method_of_cli:method --help")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import tiny
 from noiseless import data as datasets
 from noiseless import evaluate as evaluation
 from noiseless import metrics
@@ -118,6 +119,44 @@ def test_data_that_we_did_not_make(digits: Data, pixels: Features) -> None:
         evaluation.evaluate_samples(np.zeros((5, 1, 9, 9), np.uint8), digits, pixels, source="theirs")
     with pytest.raises(InputError, match="at least 2"):
         evaluation.evaluate_samples(digits.test.take([0]), digits, pixels, source="theirs")
+
+
+def test_codes_stand_beside_as_many_draws(model: Model, digits: Data, tmp_path: Path) -> None:
+    codes, normal = evaluation.latent(model, digits, n=70, seed=3, picture=tmp_path / "latent.png")
+    assert (codes["row"], normal["row"]) == ("codes", "N(0, I)")
+    for row in (codes, normal):
+        assert (row["n"], row["asked"], row["dimensions"], row["part"], row["seed"]) == (
+            70,
+            70,
+            model.latent,
+            "test",
+            3,
+        )
+        assert row["fingerprint"] == digits.fingerprint
+        assert len(row["mean"]) == len(row["variance"]) == model.latent
+    assert codes["entropy"] < normal["entropy"]  # three steps leave codes flat
+    assert abs(normal["energy"]) < 0.1 < codes["energy"]
+    assert (tmp_path / "latent.png").is_file()
+    json.dumps([codes, normal], allow_nan=False)
+    assert evaluation.latent(model, digits, n=70, seed=3) == [codes, normal]
+
+
+def test_codes_are_of_held_out_data(model: Model, digits: Data) -> None:
+    (codes, _) = evaluation.latent(model, digits, part="train")
+    assert (codes["part"], codes["n"]) == ("test", len(digits.test))
+    z = model.encode(digits.test.take(np.arange(len(digits.test))))
+    assert codes["mean"] == pytest.approx(z.double().mean(0).tolist(), abs=1e-6)
+    with pytest.raises(InputError, match="at least 2"):
+        evaluation.latent(model, digits, n=1)
+
+
+@pytest.mark.parametrize("kind", ["images", "vectors"])
+def test_one_latent_dimension_has_no_covariance_with_another(kind: str, tmp_path: Path) -> None:
+    data = tiny.KINDS[kind]()
+    opened = tiny.run("ae", data, tmp_path / "r", Networks(latent=1, width=2), steps=2).model(data=data)
+    codes, normal = evaluation.latent(opened, data, picture=tmp_path / "latent.png")
+    assert codes["nac"] is normal["nac"] is None
+    assert codes["dimensions"] == 1
 
 
 def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ with the seed, the density, the weights and the fingerprint of the data.
 
 Vectors are compared standardised, by the means and deviations of the training part: in their own units the column
 with the largest numbers alone would decide.
+
+:func:`latent` looks at the codes instead: the numbers of :mod:`noiseless.metrics.latent` for mean codes of held-out
+data beside those of as many draws of N(0, I), the law that isotropic samples are drawn from.
 """
 
 from __future__ import annotations
@@ -27,16 +30,17 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from noiseless import metrics
+from noiseless import figures, metrics
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
 from noiseless.files import read_json, write_json
 from noiseless.interpolation import PATHS
 from noiseless.metrics import Features, Sample
+from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
 
-__all__ = ["Row", "evaluate", "evaluate_samples", "known", "noted", "record", "reference", "score"]
+__all__ = ["Row", "evaluate", "evaluate_samples", "known", "latent", "noted", "record", "reference", "score"]
 
 Row = dict[str, Any]
 REAL = ("training data", "test data")
@@ -107,6 +111,46 @@ def evaluate_samples(
     return [row | _about(data, features, part, real, seed) | {"asked": n}]
 
 
+def latent(
+    model: Model,
+    data: Data,
+    *,
+    n: int = 10_000,
+    part: Reference = "test",
+    seed: int = 0,
+    picture: Path | None = None,
+) -> list[Row]:
+    """Two rows: mean codes of held-out data, and as many draws of N(0, I), by which the first is to be read.
+
+    Mean codes vary less than what the decoder of a variational model was trained on, draws of q.
+
+    Arguments:
+        model: what encodes.
+        data: where held-out data come from.
+        n: how many codes, as far as the part has so many.
+        part: the part to encode; where it is `train`, the test part, as for the other rows of held-out data.
+        seed: chooses data and draws.
+        picture: where to draw the codes (:func:`noiseless.figures.latent`), if anywhere.
+
+    Returns:
+        What :func:`noiseless.metrics.latent.portrait` gives, with what the numbers depend on.
+
+    Raises:
+        InputError: `n` or the part has fewer than 2 data, or codes are not finite.
+    """
+    _check_count(n)
+    name, held_out = _held_out(data, part)
+    chosen = _choice(len(held_out), n, seed)
+    z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
+    d = model.latent
+    about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
+    about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
+    rows = {"codes": portrait(z), "N(0, I)": portrait(draws(len(z), d, seed))}
+    if picture is not None:
+        figures.latent(z, picture)
+    return [{"row": row} | about | numbers for row, numbers in rows.items()]
+
+
 def noted(rows: Iterable[Row], weights: str, notes: Sequence[str]) -> list[Row]:
     """`rows` with the weights of the model, and what its method says about every number it gives."""
     return [row | {"weights": weights, "notes": list(notes)} for row in rows]
@@ -144,17 +188,17 @@ def reference(data: Data, part: Reference, n: int, features: Features, seed: int
     return sample
 
 
-def record(directory: Path, rows: list[Row]) -> Path:
-    """Adds rows to a folder's `results.json`; a row of the same protocol replaces the earlier one."""
-    path = directory / "results.json"
+def record(directory: Path, rows: list[Row], name: str = "results.json") -> Path:
+    """Adds rows to a file of rows in a folder; a row of the same protocol replaces the earlier one."""
+    path = directory / name
     fresh = {_protocol(row) for row in rows}
     write_json(path, [row for row in _recorded(path) if _protocol(row) not in fresh] + rows)
     return path
 
 
 def _protocol(row: Row) -> tuple[Any, ...]:
-    keys = ("row", "density", "n", "reference", "n_reference", "features", "seed", "data", "fingerprint", "weights")
-    return tuple(row.get(key) for key in keys)
+    keys = ("row", "density", "n", "part", "reference", "n_reference", "features")
+    return tuple(row.get(key) for key in (*keys, "seed", "data", "fingerprint", "weights"))
 
 
 def _recorded(path: Path) -> list[Row]:
@@ -172,7 +216,7 @@ def _check_count(n: int) -> None:
 def _sources(
     model: Model, data: Data, part: Reference, names: Sequence[str], n: int, seed: int
 ) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
-    held_out = data.test if part == "train" else getattr(data, part)
+    _, held_out = _held_out(data, part)
     chosen = _choice(len(held_out), n, seed)
     if part == "train":
         yield "test data", None, lambda: _raw_batches(data, held_out, chosen)
@@ -187,6 +231,12 @@ def _sources(
     for name, path in PATHS.items():
         middle = path(codes[left], codes[right], 0.5)
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
+
+
+def _held_out(data: Data, part: Reference) -> tuple[str, Split]:
+    """The part itself with its name; the test part where it is what the model was trained on."""
+    name = "test" if part == "train" else part
+    return name, getattr(data, name)
 
 
 def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -> Row:
