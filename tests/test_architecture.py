@@ -40,7 +40,8 @@ ARROWS: dict[str, set[str]] = {
     "runs": {"journal", "recipes"},
     "evaluate": {"runs", "metrics"},
     "compare": {"evaluate"},
-    "cli": {"compare"},
+    "reproduce": {"evaluate"},
+    "cli": {"compare", "reproduce"},
     "__init__": {"runs"},
 }
 

@@ -31,6 +31,7 @@ VERBS = {
     "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
     "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
+    "reproduce": ("reproduce:application", "Make a table or a figure of a paper again, measured beside published."),
     "list": ("catalogue:list_", "List what there is to choose from."),
 }
 
@@ -87,7 +88,7 @@ def _application(tokens: Sequence[str]) -> App:
     for name, (place, summary) in VERBS.items():
         if name != verb:
             application.command(f"noiseless.cli.{place}", name=name, help=summary)
-        elif name == "train":
+        elif name in ("train", "reproduce"):
             application.command(_imported(place)(tokens[1:]))
         else:
             application.command(_imported(place), name=name)

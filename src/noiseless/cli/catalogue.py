@@ -13,14 +13,15 @@ __all__ = ["list_"]
 
 
 def list_(
-    what: Annotated[Literal["methods", "data", "densities", "features"], Parameter(help="Of what.")],
+    what: Annotated[Literal["methods", "data", "densities", "features", "tables"], Parameter(help="Of what.")],
     /,
 ) -> None:
     """List what there is to choose from.
 
     Example: noiseless list methods
     """
-    catalogue = {"methods": _methods, "data": _data, "densities": _densities, "features": _features}[what]()
+    kinds = {"methods": _methods, "data": _data, "densities": _densities, "features": _features, "tables": _tables}
+    catalogue = kinds[what]()
     width = max(map(len, catalogue))
     tell(*(f"{name:{width}}  {text}" for name, text in catalogue.items()))
 
@@ -47,3 +48,9 @@ def _features() -> dict[str, str]:
     from noiseless.metrics import names
 
     return names()
+
+
+def _tables() -> dict[str, str]:
+    from noiseless.reproduce import names
+
+    return {name: (inspect.getdoc(study) or "").partition("\n")[0] for name, study in names().items()}

@@ -1,0 +1,64 @@
+"""Reproduction: `reproduce NAME`, whose names are the studies of :mod:`noiseless.reproduce`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from cyclopts import App
+
+from noiseless.cli.console import note, tell, wrote
+from noiseless.cli.options import check_threads, panel
+from noiseless.errors import InputError
+from noiseless.reproduce import Request, find, names, write
+from noiseless.training import Stopped, check_device
+
+__all__ = ["application"]
+
+HELP = """Make a table or a figure of a paper again, measured beside published.
+
+Every row is trained and evaluated, or taken as it is found in the folder of runs; given again, the command goes on
+where it was stopped. Results are written as Markdown and JSON.
+
+Example: noiseless reproduce rae-table --data digits --seeds 0 --steps 400 -n 180 --rows AE RAE"""
+
+
+def application(tokens: Sequence[str]) -> App:
+    """A command for every study, or for the one that comes first among `tokens`."""
+    name = next(iter(tokens), "--help")
+    if name.startswith("-") and name not in ("--help", "-h"):
+        raise InputError(f"the table's name comes before the options, and {name} is one; noiseless list tables")
+    chosen = names() if name in ("--help", "-h") else {name: find(name)}
+    studies = App("reproduce", help=HELP, help_format="plaintext")
+    for study in chosen:
+        studies.command(_command(study), name=study)
+    return studies
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(*, request: Annotated[Request, panel("What, how large and where", 1)]) -> None:
+        _reproduce(name, request)
+
+    example = f"Example: noiseless reproduce {name} --data mnist --scale small --threads 1"
+    summary = (inspect.getdoc(find(name)) or name).partition("\n\n")[0]
+    source = (inspect.getdoc(inspect.getmodule(find(name))) or "").partition("\n\n")[2]
+    command.__doc__ = "\n\n".join(filter(None, [summary, example, source]))
+    return command
+
+
+def _reproduce(name: str, request: Request) -> None:
+    check_device(request.device if request.device != "auto" else "cpu")
+    if request.threads is not None:
+        torch.set_num_threads(check_threads(request.threads))
+    out = request.out or Path("docs") / "results" / request.name(name)
+    try:
+        report = find(name)(request)
+    except (Stopped, KeyboardInterrupt):
+        note(["go on with the same command: what is done is not done again"])
+        raise
+    for path in write(report, out):
+        wrote(path)
+    tell(report.text)

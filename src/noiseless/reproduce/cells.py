@@ -1,0 +1,284 @@
+"""The cells of a study: a line under a seed is a run, which is trained, gone on with or taken as it is found.
+
+Runs lie in FOLDER/LINE-SEED, wherever they were made: one that the command `train` put there is taken if its recipe,
+arguments, training and data are those of the line, and refused by name if not. What is recorded is not measured again.
+A cell that cannot be measured keeps the reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from noiseless import data as datasets
+from noiseless import densities, metrics
+from noiseless.autoencoder import Networks
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.evaluate import Row, evaluate, known, noted, record
+from noiseless.files import read_json, write_json
+from noiseless.journal import read_header
+from noiseless.metrics import Features
+from noiseless.named import is_named, load_callable
+from noiseless.recipes.core import find
+from noiseless.reproduce.core import Line, Request, Source
+from noiseless.runs import Run, train
+from noiseless.training import Stopped, Training, settle
+from noiseless.training.settings import best_device
+
+__all__ = ["Cell", "Measured", "cells", "measure", "trained"]
+
+ALWAYS = ("normal", "gaussian", "gmm")
+"""Densities that are measured in every cell, whichever of them a table shows."""
+INCIDENTAL = {"device", "precision", "threads", "compile", "deterministic", "batch_norm", "track"}
+INCIDENTAL |= {"log_every", "checkpoint_every", "pictures_every"}
+"""Settings of training in which runs of one line may differ."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A line under a seed.
+
+    Arguments:
+        line: the first of the lines that share the run.
+        sources: of all lines that share it.
+        seed: of the run, of its data's parts and of its evaluation.
+        folder: of the run.
+        request: what was asked for.
+        data: as parted by the seed, or why there are none.
+    """
+
+    line: Line
+    sources: frozenset[Source]
+    seed: int
+    folder: Path
+    request: Request
+    data: Data | str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The recipe's arguments."""
+        networks = Networks(**{"width": self.request.setting.width} | dict(self.line.networks))
+        constants = {"constants": self.request.constants} if self.request.constants else {}
+        return {"networks": networks, **constants, **self.line.arguments}
+
+    @property
+    def training(self) -> Training:
+        """How the run is trained, before the recipe and the machine decide the rest."""
+        request = self.request
+        asked = {"seed": self.seed, "threads": request.threads, "device": request.device}
+        return Training(**{"steps": request.setting.steps, **asked, **self.line.training})
+
+    @cached_property
+    def settled(self) -> Training:
+        """How the run is trained, all decided."""
+        data = self.loaded
+        method = find(self.line.recipe)(data.spec, **self.arguments)
+        return settle(self.training.over(method.training), method.objective, data)
+
+    @property
+    def loaded(self) -> Data:
+        """The data.
+
+        Raises:
+            InputError: there are none.
+        """
+        if isinstance(self.data, str):
+            raise InputError(self.data)
+        return self.data
+
+    def steps(self, part: float = 1.0) -> int:
+        """The steps that are a part of all."""
+        return max(1, round(part * (self.settled.steps or 0)))
+
+    @property
+    def done(self) -> int:
+        """The steps that its run has done.
+
+        Raises:
+            InputError: its folder holds another run.
+        """
+        if not (self.folder / "run.json").is_file():
+            return 0
+        run = Run(self.folder)
+        _check(run, self)
+        return run.steps[0]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a cell.
+
+    Arguments:
+        cell: which.
+        rows: by the part of the steps after which they were measured.
+        about: versions, machine and time of the run.
+        reasons: why something is missing.
+    """
+
+    cell: Cell
+    rows: Mapping[float, Sequence[Row]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    def value(self, source: Source) -> float | None:
+        """The Fréchet distance that stands at a source, if it was measured."""
+        wanted = (source.row, source.density)
+        return next((r["fd"] for r in self.rows.get(source.part, ()) if (r["row"], r["density"]) == wanted), None)
+
+
+def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]:
+    """Every cell, seed by seed, so that one seed's table is complete before the next begins.
+
+    Raises:
+        InputError: the folder holds runs under other terms, or the data cannot be what was meant.
+    """
+    folder = request.folder(study)
+    _same_terms(folder, study, request)
+    shared: dict[str, list[Line]] = {}
+    for line in lines:
+        shared.setdefault(line.folder, []).append(line)
+    total, began = len(request.seeds) * len(shared), time.perf_counter()
+    for k, seed in enumerate(request.seeds):
+        data = _loaded(request, seed)
+        for j, (name, group) in enumerate(shared.items()):
+            _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
+            sources = frozenset(source for line in group for source in line.sources.values())
+            yield Cell(group[0], sources, seed, folder / f"{name}-{seed}", request, data)
+
+
+def measure(request: Request, study: str, lines: Sequence[Line]) -> list[Measured]:
+    """Every cell trained and evaluated, as far as it is not yet; errors as for :func:`cells`, and Stopped."""
+    return [_measured(cell) for cell in cells(request, study, lines)]
+
+
+def trained(cell: Cell, part: float = 1.0) -> Run:
+    """The cell's run after this part of its steps: a new one, gone on with, or as it is found.
+
+    Raises:
+        InputError: its folder holds another run, or there are no data.
+    """
+    data, steps = cell.loaded, cell.steps(part)
+    if not (cell.folder / "run.json").is_file():
+        training, recipe = replace(cell.training, steps=steps), cell.line.recipe
+        size, data_dir = cell.request.size, cell.request.data_dir
+        return train(recipe, data, cell.folder, training=training, size=size, data_dir=data_dir, **cell.arguments)
+    run = Run(cell.folder)
+    more = max(0, steps - run.steps[1])
+    if cell.done < run.steps[1] + more:
+        run.resume(data, more=more)
+    return run
+
+
+def _measured(cell: Cell) -> Measured:
+    wanted = {*ALWAYS, *(s.density for s in cell.sources if s.part == 1 and s.density)}
+    missing = {name for name in wanted if name.partition(":")[0] not in densities.names()}
+    reasons = tuple(f"{cell.line.label}: there is no density {name}" for name in sorted(missing))
+    try:
+        features, rows = _features(cell.request, cell.loaded), {}
+        for part in sorted({1.0, *(s.part for s in cell.sources)}):
+            names = wanted - missing if part == 1 else {s.density for s in cell.sources if s.part == part and s.density}
+            rows[part] = _rows(cell, part, sorted(names), features)
+        return Measured(cell, rows, _about(Run(cell.folder)), reasons)
+    except Stopped:
+        raise
+    except (InputError, RuntimeError) as error:  # RuntimeError: ours, or torch's where a method cannot be computed
+        text = " ".join(str(error).split())
+        known = isinstance(cell.data, str)  # the same for every line
+        return Measured(cell, reasons=(text if known else f"{cell.line.label}, seed {cell.seed}: {text}", *reasons))
+
+
+def _rows(cell: Cell, part: float, names: Sequence[str], features: Features) -> Sequence[Row]:
+    """The rows after a part of the steps; none if the run is past it and was not measured there."""
+    data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
+    place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
+    rows = known(place, data.fingerprint, features, names, n=n, seed=seed) if done >= steps else []
+    if rows or done > steps:
+        return rows
+    run = trained(cell, part)
+    model = run.model(device=str(features.device), data=data)
+    rows = noted(evaluate(model, data, names, features, n=n, seed=seed), "best", run.record["notes"])
+    record(place, rows)
+    return rows
+
+
+def _check(run: Run, cell: Cell) -> None:
+    """Refuses a run that is not the cell's."""
+    there, recipe, settled = run.record, cell.line.recipe, vars(cell.settled)
+    networks = {"width": cell.request.setting.width} | dict(cell.line.networks)
+    plain = cell.arguments | {"networks": {k: v for k, v in networks.items() if v != getattr(Networks(), k)}}
+    training, stages = dict(there["training"]), {cell.steps(source.part) for source in cell.sources}
+    if training["steps"] in stages:  # the rest is yet to be done
+        training["steps"] = settled["steps"]
+    compared = [
+        ("recipe", there["recipe"], recipe),
+        ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
+        ("arguments", _told(recipe, there["arguments"]), _told(recipe, plain)),
+        *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
+    ]
+    for name, then, now in compared:
+        if then != now:
+            raise InputError(f"{run.directory} is another run: its {name} is {then}, and this row's is {now}")
+
+
+def _told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as run.json has them, without those at their default."""
+    defaults = {p.name: p.default for p in inspect.signature(find(recipe)).parameters.values()}
+    return {k: v for k, v in arguments.items() if v != {} and v != defaults.get(k)}
+
+
+def _same_terms(folder: Path, study: str, request: Request) -> None:
+    """Writes what all runs of a study share, or refuses a folder where that was something else."""
+    setting, path = request.setting, folder / "terms.json"
+    terms = {"study": study, "data": request.data_name, "size": request.size, "constants": request.constants}
+    terms |= {"width": setting.width, "steps": setting.steps}
+    if not path.is_file():
+        return write_json(path, terms)
+    then = read_json(path)
+    for key, value in terms.items():
+        was = then.get(key) if isinstance(then, dict) else then
+        if was != value:
+            raise InputError(
+                f"{folder} holds runs under other terms: {key} was {was} and is {value}; choose another --runs"
+            )
+    return None
+
+
+def _loaded(request: Request, seed: int) -> Data | str:
+    """The data, or why a data set of this name is not at hand; what is no name at all is refused."""
+    try:
+        return datasets.load(request.data, size=request.size, data_dir=request.data_dir, seed=seed)
+    except InputError as error:
+        if request.data not in datasets.names():
+            raise
+        return str(error).partition(";")[0]
+
+
+def _features(request: Request, data: Data) -> Features:
+    name = request.features or ("efficientnet" if data.spec.is_image else "identity")
+    own = load_callable(name) if is_named(name) else None
+    resize = request.setting.resize if name == "efficientnet" else None
+    device = request.device if request.device != "auto" else best_device()
+    return metrics.build(name, data.spec, resize=resize, own=own, device=device)
+
+
+def _about(run: Run) -> dict[str, Any]:
+    record = run.record
+    settings = {key: record["training"][key] for key in ("steps", "batch", "device", "precision", "threads")}
+    versions = {key: record[key] for key in ("noiseless", "torch", "processes")}
+    seconds = read_header(run.directory / "checkpoint.safetensors")["seconds"]
+    return {"fingerprint": record["data"]["fingerprint"], **settings, **versions, "seconds": seconds}
+
+
+def _announce(done: int, total: int, what: str, began: float) -> None:
+    left = (time.perf_counter() - began) / done * (total - done) / 60 if done else 0
+    estimate = f", about {left:,.0f} minutes left" if left >= 1 else ""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"cell {done + 1} of {total}: {what}{estimate}", markup=False)

@@ -1,0 +1,209 @@
+"""Tables as commands: end to end on tiny data, resumed, from runs trained beforehand, beside published numbers."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from noiseless import evaluate as evaluation
+from noiseless.cli import run
+from noiseless.data import sources
+from noiseless.reproduce import Request, cells, find, names
+from noiseless.reproduce.cells import Measured
+from noiseless.reproduce.core import SCALES, Line, Source
+from noiseless.reproduce.eae_table import eae_lines
+from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
+from noiseless.training import Stopped
+
+TERMS = "--data tiny.npy --width 2 --steps 3 -n 20 --features pixels --threads 1 --constants mnist"
+LINE = f"reproduce eae-table {TERMS} --rows AE RAE EAE --seeds 0"
+OUT = Path("docs/results/eae-table-tiny-small")
+RUNS = Path("runs/eae-table-tiny-small")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
+
+
+def made() -> tuple[str, dict[str, Any]]:
+    return OUT.with_name(f"{OUT.name}.md").read_text(), json.loads(OUT.with_name(f"{OUT.name}.json").read_text())
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, *functions: str) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise AssertionError("this was done already")
+
+    for name in functions:
+        monkeypatch.setattr(cells, name, forbidden)
+
+
+def numbers(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["row"]: row["columns"] for row in content["rows"]}
+
+
+def test_a_table_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*LINE.split(), "1"]) == 0
+    text, content = made()
+    assert capsys.readouterr().err.count("cell ") == 6
+    table = numbers(content)
+    for columns in table.values():
+        for number in columns.values():
+            values = list(number["values"].values())
+            assert len(values) == 2
+            assert number["mean"] == pytest.approx(np.mean(values))
+            assert number["std"] == pytest.approx(np.std(values, ddof=1))
+    assert sorted(number["isotropic"]["rank"] for number in table.values()) == [1, 2, 3]
+    best = min(table, key=lambda label: table[label]["GMM"]["mean"])
+    assert f"{table[best]['GMM']['mean']:.4g}"[:4] in next(
+        row for row in text.splitlines() if row.startswith(f"| {best}")
+    )
+    assert text.count("**") == 2 * 4
+    assert "noiseless reproduce eae-table --data tiny.npy" in text
+    assert len(content["fingerprints"]) == 2
+    assert {row["density"] for row in content["runs"][0]["rows"]["1"]} == {None, "normal", "gaussian", "gmm"}
+    forbid(monkeypatch, "train", "evaluate", "record")
+    assert run([*LINE.split(), "1"]) == 0
+    assert made() == (text, content)
+
+
+def test_a_run_trained_beforehand_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = "train rae --data tiny.npy --width 2 --steps 3 --seed 0 --threads 1 --constants mnist --precision float32"
+    assert run([*train.split(), "--out", str(RUNS / "rae-0")]) == 0
+    before = (RUNS / "rae-0/best.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        forbid(patch, "train")
+        assert run(f"reproduce eae-table {TERMS} --rows rae --seeds 0".split()) == 0
+    assert (RUNS / "rae-0/best.safetensors").read_bytes() == before
+    assert numbers(made()[1])["RAE"]["MVG"]["mean"] > 0
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [("--steps 4", "steps"), ("--width 3", "arguments"), ("--beta 0.3", "arguments"), ("--seed 1", "data")],
+)
+def test_a_run_of_another_kind_is_refused_by_name(other: str, what: str) -> None:
+    train = {"--width": "2", "--steps": "3", "--seed": "0"} | dict([other.split()])
+    given = [word for pair in train.items() for word in pair]
+    line = ["train", "rae", "--data", "tiny.npy", "--constants", "mnist", *given, "--out", str(RUNS / "rae-0")]
+    assert run(line) == 0
+    assert run(f"reproduce eae-table {TERMS} --rows RAE AE --seeds 0".split()) == 0
+    text, content = made()
+    assert f"RAE, seed 0: {RUNS}/rae-0 is another run: its {what}" in text
+    assert numbers(content)["RAE"]["isotropic"]["mean"] is None
+    assert numbers(content)["AE"]["isotropic"]["mean"] > 0
+    assert "not measured" in next(row for row in text.splitlines() if row.startswith("| RAE "))
+
+
+def test_other_terms_and_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"reproduce eae-table {TERMS} --rows AE --seeds 0".split()) == 0
+    refused = {
+        f"{LINE} --size 4".replace("--size 4", "").replace("--steps 3", "--steps 4"): "under other terms: steps was 3",
+        LINE.replace("EAE", "EEA"): "did you mean",
+        LINE.replace("tiny.npy", "tinny.npy"): "unknown data set",
+        LINE.replace("eae-table", "eae-tabel"): "did you mean 'eae-table'",
+        f"{LINE} 0": "seeds",
+        f"{LINE} --threads 0": "threads",
+    }
+    for line, said in refused.items():
+        capsys.readouterr()
+        assert run(line.split()) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_data_that_are_not_at_hand_leave_a_table_of_published_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "SYSTEM", Path("nowhere"))
+    assert run(["reproduce", "rae-table", "--data", "celeba", "--seeds", "0", "--out", "celeba"]) == 0
+    content = json.loads(Path("celeba.json").read_text())
+    assert numbers(content)["RAE-SN"]["GMM"]["published"] == 40.95
+    assert all(number["mean"] is None for columns in numbers(content).values() for number in columns.values())
+    text = Path("celeba.md").read_text()
+    assert text.count("* not measured: ") == 1
+    assert "looked in" not in text
+
+
+def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = cells.train
+
+    def broken(recipe: str, *given: Any, **named: Any) -> Any:
+        if recipe == "rae":
+            raise RuntimeError("the matrix is singular")
+        return train(recipe, *given, **named)
+
+    monkeypatch.setattr(cells, "train", broken)
+    assert run(LINE.split()) == 0
+    text, content = made()
+    assert "* not measured: RAE, seed 0: the matrix is singular" in text
+    assert [number["isotropic"]["mean"] is None for number in numbers(content).values()] == [True, False, False]
+
+
+def test_a_stopped_table_goes_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Stopped(signal.SIGINT, 2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "evaluate", stopped)
+        assert run(LINE.split()) == 130
+    assert "go on with the same command" in capsys.readouterr().err
+    assert not OUT.with_name(f"{OUT.name}.md").exists()
+    first = (RUNS / "rae-0/best.safetensors").stat().st_mtime_ns
+    assert run(LINE.split()) == 0
+    assert (RUNS / "rae-0/best.safetensors").stat().st_mtime_ns == first
+
+
+def test_rank_correlation_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    a, b = ({str(k): float(v) for k, v in enumerate(rng.normal(size=9))} for _ in range(2))
+    assert agreement(a, b) == pytest.approx(spearmanr(list(a.values()), list(b.values())).statistic)
+    assert agreement(a, {"0": 1.0, "1": 2.0}) is None
+    assert agreement(a, dict.fromkeys(a, 1.0)) is None
+    assert ranks({"x": 2.0, "y": 1.0}) == {"x": 2.0, "y": 1.0}
+
+
+def test_published_stands_beside_measured_and_doubt_is_not_compared() -> None:
+    request = Request("mnist", seeds=(0,))
+    lines = [Line(label, label, {"a": Source("samples", "normal")}) for label in "pqrs"]
+    rows = [
+        {"row": "samples", "density": "normal", "fd": float(fd), "warnings": [], "features": "f", "n": 1}
+        for fd in range(4)
+    ]
+    found = [
+        Measured(cells.Cell(line, frozenset(), 0, Path(line.label), request, ""), {1.0: [row | {"fingerprint": "0"}]})
+        for line, row in zip(lines, rows, strict=True)
+    ]
+    published = {"mnist": {"p": (1.5,), "q": (2.5,), "r": (3.5,), "s": (Doubtful(0.5),)}}
+    report = Table("eae-table", "title", request, lines, ["a"], found, published).report()
+    assert report.content["rank_correlation"] == {"a": 1.0}
+    assert "(0.50)" in report.text
+    assert "1.50" in report.text
+
+
+def test_the_published_tables_hold_together() -> None:
+    table = {line.label: line for line in eae_lines("second-stage")}
+    for name in ("rae-table", "eae-table"):
+        assert find(name) is names()[name]
+    from noiseless.reproduce.eae_table import _published
+    from noiseless.reproduce.rae_table import PUBLISHED
+
+    for data, rows in _published().items():
+        assert rows.keys() <= table.keys()
+        for label, row in rows.items():
+            if label != "EAE":
+                assert row[2:] == PUBLISHED[data][label][2:1:-1] + PUBLISHED[data][label][:1]
+    assert SCALES["small"].n == 2500
+    assert evaluation.REAL
+
+
+def test_studies_are_listed_and_explain_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "tables"]) == 0
+    assert "eae-table" in capsys.readouterr().out
+    for name in names():
+        assert run(["reproduce", name, "--help"]) == 0
+        assert f"Example: noiseless reproduce {name}" in capsys.readouterr().out
