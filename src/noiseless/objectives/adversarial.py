@@ -1,0 +1,155 @@
+r"""An autoencoder against a critic of its codes: the update schemes of WAE-GAN and of AAE.
+
+.. math:: L = L_{REC}(y, x) + \lambda L_E(D(z)) + \sum_k w_k L_k, \qquad D = \arg\min L_D(p, z), \quad p \sim N(0, I)
+
+with the losses of encoder and critic from :mod:`noiseless.penalties.critic`. Two schemes:
+
+| scheme | phases, in the order of the paper |
+|---|---|
+| one update of the autoencoder (WAE-GAN) | critic; autoencoder by :math:`L` |
+| the encoder's apart (AAE) | autoencoder by :math:`L_{REC} + \sum_k w_k L_k`; critic; encoder by :math:`\lambda L_E` |
+
+Each phase takes a fresh batch, and draws of the prior that are a function of seed, step, slot and position in the joint
+batch.
+
+**What moves.** A phase changes its own parameters alone. The encoder runs in training mode in all of them, since the
+critic has to judge the codes that the encoder is trained on, those of batch statistics. So the running moments of its
+batch norms move in every phase, the critic's too: each is one more batch of data under the weights of the moment. Those
+of the decoder move only where something is decoded.
+
+**Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
+codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
+maximum mean discrepancy between codes and prior (:mod:`noiseless.penalties.mmd`), which is unbiased, needs no critic
+and means the same in every step and every run; its weight says how much of it the choice of best weights trades for
+reconstruction.
+
+Sources: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 1,
+https://arxiv.org/abs/1711.01558; Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015), section
+2, https://arxiv.org/abs/1511.05644.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from noiseless.autoencoder import Autoencoder
+from noiseless.errors import InputError
+from noiseless.objectives.core import Objective, Phase, Term, reconstruct
+from noiseless.penalties.critic import Game
+from noiseless.penalties.mmd import MMD
+from noiseless.reconstruction.core import Reconstruction
+from noiseless.values import Batch, Trace
+
+__all__ = ["Adversarial", "Optimisers"]
+
+Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    """What makes the optimiser of each phase.
+
+    Arguments:
+        autoencoder, critic: of these.
+        generator: of the encoder against the critic; None for the scheme in which that is part of the autoencoder's.
+    """
+
+    autoencoder: Make
+    critic: Make
+    generator: Make | None = None
+
+
+class Adversarial(Objective):
+    r"""An autoencoder whose codes a critic cannot tell from draws of N(0, I).
+
+    Arguments:
+        autoencoder: what is trained.
+        critic: codes (B, d) to scores (B,).
+        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
+        game: the losses of critic and encoder.
+        optimisers: of the phases; with one for the generator, the encoder's update is apart.
+        weight: :math:`\lambda`, of the encoder's loss, 0 or more.
+        terms: further penalties of the autoencoder's phase, by the names that logs show.
+        discrepancy: what validation adds to the reconstruction.
+        rounds: updates of the critic in a step, 1 or more.
+
+    Raises:
+        InputError: `weight` or `rounds` is out of range.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        critic: nn.Module,
+        reconstruction: Reconstruction,
+        game: Game,
+        optimisers: Optimisers,
+        weight: float = 1.0,
+        terms: Mapping[str, Term] | None = None,
+        discrepancy: Term = Term(1.0, MMD()),
+        rounds: int = 1,
+    ) -> None:
+        super().__init__()
+        if not 0 <= weight < math.inf:
+            raise InputError(f"the weight of the encoder's loss is {weight}, and must be a number of 0 or more")
+        if rounds < 1:
+            raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
+        self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
+        self.optimisers, self.weight, self.rounds = optimisers, weight, rounds
+        self.terms, self.discrepancy = dict(terms or {}), discrepancy
+
+    def phases(self) -> list[Phase]:
+        """The critic's update and the autoencoder's, and the encoder's where it is apart."""
+        make, model = self.optimisers, self.autoencoder
+        whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
+        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds)
+        if make.generator is None:
+            return [critic, Phase("autoencoder", whole, self.joint, make.autoencoder)]
+        autoencoder = Phase("autoencoder", whole, self.rebuild, make.autoencoder)
+        return [autoencoder, critic, Phase("generator", encoder, self.deceive, make.generator)]
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """The critic's loss, on codes that are constants."""
+        with torch.no_grad():
+            z = self._draw(batch)
+        return self.game.critic(self.critic, batch.noise.normal(z), z, batch.noise)
+
+    def joint(self, batch: Batch) -> dict[str, Tensor]:
+        """The reconstruction, every term that is due, and the encoder's loss."""
+        trace = self.autoencoder(batch)
+        return self._reconstruction(trace) | self._generator(trace.z)
+
+    def rebuild(self, batch: Batch) -> dict[str, Tensor]:
+        """The reconstruction and every term that is due."""
+        return self._reconstruction(self.autoencoder(batch))
+
+    def deceive(self, batch: Batch) -> dict[str, Tensor]:
+        """The encoder's loss."""
+        return self._generator(self._draw(batch))
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """The reconstruction, every term, and the discrepancy of codes and prior: nothing that the critic moves."""
+        trace = self.autoencoder(batch)
+        return self._reconstruction(trace) | {"discrepancy": self.discrepancy.value(trace, self.autoencoder)}
+
+    def code(self, batch: Batch) -> Tensor:
+        """The mean codes."""
+        return self.autoencoder.encode(batch.x).mean
+
+    def _draw(self, batch: Batch) -> Tensor:
+        return self.autoencoder.encode(batch.x).sample(batch.noise)
+
+    def _generator(self, z: Tensor) -> dict[str, Tensor]:
+        return {"generator": self.weight * self.game.generator(self.critic(z))}
+
+    def _reconstruction(self, trace: Trace) -> dict[str, Tensor]:
+        values = {"reconstruction": reconstruct(self.reconstruction, trace)}
+        for name, term in self.terms.items():
+            if term.due(trace.batch.step):
+                values[name] = term.value(trace, self.autoencoder)
+        return values
