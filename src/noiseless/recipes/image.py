@@ -7,20 +7,24 @@ are taken: mnist for grey images and vectors, celeba for images above 48 pixels,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.bottlenecks.point import Deterministic
+from noiseless.nn.critic import LatentCritic
+from noiseless.objectives.adversarial import Adversarial, Make, Optimisers
 from noiseless.objectives.core import Optimiser, Regularised, Term
+from noiseless.penalties.critic import Game
+from noiseless.penalties.mmd import MMD
 from noiseless.recipes.core import Method
 from noiseless.reconstruction import Reconstruction
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["LATENT", "Constants", "Frame", "constants_for", "frame"]
+__all__ = ["LATENT", "Constants", "Critic", "Frame", "constants_for", "frame"]
 
 Constants = Literal["mnist", "cifar10", "celeba"]
 
@@ -38,6 +42,26 @@ def constants_for(spec: Spec, constants: Constants | None) -> str:
     if not spec.is_image or spec.shape[0] == 1:
         return "mnist"
     return "celeba" if max(spec.shape[1:]) > 48 else "cifar10"
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A critic of codes and how it is played against.
+
+    Arguments:
+        width, depth: of its hidden layers.
+        lr: its learning rate, which --lr leaves alone.
+        game: the losses.
+        generator_lr: rate of the encoder's own update; None: it is part of the autoencoder's.
+        weight: of the encoder's loss.
+    """
+
+    width: int
+    depth: int
+    lr: float
+    game: Game
+    generator_lr: float | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,10 +87,16 @@ class Frame:
         """The papers' epochs."""
         return EPOCHS[self.constants]
 
-    def training(self, **given: int | str | float | None) -> Training:
-        """The papers' training, with what is `given` and not None in its place."""
-        settings = {"epochs": self.epochs, "batch": 100, "schedule": "plateau"}
-        return Training(**settings | {key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+    @property
+    def discrepancy(self) -> float:
+        """The weight of the squared discrepancy of codes and prior, in wae-mmd of Ghosh et al., beside our sum."""
+        if self.constants == "celeba":
+            return 100 / 0.05  # the code's reconstruction is 0.05 times the sum
+        return {"mnist": 0.03, "cifar10": 0.006}[self.constants] * self.spec.size
+
+    def training(self, epochs: int | None = None, batch: int | None = None, schedule: str = "plateau") -> Training:
+        """The papers' training, with what is given in its place."""
+        return Training(epochs=epochs or self.epochs, batch=batch or 100, schedule=schedule)  # type: ignore[arg-type]
 
     def regularised(
         self,
@@ -79,6 +109,29 @@ class Frame:
         """The method that adds `terms` to the reconstruction."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         return Method(objective, training or self.training(), densities, notes)
+
+    def adversarial(
+        self, critic: Critic, lr: float, training: Training | None = None, notes: tuple[str, ...] = ()
+    ) -> Method:
+        """The method that plays `critic` against the encoder; its best weights are those of the lowest wae-mmd loss."""
+        objective = Adversarial(
+            self.autoencoder,
+            LatentCritic(self.autoencoder.latent, critic.width, critic.depth),
+            self.reconstruction,
+            critic.game,
+            Optimisers(
+                autoencoder=lambda p: self.optimiser.build(p, lr),
+                critic=self._at(critic.lr),
+                generator=None if critic.generator_lr is None else self._at(critic.generator_lr),
+            ),
+            critic.weight,
+            discrepancy=Term(self.discrepancy, MMD()),
+        )
+        return Method(objective, training or self.training(), ("normal", "gmm", "gaussian"), notes)
+
+    def _at(self, lr: float) -> Make:
+        chosen = replace(self.optimiser, lr=lr)
+        return lambda p: chosen.build(p, lr)
 
 
 def frame(

@@ -1,0 +1,59 @@
+r"""Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015), https://arxiv.org/abs/1511.05644.
+
+.. math::
+    \min_{E, D} L_{REC}, \qquad \min_C E_p\, \zeta(-C(p)) + E_z\, \zeta(C(z)), \qquad \min_E E_z\, \zeta(-C(z))
+
+in turn, with :math:`p \sim N(0, I)` and :math:`\zeta(a) = \log(1 + e^a)`: the reconstruction phase, then the
+regularisation phase, of the critic C and of the encoder alone (section 2). The terms meet in no sum, so that no weight
+stands between them but the rates of their updates.
+
+Codes are deterministic or Gaussian (section 2; the universal approximator is left out). Rates and critic are ours: the
+critic and its rate are WAE-GAN's on MNIST, and the encoder is updated against it at the same rate.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from noiseless.autoencoder import Networks
+from noiseless.bottlenecks.gaussian import Variational
+from noiseless.bottlenecks.point import Deterministic
+from noiseless.objectives.core import Optimiser
+from noiseless.penalties.critic import Logistic
+from noiseless.recipes.core import Method
+from noiseless.recipes.image import Constants, Critic, frame
+from noiseless.values import Spec
+
+__all__ = ["aae"]
+
+LR = 1e-3
+BOTTLENECKS = {"deterministic": Deterministic, "gaussian": Variational}
+
+
+def aae(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    posterior: Literal["deterministic", "gaussian"] = "deterministic",
+    generator_lr: float = 5e-4,
+    critic_width: int = 512,
+    critic_depth: int = 4,
+    critic_lr: float = 5e-4,
+    reconstruction: str = "squared-error",
+    constants: Constants | None = None,
+) -> Method:
+    """Adversarial autoencoder: a critic of codes, and an encoder that is updated against it apart (AAE).
+
+    Arguments:
+        posterior: deterministic: the encoder gives the code; gaussian: mean and variance of its law.
+        generator_lr: Learning rate of the encoder against the critic, which weighs the prior against reconstruction.
+        critic_width: Units of the critic's hidden layers.
+        critic_depth: Hidden layers of the critic.
+        critic_lr: Learning rate of the critic.
+        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Take the latent size and epochs that Ghosh et al. have for this data set.
+    """
+    parts = frame(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[posterior])
+    critic = Critic(critic_width, critic_depth, critic_lr, Logistic(), generator_lr)
+    return parts.adversarial(critic, LR, notes=("the learning rates are ours, not the paper's",))
