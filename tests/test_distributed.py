@@ -39,6 +39,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("vae", {"beta": 0.3}),
     "vae, learnt variance": ("vae", {"reconstruction": "gaussian-learnt"}),
     "wae-mmd": ("wae-mmd", {}),
+    "wae-gan": ("wae-gan", {"critic_width": 8}),
+    "aae": ("aae", {"critic_width": 8}),
+    "aae, Gaussian codes": ("aae", {"critic_width": 8, "posterior": "gaussian"}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
 }
@@ -57,7 +60,7 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
     _prepare(objective, training, CPU)
     terms = _Validation(data, training, engine, CPU)(objective)
     plain = {"validation/reconstruction", "validation/code"}  # draws depend on how data are shared out
-    plain = set() if "vae" in name or "learnt" in case else plain & terms.keys()
+    plain = set() if "vae" in name or "learnt" in case or "Gaussian" in case else plain & terms.keys()
     found = {f"validation: {k}": torch.tensor(terms[k], dtype=torch.float64) for k in plain}
     feed = Feed(data.train, data.spec, batch, 0, CPU, engine.rank, engine.world)
     for slot, phase in enumerate(objective.phases()):
