@@ -10,7 +10,10 @@ from noiseless.densities import LatentDensity, build, describe, load, names, sav
 from noiseless.errors import InputError
 
 torch.set_num_threads(1)
-NAMES = sorted(names())
+SHORT = {"second-stage": "second-stage:width=32,depth=1,steps=200,lr=0.003", "flow": "flow:hidden=16,steps=200"}
+NAMES = sorted(SHORT.get(name, name) for name in names())
+FITTED = [name for name in NAMES if name not in ("normal", "laplace")]
+EXACT = [name for name in NAMES if not name.startswith("second-stage")]
 
 
 def draws(seed: int) -> torch.Generator:
@@ -29,20 +32,24 @@ def fitted() -> dict[str, LatentDensity]:
     return {name: build(name, 2).fit(codes(), draws(1)) for name in NAMES}
 
 
-@pytest.mark.parametrize("name", NAMES)
+def log_prob(density: LatentDensity, z: torch.Tensor) -> torch.Tensor:
+    return torch.cat([density.log_prob(part) for part in z.split(10_000)])
+
+
+@pytest.mark.parametrize("name", EXACT)
 def test_density_integrates_to_one(fitted, name):
     edges = torch.linspace(-12, 12, 481, dtype=torch.float64)
     grid = torch.cartesian_prod(edges, edges)
-    mass = fitted[name].log_prob(grid).exp().sum() * (edges[1] - edges[0]) ** 2
+    mass = log_prob(fitted[name], grid).exp().sum() * (edges[1] - edges[0]) ** 2
     assert mass == pytest.approx(1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EXACT)
 def test_draws_follow_the_density(fitted, name):
     """Moments of 20,000 draws against moments of the density on a grid; standard errors are below 0.02."""
     edges = torch.linspace(-12, 12, 241, dtype=torch.float64)
     grid = torch.cartesian_prod(edges, edges)
-    mass = fitted[name].log_prob(grid).exp()
+    mass = log_prob(fitted[name], grid).exp()
     mass = mass / mass.sum()
     mean = mass @ grid
     covariance = (grid - mean).T @ ((grid - mean) * mass[:, None])
@@ -81,7 +88,8 @@ def test_a_saved_density_is_the_same(fitted, name, tmp_path):
     save(fitted[name], path, name=name, codes="mean")
     back = load(path)
     assert torch.equal(back.sample(50, draws(6)), fitted[name].sample(50, draws(6)))
-    assert torch.equal(back.log_prob(codes(50)), fitted[name].log_prob(codes(50)))
+    if name in EXACT:
+        assert torch.equal(back.log_prob(codes(50)), fitted[name].log_prob(codes(50)))
     assert back.note == fitted[name].note
     about = describe(path)
     assert (about["name"], about["dim"], about["codes"], about["n"]) == (name, 2, "mean", 1500)
@@ -108,12 +116,12 @@ def test_ill_conditioned_codes_give_usable_draws_without_a_warning(name):
     density = build(name, 6).fit(z, draws(8))
     sample = density.sample(500, draws(9))
     assert sample.isfinite().all()
-    if name != "normal":
+    if name in FITTED:
         assert density.note
         assert torch.allclose(sample[:, 3:5].std(dim=0), z[:, 3:5].std(dim=0), rtol=0.2)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "normal"])
+@pytest.mark.parametrize("name", FITTED)
 def test_sampling_before_the_fit_is_refused(name):
     with pytest.raises(InputError, match="has not been fitted"):
         build(name, 2).sample(3, draws(0))
