@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+import tiny
 from noiseless import evaluate as evaluation
 from noiseless.cli import run
 from noiseless.data import sources
@@ -207,3 +208,50 @@ def test_studies_are_listed_and_explain_themselves(capsys: pytest.CaptureFixture
     for name in names():
         assert run(["reproduce", name, "--help"]) == 0
         assert f"Example: noiseless reproduce {name}" in capsys.readouterr().out
+
+
+def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = ["reproduce", "eae-ablations", *TERMS.replace("--steps 3", "--steps 4").split(), "--seeds", "0"]
+    line += ["--rows", "base", "weight 0.05", "batch 500", "perceptron, depth 1", "--out", "a"]
+    assert run(line) == 0
+    content = json.loads(Path("a.json").read_text())
+    table = numbers(content)
+    assert table["batch 500"]["isotropic"]["mean"] is None
+    for label in ("base", "weight 0.05", "perceptron, depth 1"):
+        for column in ("isotropic, 1/4", "isotropic, 1/2", "isotropic"):
+            assert table[label][column]["mean"] > 0
+    base = Path("runs/eae-ablations-tiny-small/base-0")
+    for place, names in (("at-1", {None, "normal"}), ("at-2", {None, "normal"}), ("", {None, *cells.ALWAYS})):
+        assert {row["density"] for row in json.loads((base / place / "results.json").read_text())} == names
+    assert set(content["early"]) == {"isotropic, 1/4", "isotropic, 1/2"}
+    assert "Rank correlation over rows of early" in Path("a.md").read_text()
+    forbid(monkeypatch, "train", "evaluate")
+    assert run(line) == 0
+    assert numbers(json.loads(Path("a.json").read_text())) == table
+
+
+def test_stages_end_where_one_go_does() -> None:
+    assert run(f"reproduce eae-table {TERMS} --seeds 0 --rows EAE".split()) == 0
+    assert run(["reproduce", "eae-ablations", *TERMS.split(), "--seeds", "0", "--rows", "base", "--out", "a"]) == 0
+    places = (RUNS / "eae-0", Path("runs/eae-ablations-tiny-small/base-0"))
+    at_once, staged = (tiny.weights(place)["checkpoint"] for place in places)
+    tiny.assert_same(at_once, staged)
+
+
+def test_narrow_bottlenecks_are_drawn() -> None:
+    rows = ["width 2, latent 2", "width 2, latent 4", "width 1, latent 2"]
+    assert run(["reproduce", "eae-bottlenecks", *TERMS.split(), "--seeds", "0", "--rows", *rows, "--out", "b"]) == 0
+    assert Path("b-distances.png").is_file()
+    assert "](b-distances.png)" in Path("b.md").read_text()
+
+
+def test_figures_take_the_runs_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(f"reproduce eae-table {TERMS} --seeds 0 --rows AE EAE".split()) == 0
+    forbid(monkeypatch, "train")
+    figures = LINE.replace("eae-table", "eae-figures").replace("AE RAE EAE", "AE EAE")
+    assert run([*figures.split(), "--out", "f"]) == 0
+    content = json.loads(Path("f.json").read_text())
+    assert content["rows"]["reconstructions"] == ["data", "AE", "EAE"]
+    for kind in ("reconstructions", "isotropic", "gmm", "interpolations"):
+        assert Path(f"f-{kind}.png").is_file()
+        assert f"](f-{kind}.png)" in Path("f.md").read_text()

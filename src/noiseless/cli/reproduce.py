@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -53,12 +52,11 @@ def _reproduce(name: str, request: Request) -> None:
     check_device(request.device if request.device != "auto" else "cpu")
     if request.threads is not None:
         torch.set_num_threads(check_threads(request.threads))
-    out = request.out or Path("docs") / "results" / request.name(name)
     try:
         report = find(name)(request)
     except (Stopped, KeyboardInterrupt):
         note(["go on with the same command: what is done is not done again"])
         raise
-    for path in write(report, out):
+    for path in write(report, request.place(name)):
         wrote(path)
     tell(report.text)

@@ -124,6 +124,10 @@ class Request:
         """What the folder of runs and the results of a study are called."""
         return f"{study}-{self.data_name}-{self.scale}"
 
+    def place(self, study: str) -> Path:
+        """Where the results of a study are written, without an ending."""
+        return self.out or Path("docs") / "results" / self.name(study)
+
     def folder(self, study: str) -> Path:
         """The folder of the runs of a study."""
         return self.runs or Path("runs") / self.name(study)

@@ -14,7 +14,7 @@ import platform
 import re
 import shlex
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -29,7 +29,7 @@ from noiseless.figures import markdown
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.core import Line, Report, Request
 
-__all__ = ["Doubtful", "Published", "Table", "agreement", "ranks"]
+__all__ = ["Doubtful", "Published", "Table", "agreement", "command", "ranks"]
 
 FORMAT = 1
 NOTHING = "not measured"
@@ -130,18 +130,26 @@ class Table:
         reasons = [f"{NOTHING}: {reason}" for m in self.measured for reason in m.reasons]
         return list(dict.fromkeys([*self.remarks, *borrowed, *reasons, *of_rows]))
 
-    def report(self, *sections: str, content: Mapping[str, Any] | None = None) -> Report:
+    def report(
+        self,
+        *sections: str,
+        content: Mapping[str, Any] | None = None,
+        pictures: Mapping[str, Callable[[Path], object]] | None = None,
+    ) -> Report:
         """The page and its JSON.
 
         Arguments:
             sections: further Markdown, after the table.
             content: further entries of the JSON.
+            pictures: as a :class:`~noiseless.reproduce.core.Report` has them.
         """
         notes = "\n".join(f"* {note}" for note in self.notes)
         head = [f"# {self.title}: {self.request.data_name}, scale {self.request.scale}", self._command(), self._grid()]
         order = [self._order()] if self.compared else []
         parts = [*head, *order, *sections, self._protocol(), "Notes:", notes]
-        return Report("\n\n".join(part for part in parts if part) + "\n", self._content() | dict(content or {}))
+        return Report(
+            "\n\n".join(part for part in parts if part) + "\n", self._content() | dict(content or {}), pictures or {}
+        )
 
     def _command(self) -> str:
         return f"```sh\n{command(self.study, self.request)}\n```"
@@ -237,9 +245,10 @@ class Table:
     def _row(self, line: Line) -> dict[str, Any]:
         about = {"row": line.label, "recipe": line.recipe, "arguments": dict(line.arguments)}
         about |= {"networks": dict(line.networks), "training": dict(line.training)}
-        return about | {"columns": {column: self._number(line, column) for column in self.columns}}
+        return about | {"columns": {column: self.number(line, column) for column in self.columns}}
 
-    def _number(self, line: Line, column: str) -> dict[str, Any]:
+    def number(self, line: Line, column: str) -> dict[str, Any]:
+        """All that is known of a cell of the table."""
         values, said = self.values(line, column), self.said(line, column)
         known = list(values.values())
         return {
