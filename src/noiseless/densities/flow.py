@@ -67,7 +67,9 @@ class Flow(LatentDensity):
         lr: float = LR,
     ) -> None:
         super().__init__(dim)
-        at_least("flow", 1, transforms=transforms, hidden=hidden, steps=steps, epochs=epochs, batch=batch)
+        at_least(
+            1, "flow", {"transforms": transforms, "hidden": hidden, "steps": steps, "epochs": epochs, "batch": batch}
+        )
         self.transforms, self.hidden = transforms, hidden
         self.length, self.optimiser = Length(steps, epochs, batch), Optimiser(lr=lr)
         self.standardised = Standardised(dim)

@@ -89,7 +89,7 @@ class SecondStage(LatentDensity):
         lr: float = LR,
     ) -> None:
         super().__init__(dim)
-        at_least("second-stage", 1, width=width, depth=depth, steps=steps, epochs=epochs, batch=batch)
+        at_least(1, "second-stage", {"width": width, "depth": depth, "steps": steps, "epochs": epochs, "batch": batch})
         if not 0 <= weight < math.inf:
             raise InputError(f"the option 'weight' of density 'second-stage' is {weight}, and must be 0 or more")
         self.width, self.depth, self.weight = width, depth, weight

@@ -13,7 +13,7 @@ process, also where several have trained the codes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,7 +150,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def at_least(kind: str, least: int, **options: int) -> None:
+def at_least(least: int, kind: str, options: Mapping[str, int]) -> None:
     """Refuses options of the density `kind` below `least`."""
     for name, value in options.items():
         if value < least:
