@@ -221,8 +221,8 @@ def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) 
         for column in ("isotropic, 1/4", "isotropic, 1/2", "isotropic"):
             assert table[label][column]["mean"] > 0
     base = Path("runs/eae-ablations-tiny-small/base-0")
-    for place, names in (("at-1", {None, "normal"}), ("at-2", {None, "normal"}), ("", {None, *cells.ALWAYS})):
-        assert {row["density"] for row in json.loads((base / place / "results.json").read_text())} == names
+    for place, drawn in (("at-1", {None, "normal"}), ("at-2", {None, "normal"}), ("", {None, *cells.ALWAYS})):
+        assert {row["density"] for row in json.loads((base / place / "results.json").read_text())} == drawn
     assert set(content["early"]) == {"isotropic, 1/4", "isotropic, 1/2"}
     assert "Rank correlation over rows of early" in Path("a.md").read_text()
     forbid(monkeypatch, "train", "evaluate")
