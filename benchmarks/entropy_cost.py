@@ -1,6 +1,7 @@
 """What EAE's entropy penalty adds to a step: its forward and backward pass beside a step without it.
 
-    python benchmarks/entropy_cost.py [--width 128] [--batches 100,1000] [--latents 16,64,128] [--out docs/results/entropy-cost.md]
+    python benchmarks/entropy_cost.py [--width 128] [--batches 100,1000] [--latents 16,64,128]
+        [--out docs/results/entropy-cost.md]
 
 The step is one of `noiseless train eae --weight 0` on 1x32x32 images: forward, backward and Adam, in the precision that
 training chooses. The penalty is timed by itself, on codes of the same batch, because its share is below what two
@@ -41,8 +42,12 @@ def main(
     table = figures.markdown(rows)
     print(table)
     if out is not None:
-        command = f"python benchmarks/entropy_cost.py --width {width} --batches {batches} --latents {latents} --out {out}"
-        head = ["# The cost of the entropy penalty", f"`{command}`", f"{hardware()}; 1x32x32, width {width}."]
+        given = f"--width {width} --batches {batches} --latents {latents} --out {out}"
+        head = [
+            "# The cost of the entropy penalty",
+            f"`python benchmarks/entropy_cost.py {given}`",
+            f"{hardware()}; 1x32x32, width {width}.",
+        ]
         out.write_text("\n\n".join([*head, table]) + "\n")
 
 

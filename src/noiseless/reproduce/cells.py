@@ -72,9 +72,10 @@ class Cell:
     @property
     def training(self) -> Training:
         """How the run is trained, before the recipe and the machine decide the rest."""
-        request = self.request
+        request, setting = self.request, self.request.setting
         asked = {"seed": self.seed, "threads": request.threads, "device": request.device}
-        return Training(**{"steps": request.setting.steps, **asked, **self.line.training})
+        scaled = {"steps": setting.steps, "schedule": setting.schedule, "lr_factor": setting.lr_factor}
+        return Training(**{**scaled, **asked, **self.line.training})
 
     @cached_property
     def settled(self) -> Training:

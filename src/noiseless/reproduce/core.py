@@ -6,7 +6,9 @@ returns a Report is one; its name on the command line has hyphens for underscore
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
-`small` trains narrow ones for 1,200 steps, which shows on a few CPU cores what is better than what, and no more.
+`small` trains narrow ones for 1,200 steps, which shows on a few CPU cores what is better than what, and no more. Its
+rate is halved at every validation, since at a constant one the running moments of the batch norms lag behind so short a
+run, and distances of runs of equal loss then differ by tens.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Scale:
         n: data in each row and in the reference.
         resize: the side that EfficientNet sees; None for its default.
         second_stage: the density that stands for a second stage.
+        schedule, lr_factor: of the learning rate; None for the paper's.
     """
 
     width: int
@@ -49,10 +52,12 @@ class Scale:
     n: int
     resize: int | None
     second_stage: str
+    schedule: Literal["exponential"] | None = None
+    lr_factor: float | None = None
 
 
 SCALES = {
-    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000"),
+    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", "exponential", 0.5),
     "paper": Scale(128, None, 10_000, None, "second-stage"),
 }
 
