@@ -233,11 +233,14 @@ def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_stages_end_where_one_go_does() -> None:
-    assert run(f"reproduce eae-table {TERMS} --seeds 0 --rows EAE".split()) == 0
-    assert run(["reproduce", "eae-ablations", *TERMS.split(), "--seeds", "0", "--rows", "base", "--out", "a"]) == 0
-    places = (RUNS / "eae-0", Path("runs/eae-ablations-tiny-small/base-0"))
-    at_once, staged = (tiny.weights(place)["checkpoint"] for place in places)
+    given = "--constants mnist --width 2 --steps 8 --threads 1 --schedule exponential --lr-factor 0.5"
+    assert run(f"train eae --data tiny.npy {given} --validate-every 2 --out one".split()) == 0
+    terms = TERMS.replace("--steps 3", "--steps 8").split()
+    assert run(["reproduce", "eae-ablations", *terms, "--seeds", "0", "--rows", "base", "--out", "a"]) == 0
+    places = (Path("one"), Path("runs/eae-ablations-tiny-small/base-0"))
+    (at_once, best), (staged, other) = (tiny.weights(place).values() for place in places)
     tiny.assert_same(at_once, staged)
+    tiny.assert_same(best, other)
 
 
 def test_narrow_bottlenecks_are_drawn() -> None:

@@ -6,11 +6,14 @@ minimum), the neighbour k, the size of a batch, of a code and of the networks. T
 is the paper's own, so that depth is varied on a perceptron, whose rows are to be read against each other. A second
 stage on the base's codes is what the paper names as future work.
 
-Rows are trained in three stages and isotropic samples are measured after each: whether early samples tell the final
-distance is the rank correlation over rows below the table. A run that was trained beforehand has no early numbers.
+Rows are trained in three stages, with a validation at the end of each, where isotropic samples are measured: whether
+early samples tell the final distance is the rank correlation over rows below the table. A run that was trained
+beforehand has no early numbers.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
@@ -32,14 +35,14 @@ REMARKS = (
     "every row but the last differs from base in the one argument that it names; the perceptrons differ from base in "
     "their kind of network, and from each other in depth",
     "isotropic is N(0, I), in the last row a second stage on the codes of base",
-    "stages are validated at their ends as well, so that the best weights may be of another step than in a run without",
     "batches of other sizes see as many data as base only where the scale counts epochs and not steps",
 )
 
 
 def eae_ablations(request: Request) -> Report:
     """EAE with one argument changed at a time, and whether early samples predict the final distance."""
-    lines = chosen(_lines(request.setting.width, request.setting.second_stage), request)
+    setting = request.setting
+    lines = chosen([_staged(line, setting.steps) for line in _lines(setting.width, setting.second_stage)], request)
     measured = measure(request, "eae-ablations", lines)
     title = "What EAE owes to what"
     table = Table("eae-ablations", title, request, lines, COLUMNS, measured, remarks=REMARKS)
@@ -66,6 +69,12 @@ def _lines(width: int, second_stage: str) -> list[Line]:
         *(_perceptron(depth) for depth in (1, 2, 4)),
         Line("base, second stage", "eae", {"isotropic": Source("samples", second_stage)}, name="base"),
     ]
+
+
+def _staged(line: Line, steps: int | None) -> Line:
+    """With validations where the stages end, so that a run in stages is the run in one go; epochs have them there."""
+    every = {} if steps is None else {"validate_every": max(1, steps // 4)}
+    return replace(line, training={**every, **line.training})
 
 
 def _perceptron(depth: int) -> Line:
