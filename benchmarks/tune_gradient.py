@@ -68,7 +68,7 @@ def _train(
         "rae-gp",
         loaded,
         place,
-        training=Training(steps=steps, seed=seed, threads=threads),
+        training=Training(steps=steps, seed=seed, threads=threads, schedule="exponential", lr_factor=0.5),
         overwrite=place.exists(),
         networks=Networks(width=width),
         gradient=weight * loaded.spec.size,

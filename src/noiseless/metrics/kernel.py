@@ -51,7 +51,7 @@ def kernel_distance(
     subsets = 1 if m == real.n == fake.n else subsets
     x, xx = real.once(draw, m, subsets, 2 * seed), real.once(within, m, subsets, 2 * seed)
     y, yy = fake.once(draw, m, subsets, 2 * seed + 1), fake.once(within, m, subsets, 2 * seed + 1)
-    xy = torch.stack([_sum(real.features[i], fake.features[j]) for i, j in zip(x, y, strict=True)])
+    xy = _sums(real.features, fake.features, x, y)
     return (xx + yy) / (m * (m - 1)) - 2 * xy / m**2
 
 
@@ -63,8 +63,8 @@ def draw(sample: Sample, m: int, subsets: int, seed: int) -> list[Tensor]:
 
 def within(sample: Sample, m: int, subsets: int, seed: int) -> Float64[Tensor, " s"]:
     r""":math:`\sum_{i \ne j} k(x_i, x_j)` of every subset."""
-    parts = (sample.features[rows] for rows in sample.once(draw, m, subsets, seed))
-    return torch.stack([_sum(x, x) - _diagonal(x) for x in parts])
+    rows, diagonal = sample.once(draw, m, subsets, seed), _diagonal(sample.features)
+    return _sums(sample.features, sample.features, rows, rows) - torch.stack([diagonal[r].sum() for r in rows])
 
 
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
@@ -79,9 +79,25 @@ def cautions(real: Sample, fake: Sample) -> list[str]:  # noqa: ARG001
     return []
 
 
-def _sum(x: Float[Tensor, "m f"], y: Float[Tensor, "k f"]) -> Float64[Tensor, ""]:
-    return (x @ y.T).div_(x.shape[1]).add_(1.0).pow_(3).sum(dtype=torch.float64)
+def _sums(
+    x: Float[Tensor, "n f"], y: Float[Tensor, "k f"], left: list[Tensor], right: list[Tensor]
+) -> Float64[Tensor, " s"]:
+    """The sum of the kernel over every pair of subsets; each pair of data once, where subsets have most in common."""
+    if len(x) * len(y) >= sum(len(i) * len(j) for i, j in zip(left, right, strict=True)):
+        return torch.stack([_kernel(x[i], y[j]).sum() for i, j in zip(left, right, strict=True)])
+    a, b = _indicators(left, len(x)), _indicators(right, len(y))
+    blocks = zip(a.split(LARGEST, dim=1), x.split(LARGEST), strict=True)
+    return torch.stack([(part @ _kernel(rows, y) * b).sum(dim=1) for part, rows in blocks]).sum(dim=0)
 
 
-def _diagonal(x: Float[Tensor, "m f"]) -> Float64[Tensor, ""]:
-    return x.square().sum(1).div_(x.shape[1]).add_(1.0).pow_(3).sum(dtype=torch.float64)
+def _indicators(subsets: list[Tensor], n: int) -> Float64[Tensor, "s n"]:
+    rows = torch.stack(subsets)
+    return torch.zeros(len(rows), n, dtype=torch.float64).scatter_(1, rows, 1.0)
+
+
+def _kernel(x: Float[Tensor, "m f"], y: Float[Tensor, "k f"]) -> Float64[Tensor, "m k"]:
+    return (x @ y.T).div_(x.shape[1]).add_(1.0).double().pow_(3)
+
+
+def _diagonal(x: Float[Tensor, "m f"]) -> Float64[Tensor, " m"]:
+    return x.square().sum(1).div_(x.shape[1]).add_(1.0).double().pow_(3)
