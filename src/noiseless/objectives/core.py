@@ -25,7 +25,7 @@ from noiseless.errors import InputError
 from noiseless.reconstruction.core import Reconstruction
 from noiseless.values import Batch, Trace
 
-__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Regularised", "Term", "reconstruct"]
+__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Regularised", "Term", "Watched", "reconstruct"]
 
 Penalty = Callable[[Trace, Autoencoder], Tensor]
 
@@ -35,12 +35,13 @@ class Optimiser:
     """How parameters follow their gradients.
 
     Arguments:
-        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012).
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
+            adam, or the paper's.
         lr: Learning rate. Default: the paper's for the data set.
         weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw).
     """
 
-    optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
+    optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
     lr: float | None = None
     weight_decay: float = 0.0
 
@@ -53,11 +54,11 @@ class Optimiser:
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
         """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
         rate = self.lr if self.lr is not None else lr
-        if self.optimiser == "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=self.weight_decay, fused=True)
+        if self.optimiser == "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=self.weight_decay)
         if self.optimiser == "adamw":
             return torch.optim.AdamW(parameters, rate, weight_decay=self.weight_decay, fused=True)
-        return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=self.weight_decay)
+        return torch.optim.Adam(parameters, rate, weight_decay=self.weight_decay, fused=True)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,22 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def code(self, batch: Batch) -> Tensor:
         """The codes, shape (B, d), to which densities are fitted."""
+
+
+class Watched(Objective):
+    """An objective whose training is watched by more than its terms."""
+
+    @abstractmethod
+    def monitor(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuses a state from which to go on would be pointless; called whenever terms are read.
+
+        Raises:
+            RunError: says why.
+        """
 
 
 @dataclass(frozen=True)

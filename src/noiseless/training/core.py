@@ -32,7 +32,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import RunError
 from noiseless.nn.joint import BatchNorm
-from noiseless.objectives.core import Objective
+from noiseless.objectives.core import Objective, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
 from noiseless.training.progress import Bar, Log
@@ -164,6 +164,8 @@ def fit(
             if not (logging or validating or saving or drawing):
                 continue
             row = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            if isinstance(objective, Watched):
+                _good(state, objective.check)
             if validating:
                 row |= _good(state, functools.partial(validation, state.validated))
                 if state.follow(row["validation/loss"]) and keeper is not None:
@@ -239,25 +241,32 @@ class _Validation:
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, and their sum as `validation/loss`.
+        """The mean of every term, their sum as `validation/loss`, and the means of what is only watched.
 
         Raises:
-            RunError: a term is not finite.
+            RunError: one of them is not finite.
         """
         objective.eval()
         layout = _layout(objective)
+        terms = self._means(objective.validate, layout)
+        watched = self._means(objective.monitor, layout) if isinstance(objective, Watched) else {}
+        objective.train()
+        return terms | {"validation/loss": sum(terms.values())} | watched
+
+    def _means(
+        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
+    ) -> dict[str, float]:
         sums: dict[str, Tensor] = {}
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
                 share = len(mine) * (self.engine.world if mine is not self.rest else 1) / len(self.data.validation)
-                for name, value in objective.validate(self._batch(k, mine, layout)).items():
+                for name, value in values(self._batch(k, mine, layout)).items():
                     sums[name] = sums.get(name, 0) + share * value
-        objective.train()
         means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
         for name, value in zip(sums, means, strict=True):
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
-        return {f"validation/{name}": v for name, v in zip(sums, means, strict=True)} | {"validation/loss": sum(means)}
+        return {f"validation/{name}": value for name, value in zip(sums, means, strict=True)}
 
     def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
         x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
