@@ -81,10 +81,10 @@ class Networks:
     Arguments:
         latent: Size of a code, d. Default: the paper's for the data set.
         net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron. Default:
-            mlp for vectors, conv-small for images up to 48 pixels, conv-large above.
+            mlp for vectors, conv-small for images up to 48 pixels, conv-large above, or what the method's paper has.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that.
-        depth: Hidden layers of a perceptron.
+        depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
         encoder: A callable of your own, (shape, outputs) -> module, as module:callable on the command line.
         decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
     """
@@ -92,7 +92,7 @@ class Networks:
     latent: int | None = None
     net: Literal["conv-small", "conv-large", "mlp"] | None = None
     width: int = 128
-    depth: int = 2
+    depth: int | None = None
     encoder: Named | None = None
     decoder: Named | None = None
 
@@ -109,7 +109,7 @@ def _factories(
     default = ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
     net = networks.net or default
     if net == "mlp":
-        hidden, depth = 8 * networks.width, networks.depth
+        hidden, depth = 8 * networks.width, networks.depth or 2
         decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
         return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
     architecture = SMALL if net == "conv-small" else LARGE

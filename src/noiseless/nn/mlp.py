@@ -1,7 +1,7 @@
 """Multilayer perceptrons for vectors (and for small images, if asked for).
 
 Hidden layers of equal width with ReLU, Glorot-uniform weights and zero biases, a linear last layer; images come out of
-a sigmoid. MaskAAE's networks (Mondal et al., UAI 2020) are of this kind.
+a sigmoid. MaskAAE's networks (Mondal et al., UAI 2020) are of this kind, with Glorot-normal weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["MLP", "MLPDecoder", "MLPEncoder"]
+__all__ = ["MLP", "MLPDecoder", "MLPEncoder", "glorot_normal"]
 
 
 class MLP(nn.Sequential):
@@ -30,6 +30,15 @@ class MLP(nn.Sequential):
             nn.init.zeros_(dense.bias)
             layers += [dense, nn.ReLU(inplace=True)]
         super().__init__(*layers[:-1])
+
+
+def glorot_normal(module: nn.Module) -> None:
+    """Draws the weights of every perceptron within `module` anew, from the normal law of Glorot's variance."""
+    for part in module.modules():
+        if isinstance(part, MLP):
+            for layer in part:
+                if isinstance(layer, nn.Linear):
+                    nn.init.xavier_normal_(layer.weight)
 
 
 class MLPEncoder(nn.Module):
