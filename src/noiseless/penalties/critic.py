@@ -73,6 +73,10 @@ class Game(ABC):
     def generator(self, on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
         """The encoder's loss, given the critic's scores of its codes."""
 
+    @abstractmethod
+    def distance(self, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+        """How far apart the critic finds the two laws: about 0 where it can tell nothing."""
+
 
 class Logistic(Game):
     """The game of GAN, in its non-saturating form: a critic that gives log-odds."""
@@ -90,6 +94,10 @@ class Logistic(Game):
     def generator(self, on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
         """The non-saturating loss."""
         return non_saturating(on_codes)
+
+    def distance(self, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+        """The Jensen-Shannon divergence, in nats, if the critic is the best one: at most log 2."""
+        return math.log(2) - logistic(on_prior, on_codes) / 2
 
 
 class Wasserstein(Game):
@@ -111,9 +119,13 @@ class Wasserstein(Game):
         self, critic: nn.Module, p: Float[Tensor, "b d"], z: Float[Tensor, "b d"], noise: Noise
     ) -> dict[str, Tensor]:
         """Minus the estimated distance, and the penalty."""
-        distance = critic(p).mean() - critic(z).mean()
+        distance = self.distance(critic(p), critic(z))
         return {"distance": -distance, "gradient": self.penalty * gradient_penalty(critic, p, z, noise)}
 
     def generator(self, on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
         """Minus the mean score."""
         return -on_codes.mean()
+
+    def distance(self, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+        """The Wasserstein distance, in the units of the codes, if the critic is the best one."""
+        return on_prior.mean() - on_codes.mean()

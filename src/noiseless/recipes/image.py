@@ -54,6 +54,7 @@ class Critic:
         game: the losses.
         generator_lr: rate of the encoder's own update; None: it is part of the autoencoder's.
         weight: of the encoder's loss.
+        rounds: its updates in a step.
     """
 
     width: int
@@ -62,6 +63,7 @@ class Critic:
     game: Game
     generator_lr: float | None = None
     weight: float = 1.0
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -121,15 +123,17 @@ class Frame:
             critic.game,
             Optimisers(
                 autoencoder=lambda p: self.optimiser.build(p, lr),
-                critic=self._at(critic.lr),
-                generator=None if critic.generator_lr is None else self._at(critic.generator_lr),
+                critic=self.at(critic.lr),
+                generator=None if critic.generator_lr is None else self.at(critic.generator_lr),
             ),
             critic.weight,
             discrepancy=Term(self.discrepancy, MMD()),
+            rounds=critic.rounds,
         )
         return Method(objective, training or self.training(), ("normal", "gmm", "gaussian"), notes)
 
-    def _at(self, lr: float) -> Make:
+    def at(self, lr: float) -> Make:
+        """The optimiser asked for, at this rate whatever --lr says."""
         chosen = replace(self.optimiser, lr=lr)
         return lambda p: chosen.build(p, lr)
 
