@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "entropy": {"errors"},
     "penalties": {"autoencoder", "entropy"},
     "reconstruction": {"autoencoder"},
-    "objectives": {"penalties", "reconstruction"},
+    "objectives": {"penalties", "reconstruction", "metrics"},
     "training": {"objectives", "data"},
     "densities": {"training"},
     "interpolation": set(),

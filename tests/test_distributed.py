@@ -42,6 +42,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "wae-gan": ("wae-gan", {"critic_width": 8}),
     "aae": ("aae", {"critic_width": 8}),
     "aae, Gaussian codes": ("aae", {"critic_width": 8, "posterior": "gaussian"}),
+    "maskaae": ("maskaae", {"critic_width": 8}),
+    "maskaae, Jensen-Shannon": ("maskaae", {"critic_width": 8, "game": "jensen-shannon", "form": "paper"}),
+    "wae-wgan": ("wae-wgan", {"critic_width": 8}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
 }

@@ -1,0 +1,285 @@
+r"""MaskAAE: an autoencoder, a critic of its masked codes, and a mask that learns how many dimensions it needs.
+
+With codes :math:`\hat z = E(x)`, their mean :math:`\bar z` over the batch, draws :math:`p \sim N(0, I)`, the mask
+:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.bottlenecks.masked`), a critic C and :math:`d` dimensions, the four phases of
+a step are, in this order and each on a fresh batch,
+
+.. math::
+    \min_{E, D}\; & L_{REC} + \lambda_v \frac1d \sum_j e^{-10 \mu_j^2} \, \overline{(\hat z_j - \bar z_j)^2} && (14) \\
+    \min_C\; & \overline{C(\mu \hat z)} - \overline{C(\mu p)} + 10\, \overline{(\|\nabla_u C(u)\|_2 - 1)^2} && (16),
+        \text{ five times} \\
+    \min_E\; & - \overline{C(\mu \hat z)} && (15) \\
+    \min_M\; & \lambda_r L_{REC} + (1 + W)^2 + \lambda_p(t) \sum_j |\mu_j (1 - \mu_j)| && (10), (17)
+
+with the estimate :math:`W = \overline{C(\mu p)} - \overline{C(\mu \hat z)}` of the Wasserstein distance. The second
+term of (14) takes the variation out of what the mask has closed, so that nothing is hidden there; the first of (17)
+holds open what reconstruction needs, the second closes what the critic can tell from the prior, and the third drives
+every :math:`\mu_j` to 0 or 1 once the other two have sorted them. :math:`(1 + W)^2` still falls where W is 0: its
+minimum is at -1, where no best critic can be. In the game of GAN the place of W is taken by the critic's estimate of
+the Jensen-Shannon divergence, and (15), (16) are that game's losses; that form of (17) is ours.
+
+What stands in an average over data stays there on several processes; :math:`\bar z`, and W inside its square, are of
+the joint batch.
+
+**Validation** follows the reconstruction, the term of (14), the polarising term at its final weight and the squared
+maximum mean discrepancy between masked codes and masked draws. So the best weights are those of a mask that is decided,
+and among these of the best codes; no critic moves any of it.
+
+Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
+:math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it
+does not come back.
+
+Source: MaskAAE (Mondal, Chowdhury, Jayendran, Singla, Asnani, Prathosh, UAI 2020), eqs. 10 and 14 to 18,
+https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noiseless.autoencoder import Autoencoder
+from noiseless.bottlenecks.masked import ACTIVE, Mask, MaskedDecoder
+from noiseless.errors import InputError, RunError
+from noiseless.metrics.latent import nac
+from noiseless.nn.joint import gather
+from noiseless.objectives.adversarial import Make
+from noiseless.objectives.core import Phase, Watched, reconstruct
+from noiseless.penalties.critic import Game
+from noiseless.penalties.mmd import mmd
+from noiseless.reconstruction.core import Reconstruction
+from noiseless.values import Batch, Trace
+
+__all__ = ["MaskAAE", "Optimisers", "Polarising", "Weights", "hidden_variance", "polarity"]
+
+SHARPNESS = 10.0
+r"""The :math:`\beta` of (14)."""
+
+
+@dataclass(frozen=True)
+class Polarising:
+    r"""The schedule of :math:`\lambda_p`, a function of the step alone.
+
+    .. math:: \lambda_p(t) = \min(c, a\, 2^{\lfloor (t - s) / k \rfloor}) \;\text{for}\; t \ge s, \qquad 0 \;\text{else}
+
+    Arguments:
+        first: a, 0 or more.
+        every: k, the steps from one doubling to the next, 1 or more.
+        start: s, 0 or more.
+        cap: c, 0 or more.
+
+    Raises:
+        InputError: one of them is out of range.
+
+    >>> schedule = Polarising.paper(48)
+    >>> schedule.every, [round(48 * schedule(t)) for t in (0, 21_599, 21_600, 43_200)]
+    (21600, [2, 2, 4, 8])
+    """
+
+    first: float
+    every: int
+    start: int = 0
+    cap: float = 2048.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("first", 0), ("every", 1), ("start", 0), ("cap", 0)):
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise InputError(f"the polarising weight's {name!r} is {value}, and must be {least} or more and finite")
+
+    @classmethod
+    def paper(cls, latent: int) -> Polarising:
+        """That of the paper's code: from 2/m, doubled every 4 T steps, T = 112.5 m within limits."""
+        turn = 75 if latent <= 20 else min(10_000, math.floor(112.5 * latent))
+        return cls(2 / latent, 4 * turn)
+
+    def __call__(self, step: int | None) -> float:
+        """The weight in a step; outside training (None) the final one."""
+        if step is None:
+            return self.cap
+        doublings = (step - self.start) // self.every
+        return 0.0 if doublings < 0 else min(self.cap, self.first * 2.0 ** min(doublings, 1000))
+
+
+@dataclass(frozen=True)
+class Weights:
+    r"""What the terms are multiplied by, beside a reconstruction that is a sum over a datum's numbers.
+
+    Arguments:
+        variance: :math:`\lambda_v`.
+        reconstruction: :math:`\lambda_r`, in the mask's loss.
+        discrepancy: of the discrepancy in validation.
+
+    Raises:
+        InputError: one is negative or not finite.
+    """
+
+    variance: float
+    reconstruction: float
+    discrepancy: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"the weight {field.name!r} is {value}, and must be a number of 0 or more")
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    """What makes the optimiser of each phase."""
+
+    autoencoder: Make
+    critic: Make
+    generator: Make
+    mask: Make
+
+
+def hidden_variance(z: Float[Tensor, "b d"], mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
+    r"""The mean of :math:`e^{-10 \mu_j^2} (z_j - \bar z_j)^2` over dimensions and the joint batch's codes (eq. 14)."""
+    joint = gather(z)
+    return (torch.exp(-SHARPNESS * mu.square()) * (joint - joint.mean(0)).square()).mean()
+
+
+def polarity(mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
+    r""":math:`\sum_j |\mu_j (1 - \mu_j)|` (eq. 10): 0 where every dimension is fully open or closed."""
+    return (mu * (1 - mu)).abs().sum()
+
+
+class MaskAAE(Watched):
+    """An autoencoder whose mask finds how many dimensions of the code the data need.
+
+    Arguments:
+        autoencoder: what is trained; its decoder is a MaskedDecoder.
+        critic: masked codes (B, d) to scores (B,).
+        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
+        game: the losses of critic and encoder.
+        optimisers: of the phases.
+        weights: of the terms.
+        polarising: the weight of the polarising term by step.
+        rounds: updates of the critic in a step, 1 or more.
+
+    Raises:
+        InputError: the decoder has no mask, or `rounds` is out of range.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        critic: nn.Module,
+        reconstruction: Reconstruction,
+        game: Game,
+        optimisers: Optimisers,
+        weights: Weights,
+        polarising: Polarising,
+        rounds: int = 5,
+    ) -> None:
+        super().__init__()
+        if not isinstance(autoencoder.decoder, MaskedDecoder):
+            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.bottlenecks.masked.MaskedDecoder")
+        if rounds < 1:
+            raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
+        self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
+        self.optimisers, self.weights, self.polarising, self.rounds = optimisers, weights, polarising, rounds
+
+    @property
+    def mask(self) -> Mask:
+        """The mask."""
+        return cast(MaskedDecoder, self.autoencoder.decoder).mask
+
+    def phases(self) -> list[Phase]:
+        """The four updates, in the order of the authors' code."""
+        make, model = self.optimisers, self.autoencoder
+        encoder = [*model.encoder.parameters(), *model.bottleneck.parameters()]
+        decoder = list(cast(MaskedDecoder, model.decoder).network.parameters())
+        return [
+            Phase("autoencoder", [*encoder, *decoder], self.rebuild, make.autoencoder),
+            Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds),
+            Phase("generator", encoder, self.deceive, make.generator),
+            Phase("mask", list(self.mask.parameters()), self.select, self._projected),
+        ]
+
+    def rebuild(self, batch: Batch) -> dict[str, Tensor]:
+        """The autoencoder's loss (14)."""
+        return self._rebuilt(self.autoencoder(batch))
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """The critic's loss (16), on codes that are constants."""
+        with torch.no_grad():
+            p, z = self._masked(batch)
+        return self.game.critic(self.critic, p, z, batch.noise)
+
+    def deceive(self, batch: Batch) -> dict[str, Tensor]:
+        """The encoder's loss against the critic (15)."""
+        _, z = self._masked(batch)
+        return {"generator": self.game.generator(self.critic(z))}
+
+    def select(self, batch: Batch) -> dict[str, Tensor]:
+        """The mask's loss (17)."""
+        trace = self.autoencoder(batch)
+        distance = self._distance(*self._masked(batch, trace.z))
+        return {
+            "reconstruction": self.weights.reconstruction * reconstruct(self.reconstruction, trace),
+            "distance": (1 + distance).square(),
+            "polarisation": self.polarising(batch.step) * polarity(self.mask.mu),
+        }
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Reconstruction, hidden variance, polarisation at its final weight, and discrepancy; see the module."""
+        trace = self.autoencoder(batch)
+        p, z = map(gather, self._masked(batch, trace.z))
+        discrepancy = mmd(z, p) if len(z) > 1 else z.new_zeros(())  # a last datum alone
+        return self._rebuilt(trace) | {
+            "polarisation": self.polarising(None) * polarity(self.mask.mu),
+            "discrepancy": self.weights.discrepancy * discrepancy,
+        }
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """The number of active dimensions; of a batch, their normalised absolute covariance (18) and the distance.
+
+        The covariance is 0 where fewer than two dimensions are active, and for n independent codes about
+        sqrt(2 / pi n): a batch shows its course, and `noiseless evaluate` its value.
+        """
+        p, z = self._masked(batch)
+        active = self.mask.active
+        found = nac(gather(z).detach()[:, active].cpu(), threshold=0.0) if active.any() else None
+        return {"active": active.sum().to(z), "nac": z.new_tensor(found or 0.0), "distance": self._distance(p, z)}
+
+    def check(self) -> None:
+        """Refuses a mask without active dimensions."""
+        if not self.mask.active.any():
+            raise RunError(
+                f"the mask has no active dimension left (all are below {ACTIVE}): in its phase 'mask' the terms "
+                f"'distance' and 'polarisation' outweigh 'reconstruction'; weigh that more (--mask-reconstruction), or "
+                f"let the polarising weight begin later (--polarising-start)"
+            )
+
+    def code(self, batch: Batch) -> Tensor:
+        """The mean codes, before the mask."""
+        return self.autoencoder.encode(batch.x).mean
+
+    def _masked(self, batch: Batch, z: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Masked draws of the prior, and the masked codes of the batch."""
+        z = self.autoencoder.encode(batch.x).sample(batch.noise) if z is None else z
+        return self.mask(batch.noise.normal(z.detach())), self.mask(z)
+
+    def _distance(self, p: Tensor, z: Tensor) -> Tensor:
+        """How far the critic finds the joint batch's draws and codes apart."""
+        return self.game.distance(gather(self.critic(p)), gather(self.critic(z)))
+
+    def _rebuilt(self, trace: Trace) -> dict[str, Tensor]:
+        return {
+            "reconstruction": reconstruct(self.reconstruction, trace),
+            "variance": self.weights.variance * hidden_variance(trace.z, self.mask.mu),
+        }
+
+    def _projected(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """The mask's optimiser, with M brought back to 0 or more after every update."""
+        optimiser = self.optimisers.mask(parameters)
+        optimiser.register_step_post_hook(lambda *_: self.mask.project())
+        return optimiser

@@ -1,0 +1,351 @@
+"""MaskAAE: its losses in closed form, its schedule, what each phase changes, and the mask that stops a run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from noiseless.autoencoder import Autoencoder, Networks
+from noiseless.bottlenecks.masked import Mask, MaskedDecoder
+from noiseless.bottlenecks.point import Deterministic
+from noiseless.errors import InputError, RunError
+from noiseless.metrics.latent import nac
+from noiseless.nn.critic import LatentCritic
+from noiseless.objectives.core import Optimiser, Watched
+from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights, hidden_variance, polarity
+from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating
+from noiseless.penalties.mmd import mmd
+from noiseless.recipes.core import Method, names
+from noiseless.reconstruction.pixel import squared_error
+from noiseless.training import Training, fit
+from noiseless.values import Batch, Noise, Spec
+from tiny import FAST, images, vectors
+
+EXACT = {"rtol": 0, "atol": 1e-12}
+D = 3
+
+
+def draws(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def batch(step: int | None = 0) -> Batch:
+    return Batch(draws(8, 5), torch.arange(8), step, Noise(7))
+
+
+def rate(lr: float) -> Any:
+    return lambda p: Optimiser("rmsprop").build(p, lr)
+
+
+def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 3.0), **given: Any) -> MaskAAE:
+    torch.manual_seed(0)
+    model = Autoencoder(nn.Linear(5, D), MaskedDecoder(D, nn.Linear(D, 5)), Deterministic(D))
+    optimisers = Optimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
+    arguments = {"weights": Weights(2.0, 3.0, 5.0), "polarising": Polarising(0.25, 10)} | given
+    made = MaskAAE(model, LatentCritic(D, 8, 1), squared_error, game, optimisers, **arguments).double()
+    made.mask.m.data.copy_(torch.tensor(m))
+    return made
+
+
+def parts(made: MaskAAE) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Codes, the mask by its formula, and masked draws and codes."""
+    given = batch()
+    z, mu = made.autoencoder.encoder(given.x), 1 - torch.exp(-made.mask.m)
+    return z, mu, mu * given.noise.normal(z), mu * z
+
+
+def test_the_autoencoder_s_loss_is_equation_14() -> None:
+    made = maskaae()
+    z, mu, _, masked = parts(made)
+    values = made.rebuild(batch())
+    y = masked @ made.autoencoder.decoder.network.weight.T + made.autoencoder.decoder.network.bias
+    torch.testing.assert_close(values["reconstruction"], (y - batch().x).square().sum(1).mean(), **EXACT)
+    variances = z.var(dim=0, correction=0)
+    expected = sum(math.exp(-10 * m**2) * v for m, v in zip(mu.tolist(), variances, strict=True)) / D
+    torch.testing.assert_close(values["variance"], 2 * expected, **EXACT)
+    assert list(values) == ["reconstruction", "variance"]
+
+
+def test_only_closed_dimensions_pay_for_their_variance() -> None:
+    z = draws(500, 2)
+    closed, opened = (hidden_variance(z, torch.full((2,), mu, dtype=z.dtype)) for mu in (0.0, 1.0))
+    torch.testing.assert_close(closed, z.var(dim=0, correction=0).mean(), **EXACT)
+    torch.testing.assert_close(opened, math.exp(-10) * closed, **EXACT)
+
+
+def test_the_critic_s_loss_is_equation_16_and_the_encoder_s_15() -> None:
+    made = maskaae()
+    _, _, p, z = parts(made)
+    noise = Noise(7)
+    noise.normal(z)
+    values = made.judge(batch())
+    torch.testing.assert_close(values["distance"], made.critic(z).mean() - made.critic(p).mean(), **EXACT)
+    penalty = gradient_penalty(made.critic, p.detach(), z.detach(), noise)
+    torch.testing.assert_close(values["gradient"], 10 * penalty, **EXACT)
+    torch.testing.assert_close(made.deceive(batch())["generator"], -made.critic(z).mean(), **EXACT)
+
+
+@pytest.mark.parametrize("step", [0, 9, 10, 25])
+def test_the_mask_s_loss_is_equation_17(step: int) -> None:
+    made = maskaae()
+    _, mu, p, z = parts(made)
+    values = made.select(batch(step))
+    rebuilt = made.rebuild(batch())["reconstruction"]
+    torch.testing.assert_close(values["reconstruction"], 3 * rebuilt, **EXACT)
+    bracket = 1 - (made.critic(z).mean() - made.critic(p).mean())
+    torch.testing.assert_close(values["distance"], bracket.square(), **EXACT)
+    weight = 0.25 * 2 ** (step // 10)
+    torch.testing.assert_close(values["polarisation"], weight * (mu * (1 - mu)).sum(), **EXACT)
+
+
+def test_the_game_of_jensen_shannon_takes_its_own_losses() -> None:
+    made = maskaae(Logistic())
+    _, _, p, z = parts(made)
+    on_prior, on_codes = made.critic(p), made.critic(z)
+    torch.testing.assert_close(made.judge(batch())["logistic"], logistic(on_prior, on_codes), **EXACT)
+    torch.testing.assert_close(made.deceive(batch())["generator"], non_saturating(on_codes), **EXACT)
+    divergence = math.log(2) - logistic(on_prior, on_codes) / 2
+    torch.testing.assert_close(made.select(batch())["distance"], (1 + divergence) ** 2, **EXACT)
+
+
+@pytest.mark.parametrize("game", [Wasserstein(), Logistic()], ids=["wasserstein", "jensen-shannon"])
+def test_a_critic_that_can_tell_nothing_finds_no_distance(game: Game) -> None:
+    zeros = torch.zeros(6, dtype=torch.float64)
+    torch.testing.assert_close(game.distance(zeros, zeros), zeros[0], **EXACT)
+
+
+def test_polarity_is_least_at_open_and_closed_dimensions() -> None:
+    assert polarity(torch.tensor([0.0, 1.0, 0.0])) == 0
+    assert polarity(torch.tensor([0.5, 0.5])) == 0.5
+
+
+def test_the_paper_s_schedule_doubles_every_four_turns() -> None:
+    schedule = Polarising.paper(48)
+    assert schedule.every == 21_600
+    assert [schedule(t) for t in (0, 21_599)] == [2 / 48] * 2
+    assert [schedule(t) for t in (21_600, 43_200, 10**9)] == [4 / 48, 8 / 48, 2048]
+    assert [Polarising.paper(m).every for m in (2, 20, 21, 88, 89, 500)] == [300, 300, 9448, 39600, 40000, 40000]
+
+
+def test_a_schedule_that_starts_late_is_zero_before() -> None:
+    schedule = Polarising(0.5, every=10, start=100, cap=4.0)
+    assert [schedule(t) for t in (0, 99, 100, 109, 110, 129, 130, 1000)] == [0, 0, 0.5, 0.5, 1, 2, 4, 4]
+    assert schedule(None) == 4
+
+
+def test_a_mask_starts_between_0_and_0_9933_and_is_drawn_by_the_seed() -> None:
+    torch.manual_seed(3)
+    mask = Mask(10_000)
+    assert mask.m.min() >= 0
+    assert mask.m.max() <= 5
+    assert mask.mu.mean().item() == pytest.approx(1 - (1 - math.exp(-5)) / 5, abs=5 * 0.22 / 100)
+    torch.manual_seed(3)
+    assert torch.equal(Mask(10_000).m, mask.m)
+
+
+def test_a_dimension_is_active_from_a_tenth_on() -> None:
+    mask = Mask(4).double()
+    mask.m.data.copy_(torch.tensor([0.0, -math.log(0.91), -math.log(0.899), 5.0]))
+    assert mask.active.tolist() == [False, False, True, True]
+    torch.testing.assert_close(mask(torch.ones(1, 4, dtype=torch.float64))[0], mask.mu)
+
+
+def test_an_update_that_takes_m_below_zero_is_brought_back() -> None:
+    made = maskaae()
+    (phase,) = (phase for phase in made.phases() if phase.name == "mask")
+    optimiser = phase.optimiser(phase.parameters)
+    for _ in range(3):
+        made.mask.m.grad = torch.tensor([1.0, -1.0, 1e9], dtype=torch.float64)
+        optimiser.step()
+    assert made.mask.m[0] == 0
+    assert made.mask.m[1] > 0.5
+    assert made.mask.m.min() >= 0
+    made.mask.m.grad = None
+    made.mask.mu.sum().backward()
+    assert made.mask.m.grad[0] == 1  # a closed dimension may open again
+
+
+def test_there_are_four_phases_in_the_order_of_the_paper() -> None:
+    made = maskaae()
+    found = [(p.name, p.repeats, p.optimiser(p.parameters).param_groups[0]["lr"]) for p in made.phases()]
+    assert found == [("autoencoder", 1, 0.1), ("critic", 5, 0.2), ("generator", 1, 0.3), ("mask", 1, 0.4)]
+    owned = {p.name: {id(x) for x in p.parameters} for p in made.phases()}
+    assert owned["mask"] == {id(made.mask.m)}
+    assert not owned["mask"] & owned["autoencoder"]
+    assert owned["generator"] == set(map(id, made.autoencoder.encoder.parameters()))
+    assert set.union(*owned.values()) == set(map(id, made.parameters()))
+
+
+def test_decoding_masks_and_encoding_does_not() -> None:
+    made = maskaae()
+    z, mu, _, _ = parts(made)
+    torch.testing.assert_close(made.code(batch()), z, **EXACT)
+    torch.testing.assert_close(made.autoencoder.decode(z), made.autoencoder.decoder.network(mu * z), **EXACT)
+
+
+def test_validation_follows_a_decided_mask_and_nothing_that_the_critic_moves() -> None:
+    made = maskaae()
+    _, mu, p, z = parts(made)
+    values = made.validate(batch(None))
+    for parameter in made.critic.parameters():
+        nn.init.normal_(parameter)
+    again = made.validate(batch(None))
+    assert list(values) == ["reconstruction", "variance", "polarisation", "discrepancy"]
+    assert all(torch.equal(values[k], again[k]) for k in values)
+    torch.testing.assert_close(values["polarisation"], 2048 * (mu * (1 - mu)).sum(), **EXACT)
+    torch.testing.assert_close(values["discrepancy"], 5 * mmd(z, p), **EXACT)
+
+
+def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
+    made = maskaae()
+    _, _, p, z = parts(made)
+    assert isinstance(made, Watched)
+    values = made.monitor(batch(None))
+    assert values["active"] == 2
+    torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)
+    assert values["nac"].item() == pytest.approx(nac(z.detach()[:, 1:], 0.0), abs=1e-12)
+    row = _logged(build("maskaae", vectors().spec).objective)
+    terms = {"reconstruction", "variance", "polarisation", "discrepancy"}
+    assert {"validation/active", "validation/nac", "validation/distance"} <= row.keys()
+    assert row["validation/loss"] == pytest.approx(sum(row[f"validation/{term}"] for term in terms))
+    assert row["validation/active"] == int(row["validation/active"]) > 0
+
+
+def test_the_covariance_of_one_dimension_is_none() -> None:
+    assert maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))["nac"] == 0
+    assert maskaae(m=(0.0, 0.0, 0.0)).monitor(batch(None))["active"] == 0
+
+
+def test_a_mask_without_active_dimensions_stops_the_run_and_says_why() -> None:
+    made = build("maskaae", vectors().spec, mask_lr=1e-9).objective
+    made.mask.m.data.zero_()
+    with pytest.raises(RunError, match=r"no active dimension left.*'mask'.*--mask-reconstruction.*not there yet"):
+        _logged(made)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [("critic", "term 'distance' of phase 'critic' became nan"), ("mask", "of phase 'autoencoder' became nan")],
+)
+def test_what_diverges_is_named(part: str, message: str) -> None:
+    made = build("maskaae", vectors().spec).objective
+    next(getattr(made, part).parameters()).data.fill_(math.nan)
+    with pytest.raises(RunError, match=message):
+        _logged(made)
+
+
+class _Rows:
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def log(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+
+    def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        pass
+
+    def best(self, tensors: dict[str, Tensor]) -> None:
+        pass
+
+    def picture(self, objective: Any, step: int) -> None:
+        pass
+
+
+def _logged(objective: Any) -> dict[str, Any]:
+    keeper = _Rows()
+    fit(objective, vectors(), Training(**FAST, steps=2, log_every=1, schedule="constant"), keeper, show=False)
+    return keeper.rows[-1]
+
+
+def build(name: str, spec: Spec, **arguments: Any) -> Method:
+    torch.manual_seed(0)
+    networks = arguments.pop("networks", Networks(width=1))
+    return names()[name](spec, networks, **arguments)
+
+
+def rates(made: Method) -> dict[str, tuple[str, float]]:
+    found = {p.name: p.optimiser(p.parameters) for p in made.objective.phases()}
+    return {name: (type(o).__name__, o.param_groups[0]["lr"]) for name, o in found.items()}
+
+
+def test_the_recipe_has_the_paper_s_constants_converted() -> None:
+    made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent=48, width=4))
+    objective = made.objective
+    assert (made.training.steps, made.training.batch, made.densities[0], made.notes) == (500_000, 64, "normal", ())
+    assert (objective.weights.variance, objective.weights.reconstruction) == (100 * 784, 1000 / 784)
+    assert objective.polarising == Polarising(2 / 48, 21_600)
+    lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4, "mask": 5e-4}
+    assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
+    shapes = [tuple(p.shape) for p in objective.autoencoder.encoder.parameters() if p.ndim == 2]
+    assert shapes == [(32, 784), *[(32, 32)] * 3, (48, 32)]
+    assert [tuple(p.shape) for p in objective.critic.parameters() if p.ndim == 2] == [
+        (32, 48),
+        *[(32, 32)] * 3,
+        (1, 32),
+    ]
+
+
+def test_the_robust_form_says_that_it_is_ours() -> None:
+    made = build("maskaae", Spec("mnist", (1, 28, 28)))
+    assert "ours" in made.notes[0]
+    assert made.objective.polarising.start == 0.6 * made.training.steps
+    late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
+    assert (late.start, late.every, late.first) == (7, 3, 2 / 64)
+
+
+def test_the_weights_of_perceptrons_are_glorot_normal() -> None:
+    made = build("maskaae", Spec("vectors", (300,)), networks=Networks(latent=4, width=50))
+    (w, *_) = made.objective.autoencoder.encoder.parameters()
+    assert w.std().item() == pytest.approx(math.sqrt(2 / 700), rel=0.02)
+    assert w.abs().max() > math.sqrt(6 / 700)  # beyond the uniform law's bound
+
+
+@pytest.mark.parametrize(("net", "kind"), [(None, "MLPEncoder"), ("conv-small", "ConvEncoder")])
+@pytest.mark.parametrize("name", ["maskaae", "wae-wgan"])
+def test_the_networks_are_perceptrons_unless_others_are_asked_for(name: str, net: Any, kind: str) -> None:
+    made = build(name, images().spec, networks=Networks(latent=3, width=2, net=net))
+    assert type(made.objective.autoencoder.encoder).__name__ == kind
+    colour = build(name, Spec("cifar10", (3, 32, 32)), networks=Networks(latent=3, width=2))
+    assert type(colour.objective.autoencoder.encoder).__name__ == "ConvEncoder"
+
+
+def test_the_baseline_is_the_same_without_mask() -> None:
+    made = build("wae-wgan", Spec("mnist", (1, 28, 28)), networks=Networks(latent=3, width=2))
+    assert [(p.name, p.repeats) for p in made.objective.phases()] == [
+        ("autoencoder", 1),
+        ("critic", 5),
+        ("generator", 1),
+    ]
+    assert isinstance(made.objective.game, Wasserstein)
+    lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4}
+    assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
+    assert (made.training.batch, made.training.schedule) == (64, "constant")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mask_reconstruction": -1.0}, "'reconstruction' is -"),
+        ({"variance": math.inf}, "'variance' is inf"),
+        ({"polarising_every": 0}, "'every' is 0"),
+        ({"polarising_start": -1}, "'start' is -1"),
+        ({"critic_rounds": 0}, "updated 0 times"),
+    ],
+    ids=str,
+)
+def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build("maskaae", vectors().spec, **arguments)
+
+
+def test_a_decoder_without_mask_is_refused() -> None:
+    made = maskaae()
+    made.autoencoder.decoder = nn.Linear(D, 5)
+    with pytest.raises(InputError, match="behind a mask"):
+        MaskAAE(
+            made.autoencoder, made.critic, squared_error, Wasserstein(), made.optimisers, made.weights, made.polarising
+        )
