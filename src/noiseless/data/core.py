@@ -22,7 +22,7 @@ from noiseless.data import arrays, own, pictures
 from noiseless.data.kept import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
-from noiseless.named import is_named
+from noiseless.named import is_named, options
 from noiseless.values import Spec
 
 __all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names", "read"]
@@ -72,8 +72,9 @@ def load(source: str, *, size: int | None = None, data_dir: Path | None = None, 
     """The data set `source`.
 
     Arguments:
-        source: a name (see :func:`names`); else a path to a folder, a .zip, a .tar (plain, .gz, .xz, .bz2) of
-            images, or to .npy or .npz arrays; else ``module:function``. A folder with a known name is ``./NAME``.
+        source: a name (see :func:`names`), with options after a colon if the data set has any; else a path to a folder,
+            a .zip, a .tar (plain, .gz, .xz, .bz2) of images, or to .npy or .npz arrays; else ``module:function``. A
+            folder with a known name is ``./NAME``.
         size: the height and width to which images of files, and CelebA, are resized.
         data_dir: where to look first for the files of a named data set.
         seed: what the parts that the set lacks are drawn by.
@@ -119,7 +120,7 @@ def _named_parts(data: Data) -> tuple[tuple[Split, str], ...]:
     return (data.train, "train"), (data.validation, "validation"), (data.test, "test")
 
 
-def _loaders() -> dict[str, Callable[[Request], Raw]]:
+def _loaders() -> dict[str, Callable[..., Raw]]:
     modules = [
         importlib.import_module(f"noiseless.data.{module.name}")
         for module in pkgutil.iter_modules(noiseless.data.__path__)
@@ -129,9 +130,11 @@ def _loaders() -> dict[str, Callable[[Request], Raw]]:
 
 def _raw(source: str, request: Request) -> Raw:
     loaders = _loaders()
-    path = Path(source).expanduser()
+    path, name = Path(source).expanduser(), source.partition(":")[0]
     if source in loaders:
         return loaders[source](request)
+    if name in loaders and not _exists(path):
+        return loaders[name](request, **options("data set", source, loaders[name]))
     if _exists(path):
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
     if is_named(source):

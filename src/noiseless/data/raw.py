@@ -1,6 +1,7 @@
 r"""What a loader hands over: one array of all data, their labels, and the part that each row belongs to.
 
-A loader is a function of a :class:`Request`. A module of this package that defines ``DATASETS``, a dictionary from
+A loader is a function of a :class:`Request`; further parameters need defaults, and become options in the name
+(``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from
 names to loaders, adds these names to the library; no other file has to change. A function of the user's own,
 given as ``module:function``, takes no argument and returns a :class:`Raw`.
 """

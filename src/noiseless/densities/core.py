@@ -43,6 +43,7 @@ from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole
+from noiseless.named import options
 
 __all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
 
@@ -129,11 +130,11 @@ def build(name: str, dim: int) -> LatentDensity:
     >>> build("gmm:3", dim=8).means.shape
     torch.Size([3, 8])
     """
-    kind, colon, rest = name.partition(":")
+    kind = name.partition(":")[0]
     if kind not in _catalogue():
         raise unknown("density", kind, _catalogue())
     make: Callable[..., LatentDensity] = _catalogue()[kind]
-    return make(dim, **_options(kind, make, rest.split(",") if colon else []))
+    return make(dim, **options("density", name, make))
 
 
 def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
@@ -203,27 +204,6 @@ def _catalogue() -> dict[str, Callable[[int], LatentDensity]]:
     package = importlib.import_module("noiseless.densities")
     found = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
     return {name: make for module in found for name, make in vars(module).get("DENSITIES", {}).items()}
-
-
-def _options(kind: str, make: Callable[..., LatentDensity], given: list[str]) -> dict[str, Any]:
-    defaults = {p.name: p.default for p in list(inspect.signature(make).parameters.values())[1:]}
-    if len(given) > len(defaults):
-        raise InputError(f"density {kind!r} takes {len(defaults)} options ({', '.join(defaults)}), not {given}")
-    options: dict[str, Any] = {}
-    for position, text in zip(defaults, given, strict=False):
-        left, equals, right = text.partition("=")
-        option, value = (left, right) if equals else (position, left)
-        if option not in defaults:
-            raise unknown(f"option of density {kind}", option, defaults)
-        options[option] = _value(kind, option, type(defaults[option]), value)
-    return options
-
-
-def _value(kind: str, option: str, wanted: type, text: str) -> Any:
-    try:
-        return {"true": True, "false": False}[text] if wanted is bool else wanted(text)
-    except (KeyError, ValueError):
-        raise InputError(f"option {option!r} of density {kind!r} must be {wanted.__name__}, not {text!r}") from None
 
 
 def _shapes(density: LatentDensity) -> dict[str, torch.Size]:

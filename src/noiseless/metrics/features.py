@@ -11,7 +11,8 @@ Images are compared as they would be stored. Before anything else they become 8-
 rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels where a network
 wants colour. EfficientNet-Lite0 sees them resized bilinearly (half-pixel centres), without an antialias filter when
 they grow and with one when they shrink, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
-did. Vectors are taken as they are.
+did. Vectors are taken as they are given, standardised by whoever evaluates a model; `raw` puts them back into the units
+of the data, in which the columns with the largest numbers decide.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Features:
         return self.over([x])
 
     @torch.inference_mode()
-    def over(self, batches: Iterable[Float[Tensor, "b ..."]]) -> Sample:
+    def over(self, batches: Iterable[Float[Tensor, "_ ..."]]) -> Sample:
         """Features of a stream of batches, as one sample."""
         return Sample.join(self._part(part) for x in batches for part in x.split(self.batch))
 
@@ -114,6 +115,22 @@ class Identity(nn.Module):
         return x, None
 
 
+class Units(nn.Module):
+    """The vector in the units of the data.
+
+    Arguments:
+        spec: by whose means and deviations vectors were standardised.
+    """
+
+    def __init__(self, spec: Spec):
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, x: Float[Tensor, "b d"]) -> tuple[Tensor, None]:
+        """The features are the numbers before they were standardised."""
+        return self.spec.restore(x), None
+
+
 class Own(nn.Module):
     """A callable of the user's, from a batch in [0, 1] to rows of features."""
 
@@ -147,7 +164,8 @@ def names() -> dict[str, str]:
         "efficientnet": "EfficientNet-Lite0 on ImageNet at 128x128: 1280 features and 1000 classes; works offline",
         "inception": "Inception-v3 of TensorFlow 2015: 2048 features and 1008 classes; needs noiseless[inception]",
         "pixels": "the 8-bit image itself, flattened",
-        "identity": "the vector itself, for arrays",
+        "identity": "the vector itself, for arrays; evaluations standardise it",
+        "raw": "the vector in the units of the data, for arrays",
     }
 
 
@@ -178,16 +196,16 @@ def build(
         return Features(name, Own(own).to(where), device=where)
     if name not in names():
         raise unknown("features", name, names())
-    if name == "identity":
-        return _identity(spec, where)
+    if name in ("identity", "raw"):
+        return _vector(name, spec, where)
     _check_image(name, spec)
     return {"pixels": _pixels, "inception": _inception, "efficientnet": _efficientnet}[name](where, resize)
 
 
-def _identity(spec: Spec, device: torch.device) -> Features:
+def _vector(name: str, spec: Spec, device: torch.device) -> Features:
     if spec.is_image:
-        raise InputError("features 'identity' are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
-    return Features("identity", Identity(), device=device)
+        raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
+    return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
 
 def _pixels(device: torch.device, _: int | None) -> Features:

@@ -1,0 +1,80 @@
+r"""Data of a known number of dimensions: a normal code through a fixed random network.
+
+.. math:: y = \phi(W_2\, \phi(W_1 z)) \in \mathbb R^{128}, \qquad z \sim N(0, I_n), \qquad
+    \phi(a) = \max(a, 0.2\, a), \qquad W_k \sim N(0, 2 / 1.04 f_k)
+
+with :math:`f_k` inputs of a layer, so that a layer keeps the mean square of its inputs. With at least n hidden units
+the data lie on a folded surface of n dimensions, flat in pieces. An autoencoder that matches codes to N(0, I) can be
+right with n dimensions; with fewer it is too narrow, and with more its codes cannot fill N(0, I).
+
+Network and draws are functions of the seed. Numbers are rounded to multiples of :math:`2^{-16}`, so that the rounding
+of another machine's matrix products does not change them, nor the fingerprint of the data.
+
+Source: MaskAAE (Mondal et al., UAI 2020), section 9.1, https://arxiv.org/abs/1912.04564: isotropic codes, two layers of
+leaky ReLU, 128 numbers. The sizes of n and of the hidden layer could not be read; slope, weights and counts are ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
+from noiseless.errors import InputError
+
+__all__ = ["DATASETS", "synthetic"]
+
+OUTPUTS = 128
+SLOPE = 0.2
+GRID = 2.0**16
+ROWS = 5000
+
+
+def synthetic(
+    request: Request,  # noqa: ARG001
+    n: int = 8,
+    width: int = 512,
+    size: int = 50_000,
+    test: int = 50_000,
+    seed: int = 0,
+) -> Raw:
+    """Vectors of 128 numbers on a curved surface of n dimensions, synthetic:n=8,width=512,size=50000,test=50000,seed=0.
+
+    Arguments:
+        request: what the user asks of a data set; of no effect.
+        n: dimensions of the code.
+        width: units of the hidden layer.
+        size: training data; a tenth as many are for validation.
+        test: test data.
+        seed: of network and draws.
+
+    Raises:
+        InputError: one of them is below 1, or the seed below 0.
+    """
+    for name, value in {"n": n, "width": width, "size": size, "test": test}.items():
+        if value < 1:
+            raise InputError(f"the option {name!r} of data set 'synthetic' is {value}, and must be 1 or more")
+    if seed < 0:
+        raise InputError(f"the option 'seed' of data set 'synthetic' is {seed}, and must be 0 or more")
+    weights, draws = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
+    layers = [_layer(weights, n, width), _layer(weights, width, OUTPUTS)]
+    counts = {TRAIN: size, VALIDATION: max(1, size // 10), TEST: test}
+    total = sum(counts.values())
+    y = np.empty((total, OUTPUTS), dtype=np.float32)
+    for start in range(0, total, ROWS):
+        y[start : start + ROWS] = _decoded(draws.standard_normal((min(ROWS, total - start), n)), layers)
+    parts = np.repeat(np.array(list(counts), dtype=np.int8), list(counts.values()))
+    return Raw("synthetic", y, parts=parts)
+
+
+def _layer(rng: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
+    return rng.normal(0, np.sqrt(2 / ((1 + SLOPE**2) * inputs)), (inputs, outputs))
+
+
+def _decoded(h: np.ndarray, layers: list[np.ndarray]) -> np.ndarray:
+    for weight in layers:
+        h = h @ weight
+        h = np.maximum(h, SLOPE * h)
+    return np.rint(h * GRID) / GRID
+
+
+DATASETS = {"synthetic": synthetic}
