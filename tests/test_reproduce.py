@@ -77,7 +77,7 @@ def test_a_table_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_a_run_trained_beforehand_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     train = "train rae --data tiny.npy --width 2 --steps 3 --seed 0 --threads 1 --constants mnist --precision float32"
-    train += " --schedule exponential --lr-factor 0.5"
+    train += " --lr 5e-4 --schedule exponential --lr-factor 0.5"
     assert run([*train.split(), "--out", str(RUNS / "rae-0")]) == 0
     before = (RUNS / "rae-0/best.safetensors").read_bytes()
     with monkeypatch.context() as patch:
@@ -94,7 +94,7 @@ def test_a_run_trained_beforehand_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_run_of_another_kind_is_refused_by_name(other: str, what: str) -> None:
     train = {"--width": "2", "--steps": "3", "--seed": "0"} | dict([other.split()])
     given = [word for pair in train.items() for word in pair]
-    given += ["--constants", "mnist", "--schedule", "exponential", "--lr-factor", "0.5"]
+    given += ["--constants", "mnist", "--lr", "5e-4", "--schedule", "exponential", "--lr-factor", "0.5"]
     line = ["train", "rae", "--data", "tiny.npy", *given, "--out", str(RUNS / "rae-0")]
     assert run(line) == 0
     assert run(f"reproduce eae-table {TERMS} --rows RAE AE --seeds 0".split()) == 0
@@ -233,7 +233,7 @@ def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_stages_end_where_one_go_does() -> None:
-    given = "--constants mnist --width 2 --steps 8 --threads 1 --schedule exponential --lr-factor 0.5"
+    given = "--constants mnist --width 2 --steps 8 --threads 1 --lr 5e-4 --schedule exponential --lr-factor 0.5"
     assert run(f"train eae --data tiny.npy {given} --validate-every 2 --out one".split()) == 0
     terms = TERMS.replace("--steps 3", "--steps 8").split()
     assert run(["reproduce", "eae-ablations", *terms, "--seeds", "0", "--rows", "base", "--out", "a"]) == 0

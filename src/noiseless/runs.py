@@ -42,7 +42,7 @@ from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Own", "Run", "load", "train"]
+__all__ = ["Own", "Run", "load", "plain", "train"]
 
 FORMAT = 1
 Weights = Literal["best", "last", "average"]
@@ -162,9 +162,9 @@ class Run:
             "torch": torch.__version__,
             "processes": engine.world,
             "recipe": name,
-            "arguments": _plain(arguments),
+            "arguments": plain(arguments),
             "data": dict(about),
-            "training": _plain(vars(settled)),
+            "training": plain(vars(settled)),
             "notes": list(method.notes),
         }
         networks = arguments.get("networks", Networks())
@@ -407,15 +407,15 @@ def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
-        return {f.name: _plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
+        return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
 
@@ -444,7 +444,7 @@ def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[st
         "fingerprint": data.fingerprint,
     }
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
-    return about | counts | {f.name: _plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+    return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 
 
 def _make_room(directory: Path, overwrite: bool) -> None:

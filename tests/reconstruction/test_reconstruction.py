@@ -78,7 +78,7 @@ def test_every_method_takes_logits_and_gives_pixels(name: str) -> None:
     trace = objective.autoencoder(Batch(x, torch.arange(20), 0, Noise(0)))
     torch.testing.assert_close(trace.y, torch.sigmoid(trace.logits))
     losses = [phase.loss(Batch(x, torch.arange(20), 0, Noise(0))) for phase in objective.phases()]
-    (value,) = [loss["reconstruction"] for loss in losses if "reconstruction" in loss]
+    value = next(loss["reconstruction"] for loss in losses if "reconstruction" in loss)
     torch.testing.assert_close(value, bernoulli(trace.logits, x), rtol=1e-3, atol=0)
     decoded = objective.autoencoder.eval().decode(trace.z)
     assert 0 <= decoded.min() <= decoded.max() <= 1

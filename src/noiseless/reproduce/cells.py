@@ -27,9 +27,10 @@ from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
 from noiseless.named import is_named, load_callable
+from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.runs import Run, train
+from noiseless.runs import Run, plain, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
@@ -67,7 +68,8 @@ class Cell:
         """The recipe's arguments."""
         networks = Networks(**{"width": self.request.setting.width} | dict(self.line.networks))
         constants = {"constants": self.request.constants} if self.request.constants else {}
-        return {"networks": networks, **constants, **self.line.arguments}
+        rate = {"optimiser": Optimiser(lr=self.request.setting.lr)} if self.request.setting.lr else {}
+        return {"networks": networks, **rate, **constants, **self.line.arguments}
 
     @property
     def training(self) -> Training:
@@ -213,15 +215,13 @@ def _rows(cell: Cell, part: float, names: Sequence[str], features: Features) -> 
 def _check(run: Run, cell: Cell) -> None:
     """Refuses a run that is not the cell's."""
     there, recipe, settled = run.record, cell.line.recipe, vars(cell.settled)
-    networks = {"width": cell.request.setting.width} | dict(cell.line.networks)
-    plain = cell.arguments | {"networks": {k: v for k, v in networks.items() if v != getattr(Networks(), k)}}
     training, stages = dict(there["training"]), {cell.steps(source.part) for source in cell.sources}
     if training["steps"] in stages:  # the rest is yet to be done
         training["steps"] = settled["steps"]
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
-        ("arguments", _told(recipe, there["arguments"]), _told(recipe, plain)),
+        ("arguments", _told(recipe, there["arguments"]), _told(recipe, plain(cell.arguments))),
         *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
     ]
     for name, then, now in compared:

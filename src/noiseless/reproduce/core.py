@@ -7,7 +7,8 @@ returns a Report is one; its name on the command line has hyphens for underscore
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
 `small` trains narrow ones for 1,200 steps, which shows on a few CPU cores what is better than what, and no more. Its
-rate is halved at every validation, since at a constant one the running moments of the batch norms lag behind so short a
+rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved at every
+validation, since at a constant one the running moments of the batch norms lag behind so short a
 run, and distances of runs of equal loss then differ by tens.
 """
 
@@ -44,7 +45,7 @@ class Scale:
         n: data in each row and in the reference.
         resize: the side that EfficientNet sees; None for its default.
         second_stage: the density that stands for a second stage.
-        schedule, lr_factor: of the learning rate; None for the paper's.
+        lr, schedule, lr_factor: the learning rate and its way down; None for the paper's.
     """
 
     width: int
@@ -52,12 +53,13 @@ class Scale:
     n: int
     resize: int | None
     second_stage: str
+    lr: float | None = None
     schedule: Literal["exponential"] | None = None
     lr_factor: float | None = None
 
 
 SCALES = {
-    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", "exponential", 0.5),
+    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5),
     "paper": Scale(128, None, 10_000, None, "second-stage"),
 }
 

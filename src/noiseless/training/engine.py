@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from noiseless.errors import RunError
 from noiseless.nn.joint import is_alone
-from noiseless.training.settings import Training, best_device
+from noiseless.training.settings import Training, best_device, check_device
 
 __all__ = ["Engine"]
 
@@ -39,6 +39,7 @@ class Engine:
 
     def __init__(self, device: str = "auto") -> None:
         chosen = device if device != "auto" else best_device()
+        check_device(chosen)
         self.rank, self.world, self._device = 0, 1, torch.device(chosen)
         if not is_alone():
             state = PartialState(cpu=chosen == "cpu", timeout=PATIENCE)
