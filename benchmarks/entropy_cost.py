@@ -1,7 +1,7 @@
 """What EAE's entropy penalty adds to a step: its forward and backward pass beside a step without it.
 
     python benchmarks/entropy_cost.py [--width 128] [--batches 100,1000] [--latents 16,64,128]
-        [--out docs/results/entropy-cost.md]
+        [--repeats 5] [--out docs/results/entropy-cost.md]
 
 The step is one of `noiseless train eae --weight 0` on 1x32x32 images: forward, backward and Adam, in the precision that
 training chooses. The penalty is timed by itself, on codes of the same batch, because its share is below what two
@@ -42,7 +42,7 @@ def main(
     table = figures.markdown(rows)
     print(table)
     if out is not None:
-        given = f"--width {width} --batches {batches} --latents {latents} --out {out}"
+        given = f"--width {width} --batches {batches} --latents {latents} --repeats {repeats} --out {out}"
         head = [
             "# The cost of the entropy penalty",
             f"`python benchmarks/entropy_cost.py {given}`",
@@ -77,9 +77,9 @@ def measure(width: int, batch: int, latent: int, repeats: int) -> dict[str, Any]
     return {
         "batch": batch,
         "latent": latent,
-        "step, ms": 1e3 * whole,
-        "penalty, ms": 1e3 * part,
-        "penalty / step, %": 100 * part / whole,
+        "step, ms": f"{1e3 * whole:.0f}",  # text: no column has a best
+        "penalty, ms": f"{1e3 * part:.2f}",
+        "penalty / step, %": f"{100 * part / whole:.3f}",
     }
 
 

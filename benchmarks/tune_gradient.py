@@ -1,6 +1,6 @@
 """Chooses RAE-GP's weight: samples of a mixture against validation data, for several weights and seeds.
 
-    python benchmarks/tune_gradient.py --data mnist --out docs/results/gradient-weight.md
+    python benchmarks/tune_gradient.py --data-name mnist --out docs/results/gradient-weight.md
 
 The published weights belong to another form of the penalty, so the weight of the paper's form has to be chosen; it is
 given relative to N, the numbers of a datum, as the published ones are. Runs are kept and not trained again.

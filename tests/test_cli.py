@@ -92,7 +92,8 @@ def test_help_needs_no_torch() -> None:
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
-    for what, name in (("methods", "rae-l2"), ("data", "digits"), ("densities", "gmm"), ("features", "efficientnet")):
+    known = {"methods": "rae-l2", "data": "digits", "densities": "gmm", "features": "efficientnet"}
+    for what, name in (known | {"reconstructions": "bernoulli", "tables": "eae-table"}).items():
         ok(f"list {what}")
         assert re.search(rf"^{name} +\S", capsys.readouterr().out, re.MULTILINE)
 

@@ -13,14 +13,23 @@ __all__ = ["list_"]
 
 
 def list_(
-    what: Annotated[Literal["methods", "data", "densities", "features", "tables"], Parameter(help="Of what.")],
+    what: Annotated[
+        Literal["methods", "data", "densities", "reconstructions", "features", "tables"], Parameter(help="Of what.")
+    ],
     /,
 ) -> None:
     """List what there is to choose from.
 
     Example: noiseless list methods
     """
-    kinds = {"methods": _methods, "data": _data, "densities": _densities, "features": _features, "tables": _tables}
+    kinds = {
+        "methods": _methods,
+        "data": _data,
+        "densities": _densities,
+        "reconstructions": _reconstructions,
+        "features": _features,
+        "tables": _tables,
+    }
     catalogue = kinds[what]()
     width = max(map(len, catalogue))
     tell(*(f"{name:{width}}  {text}" for name, text in catalogue.items()))
@@ -40,6 +49,12 @@ def _data() -> dict[str, str]:
 
 def _densities() -> dict[str, str]:
     from noiseless.densities import names
+
+    return names()
+
+
+def _reconstructions() -> dict[str, str]:
+    from noiseless.reconstruction.core import names
 
     return names()
 
