@@ -76,6 +76,7 @@ def train(
     overwrite: bool = False,
     init_from: Path | None = None,
     show: bool = True,
+    draw: bool = True,
     **arguments: Any,  # the recipe's own: bound to its signature, so that a misspelt one fails
 ) -> Run:
     """Trains a method on data, and fits its densities.
@@ -90,6 +91,7 @@ def train(
         overwrite: replace an existing folder.
         init_from: a run whose weights to start from.
         show: progress on the terminal.
+        draw: pictures when it ends, with the densities that they need.
         arguments: the recipe's arguments.
 
     Raises:
@@ -101,7 +103,7 @@ def train(
             data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
     about = _data_record(data, size, data_dir)
     run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
-    run.fit(method, data, show=show)
+    run.fit(method, data, show=show, draw=draw)
     return run
 
 
@@ -240,8 +242,8 @@ class Run:
             raise InputError(f"{self.directory} has data of its maker's, {recorded}; name it again with --source")
         return recorded
 
-    def fit(self, method: Method, data: Data, *, resume: bool = False, show: bool = True) -> State:
-        """Trains, fits the method's densities and draws pictures; goes on from the checkpoint if `resume`."""
+    def fit(self, method: Method, data: Data, *, resume: bool = False, show: bool = True, draw: bool = True) -> State:
+        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
         engine = Engine(self.training.device)
         journal = Journal(self.directory, data)
         start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
@@ -253,7 +255,7 @@ class Run:
                 journal.rewind(start[1]["step"] if start else 0)
                 shutil.rmtree(self.directory / "densities", ignore_errors=True)
         state = fit(method.objective, data, self.training, journal, start, show, self.directory)
-        if engine.main:
+        if engine.main and draw:
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
@@ -265,7 +267,13 @@ class Run:
         return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
 
     def resume(
-        self, data: Data | None = None, *, data_dir: Path | None = None, more: int = 0, show: bool = True
+        self,
+        data: Data | None = None,
+        *,
+        data_dir: Path | None = None,
+        more: int = 0,
+        show: bool = True,
+        draw: bool = True,
     ) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end or to `more` steps beyond it."""
         method, engine = self.method(), Engine(self.training.device)
@@ -277,7 +285,7 @@ class Run:
                 record = self.record
                 record["training"]["steps"] += more
                 write_json(self.directory / "run.json", record)
-        return self.fit(method, data, resume=True, show=show)
+        return self.fit(method, data, resume=True, show=show, draw=draw)
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.

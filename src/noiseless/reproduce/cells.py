@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
 from noiseless import data as datasets
-from noiseless import densities, metrics
+from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
@@ -26,6 +26,7 @@ from noiseless.evaluate import Row, evaluate, known, noted, record
 from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
+from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
@@ -76,8 +77,7 @@ class Cell:
         """How the run is trained, before the recipe and the machine decide the rest."""
         request, setting = self.request, self.request.setting
         asked = {"seed": self.seed, "threads": request.threads, "device": request.device}
-        scaled = {"steps": setting.steps, "schedule": setting.schedule, "lr_factor": setting.lr_factor}
-        return Training(**{**scaled, **asked, **self.line.training})
+        return Training(**{**setting.training, **asked, **self.line.training})
 
     @cached_property
     def settled(self) -> Training:
@@ -98,8 +98,9 @@ class Cell:
         return self.data
 
     def steps(self, part: float = 1.0) -> int:
-        """The steps that are a part of all."""
-        return max(1, round(part * (self.settled.steps or 0)))
+        """The steps that are a part of all: the nearest validation's, so that a stop there changes nothing."""
+        steps, every = cast(int, self.settled.steps), cast(int, self.settled.validate_every)
+        return steps if part == 1 else min(steps, every * max(1, round(part * steps / every)))
 
     @property
     def done(self) -> int:
@@ -144,7 +145,7 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
         InputError: the folder holds runs under other terms, or the data cannot be what was meant.
     """
     folder = request.folder(study)
-    _same_terms(folder, study, request)
+    _same_terms(folder, request)
     shared: dict[str, list[Line]] = {}
     for line in lines:
         shared.setdefault(line.folder, []).append(line)
@@ -172,44 +173,69 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
     if not (cell.folder / "run.json").is_file():
         training, recipe = replace(cell.training, steps=steps), cell.line.recipe
         size, data_dir = cell.request.size, cell.request.data_dir
-        return train(recipe, data, cell.folder, training=training, size=size, data_dir=data_dir, **cell.arguments)
+        write_json(cell.folder.parent / "terms.json", _terms(cell.request))
+        place, own = cell.folder, cell.arguments
+        return train(recipe, data, place, training=training, size=size, data_dir=data_dir, draw=False, **own)
     run = Run(cell.folder)
     more = max(0, steps - run.steps[1])
     if cell.done < run.steps[1] + more:
-        run.resume(data, more=more)
+        run.resume(data, more=more, draw=False)
     return run
 
 
 def _measured(cell: Cell) -> Measured:
-    wanted = {*ALWAYS, *(s.density for s in cell.sources if s.part == 1 and s.density)}
-    missing = {name for name in wanted if name.partition(":")[0] not in densities.names()}
-    reasons = tuple(f"{cell.line.label}: there is no density {name}" for name in sorted(missing))
-    try:
-        features, rows = _features(cell.request, cell.loaded), {}
-        for part in sorted({1.0, *(s.part for s in cell.sources)}):
-            names = wanted - missing if part == 1 else {s.density for s in cell.sources if s.part == part and s.density}
-            rows[part] = _rows(cell, part, sorted(names), features)
-        return Measured(cell, rows, _about(Run(cell.folder)), reasons)
-    except Stopped:
-        raise
-    except (InputError, RuntimeError) as error:  # RuntimeError: ours, or torch's where a method cannot be computed
-        text = " ".join(str(error).split())
-        known = isinstance(cell.data, str)  # the same for every line
-        return Measured(cell, reasons=(text if known else f"{cell.line.label}, seed {cell.seed}: {text}", *reasons))
+    if isinstance(cell.data, str):
+        return Measured(cell, reasons=(cell.data,))  # the same for every line
+    features = _features(cell.request, cell.data)
+    rows: dict[float, Sequence[Row]] = {}
+    reasons: list[str] = []
+    for part in sorted({1.0, *(source.part for source in cell.sources)}):
+        try:
+            rows[part], missing = _rows(cell, part, features)
+        except Stopped:
+            raise
+        except (InputError, RuntimeError) as error:  # RuntimeError: ours, or torch's where a method cannot be computed
+            reasons.append(_said(error))
+            break
+        reasons += missing
+    about = _about(Run(cell.folder)) if any(rows.values()) else {}
+    return Measured(cell, rows, about, tuple(f"{cell.line.label}, seed {cell.seed}: {reason}" for reason in reasons))
 
 
-def _rows(cell: Cell, part: float, names: Sequence[str], features: Features) -> Sequence[Row]:
-    """The rows after a part of the steps; none if the run is past it and was not measured there."""
+def _rows(cell: Cell, part: float, features: Features) -> tuple[Sequence[Row], list[str]]:
+    """The rows after a part of the steps, and why some are missing."""
     data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
+    names = sorted({*(ALWAYS if part == 1 else ()), *(s.density for s in cell.sources if s.part == part and s.density)})
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
     rows = known(place, data.fingerprint, features, names, n=n, seed=seed) if done >= steps else []
-    if rows or done > steps:
-        return rows
+    if rows:
+        return rows, []
+    if done > steps:
+        return [], [f"the run is past step {steps:,}, where it was not measured under these terms"]
     run = trained(cell, part)
     model = run.model(device=str(features.device), data=data)
-    rows = noted(evaluate(model, data, names, features, n=n, seed=seed), "best", run.record["notes"])
-    record(place, rows)
-    return rows
+    fitted, missing = _fitted(model, names)
+    rows = known(place, data.fingerprint, features, fitted, n=n, seed=seed)
+    if not rows:
+        rows = noted(evaluate(model, data, fitted, features, n=n, seed=seed), "best", run.record["notes"])
+        record(place, rows)
+    return rows, missing
+
+
+def _fitted(model: Model, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The densities that can be fitted, and why the others cannot."""
+    fitted, missing = [], []
+    for name in names:
+        try:
+            model.density(name)
+            fitted.append(name)
+        except (InputError, RuntimeError) as error:
+            missing.append(f"{name}: {_said(error)}")
+    return fitted, missing
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _check(run: Run, cell: Cell) -> None:
@@ -235,21 +261,24 @@ def _told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in arguments.items() if v != {} and v != defaults.get(k)}
 
 
-def _same_terms(folder: Path, study: str, request: Request) -> None:
-    """Writes what all runs of a study share, or refuses a folder where that was something else."""
-    setting, path = request.setting, folder / "terms.json"
-    terms = {"study": study, "data": request.data_name, "size": request.size, "constants": request.constants}
-    terms |= {"width": setting.width, "steps": setting.steps}
-    if not path.is_file():
-        return write_json(path, terms)
+def _terms(request: Request) -> dict[str, Any]:
+    """What all runs of a folder share."""
+    terms = {"data": request.data_name, "size": request.size, "constants": request.constants}
+    return terms | {"width": request.setting.width, "steps": request.setting.steps}
+
+
+def _same_terms(folder: Path, request: Request) -> None:
+    """Refuses a folder with runs of other terms."""
+    path = folder / "terms.json"
+    if not path.is_file() or not any(folder.glob("*/run.json")):
+        return
     then = read_json(path)
-    for key, value in terms.items():
+    for key, value in _terms(request).items():
         was = then.get(key) if isinstance(then, dict) else then
         if was != value:
             raise InputError(
                 f"{folder} holds runs under other terms: {key} was {was} and is {value}; choose another --runs"
             )
-    return None
 
 
 def _loaded(request: Request, seed: int) -> Data | str:

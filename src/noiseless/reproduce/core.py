@@ -7,9 +7,9 @@ returns a Report is one; its name on the command line has hyphens for underscore
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
 `small` trains narrow ones for 1,200 steps, which shows on a few CPU cores what is better than what, and no more. Its
-rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved at every
-validation, since at a constant one the running moments of the batch norms lag behind so short a
-run, and distances of runs of equal loss then differ by tens.
+rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every 500
+steps, since at a constant one the running moments of the batch norms lag behind so short a run, and distances of runs
+of equal loss then differ by tens.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Scale:
         n: data in each row and in the reference.
         resize: the side that EfficientNet sees; None for its default.
         second_stage: the density that stands for a second stage.
-        lr, schedule, lr_factor: the learning rate and its way down; None for the paper's.
+        lr, schedule, lr_factor, validate_every: the learning rate and its way down; None for the paper's.
     """
 
     width: int
@@ -56,10 +56,16 @@ class Scale:
     lr: float | None = None
     schedule: Literal["exponential"] | None = None
     lr_factor: float | None = None
+    validate_every: int | None = None
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What it asks of every run's training."""
+        return {name: getattr(self, name) for name in ("steps", "schedule", "lr_factor", "validate_every")}
 
 
 SCALES = {
-    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5),
+    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5, 500),
     "paper": Scale(128, None, 10_000, None, "second-stage"),
 }
 
@@ -113,6 +119,8 @@ class Request:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}, and must be {least} or more")
+        if self.out is not None and not self.out.name:
+            raise InputError(f"--out is {str(self.out)!r}, which names no file; give a path without an ending")
 
     @property
     def setting(self) -> Scale:
@@ -125,7 +133,7 @@ class Request:
         """What the data are called in the names of files."""
         if self.data in data_sets():
             return self.data
-        return self.data.partition(":")[2] if is_named(self.data) else Path(self.data).name.partition(".")[0]
+        return self.data.partition(":")[2] if is_named(self.data) else Path(self.data).resolve().name.partition(".")[0]
 
     def name(self, study: str) -> str:
         """What the folder of runs and the results of a study are called."""

@@ -6,7 +6,7 @@ minimum), the neighbour k, the size of a batch, of a code and of the networks. T
 is the paper's own, so that depth is varied on a perceptron, whose rows are to be read against each other. A second
 stage on the base's codes is what the paper names as future work.
 
-Rows are trained in three stages, with a validation at the end of each, where isotropic samples are measured: whether
+Rows are trained in three stages, each of which ends with a validation, where isotropic samples are measured: whether
 early samples tell the final distance is the rank correlation over rows below the table. A run that was trained
 beforehand has no early numbers.
 """
@@ -72,7 +72,7 @@ def _lines(width: int, second_stage: str) -> list[Line]:
 
 
 def _staged(line: Line, steps: int | None) -> Line:
-    """With validations where the stages end, so that a run in stages is the run in one go; epochs have them there."""
+    """With a validation at every quarter, where stages end; where epochs are counted, they end with the nearest one."""
     every = {} if steps is None else {"validate_every": max(1, steps // 4)}
     return replace(line, training={**every, **line.training})
 

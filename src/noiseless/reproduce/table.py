@@ -75,7 +75,8 @@ class Table:
         lines, columns: its rows and columns.
         measured: the cells.
         published: the numbers of the papers, in the order of the columns.
-        remarks: where published numbers come from, and what else a reader has to know.
+        remarks: what a reader has to know of the measured numbers.
+        origins: where the published ones come from, and what else has to be known of them, for when they are shown.
     """
 
     study: str
@@ -86,6 +87,7 @@ class Table:
     measured: Sequence[Measured]
     published: Published = field(default_factory=dict)
     remarks: Sequence[str] = ()
+    origins: Sequence[str] = ()
 
     def values(self, line: Line, column: str) -> dict[int, float]:
         """The measured distances of a cell by seed."""
@@ -128,7 +130,8 @@ class Table:
         other = [f"published numbers are those of {self.like}, and the data are others"]
         borrowed = other if self.compared and self.like != self.request.data else []
         reasons = [f"{NOTHING}: {reason}" for m in self.measured for reason in m.reasons]
-        return list(dict.fromkeys([*self.remarks, *borrowed, *reasons, *of_rows]))
+        origins = self.origins if self.compared else ()
+        return list(dict.fromkeys([*self.remarks, *origins, *borrowed, *reasons, *of_rows]))
 
     def report(
         self,

@@ -115,7 +115,7 @@ def fit(
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = _Validation(data, training, engine, device)
-    validate_every = training.validate_every or max(feed.per_epoch, 250)
+    validate_every = cast(int, training.validate_every)
     log, bar = Log(engine), Bar(state, steps, feed.batch, show and engine.main)
     keeper = keeper if engine.main else None
     everything = list(objective.parameters())

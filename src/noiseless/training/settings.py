@@ -125,8 +125,11 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     if precision == "auto":
         precision = "bfloat16" if _gains_from_bfloat16(objective, device) else "float32"
     steps = chosen.steps or (chosen.epochs or 0) * (count // batch)
-    threads = chosen.threads or torch.get_num_threads()
-    return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, threads=threads)
+    decided: dict[str, Any] = {
+        "threads": chosen.threads or torch.get_num_threads(),
+        "validate_every": chosen.validate_every or max(count // batch, 250),
+    }
+    return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
 
 
 def best_device() -> str:
