@@ -90,6 +90,8 @@ SENTENCES = {
     f"train ae {TINY} --lr nan": "learning rate is nan",
     f"train ae {TINY} --lr inf": "learning rate is inf",
     f"train ae {TINY} --batch 2000": "fewer than a batch",
+    f"train eae {TINY} --batch 5 --k 5": "a batch of 5 is too small for a term of the loss, which needs 6 data",
+    f"train wae-mmd {TINY} --batch 1": "needs 2 data",
     f"train ae {TINY} --init-from nowhere": "nowhere",
     f"train ae {TINY} --encoder broken_of_cli:shape": "encoder",
     f"train ae {TINY} --encoder broken_of_cli:raising": "KeyError: 'boo'",

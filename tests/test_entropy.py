@@ -53,19 +53,23 @@ def test_in_few_dimensions_the_error_vanishes(law: str, d: int) -> None:
 
 
 @pytest.mark.parametrize("law", ["gaussian", "laplace"])
-@pytest.mark.parametrize(("d", "bound"), [(4, 0.06), (8, 0.12), (16, 0.6)])
-def test_the_error_of_smooth_laws(law: str, d: int, bound: float) -> None:
-    errors = [error(law, n, d, 4) for n in (250, 1000, 4000)]
-    assert abs(errors[-1]) < bound
-    assert d < 16 or errors[0] > errors[1] > errors[2] > 0
+@pytest.mark.parametrize("d", [4, 8])
+def test_the_error_of_smooth_laws_in_some_dimensions(law: str, d: int) -> None:
+    assert all(abs(error(law, n, d, 8)) < 0.13 for n in (250, 4000))  # standard deviation of the mean: about 0.03
 
 
-@pytest.mark.parametrize("d", [4, 8, 16])
-def test_the_slope_of_the_error_of_a_law_with_an_edge(d: int) -> None:
-    """Where the density jumps, the bias falls as n to the -1/d; measured -0.26, -0.16, -0.08 for 4, 8, 16."""
-    few, many = error("uniform", 250, d), error("uniform", 4000, d)
+SLOPES = [("uniform", 4, -0.26), ("uniform", 8, -0.16), ("uniform", 16, -0.08)]
+SLOPES += [("gaussian", 16, -0.33), ("laplace", 16, -0.23)]
+
+
+@pytest.mark.parametrize(("law", "d", "measured"), SLOPES)
+def test_the_slope_of_the_error(law: str, d: int, measured: float) -> None:
+    """Where the density jumps, the bias falls about as n to the -1/d; smooth laws are faster, to leading order -2/d."""
+    few, many = error(law, 250, d), error(law, 4000, d)
     assert 0 < many < few
-    assert -1.5 / d < math.log(many / few) / math.log(16) < -0.9 / d
+    slope = math.log(many / few) / math.log(16)
+    assert slope == pytest.approx(measured, abs=0.04 if law == "uniform" else 0.08)
+    assert -1.5 / d < slope < -0.9 / d if law == "uniform" else slope < -1.5 / d
 
 
 def test_the_bias_at_a_batch_s_size() -> None:

@@ -55,6 +55,16 @@ def test_bottlenecks_are_the_methods() -> None:
     assert build("cv-vae", sigma=0.2).objective.autoencoder.bottleneck.sigma == 0.2
 
 
+def test_default_weights_beside_another_reconstruction_are_noted() -> None:
+    said = "default weights of the terms are for the squared error, and the reconstruction is gaussian:0.5"
+    for name in ("eae", "wae-mmd", "wae-gan", "aae", "rae-l2"):
+        assert said in build(name, reconstruction="gaussian:0.5").notes
+        assert said not in build(name).notes
+    assert build("vae", reconstruction="gaussian:0.5").notes == build("ae", reconstruction="bernoulli").notes == ()
+    assert "is that of the other kernel" in build("wae-mmd", kernel="rbf").notes[0]
+    assert build("wae-mmd", kernel="rbf", weight=3.0).notes == ()
+
+
 def test_what_is_sampled_by_default() -> None:
     assert build("eae").densities[0] == build("vae").densities[0] == build("wae-mmd").densities[0] == "normal"
     assert build("eae", normalisation="l1").densities[0] == "laplace"

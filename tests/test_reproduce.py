@@ -300,7 +300,7 @@ def test_stages_end_where_one_go_does(steps: int, stages: tuple[int, int]) -> No
 
 
 def test_narrow_bottlenecks_are_drawn() -> None:
-    rows = ["width 2, latent 2", "width 2, latent 4", "width 1, latent 2"]
+    rows = ["width 2, latent 2", "width 2, latent 4", "width 1, latent 2", "width 2, EAE"]
     assert run(["reproduce", "eae-bottlenecks", *TERMS.split(), "--seeds", "0", "--rows", *rows, "--out", "b"]) == 0
     assert Path("b-distances.png").is_file()
     assert "](b-distances.png)" in Path("b.md").read_text()

@@ -96,8 +96,8 @@ def test_terms_of_the_batch_pass_over_a_last_batch_of_validation_that_is_too_sma
         NegativeEntropy(0)
 
 
-def test_maximising_the_entropy_of_normalised_codes_makes_them_normal() -> None:
-    """From two lumps, a thousand codes move towards the law of largest entropy with mean 0 and variance 1."""
+def test_maximising_the_entropy_of_normalised_codes_draws_them_to_the_normal_law() -> None:
+    """From two lumps (kurtosis 1), past the uniform law (1.8), a thousand codes are on their way to 3."""
     generator = torch.Generator().manual_seed(0)
     lumps = torch.sign(torch.randn(1000, 1, generator=generator)) + 0.1 * torch.randn(1000, 1, generator=generator)
     codes = nn.Parameter(lumps)
@@ -112,4 +112,4 @@ def test_maximising_the_entropy_of_normalised_codes_makes_them_normal() -> None:
         optimiser.zero_grad()
         (-entropy((codes - codes.mean(0)) / codes.std(0))).backward()
         optimiser.step()
-    assert kurtosis() > 1.7
+    assert 2.1 < kurtosis() < 3.3

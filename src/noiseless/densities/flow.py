@@ -4,10 +4,10 @@ r"""A normalising flow on codes: an invertible network to N(0, I), fitted by max
     + \log \left\lvert \det \frac{\partial T}{\partial \tilde z} \right\rvert - \sum_j \log s_j, \qquad
     \tilde z = (z - \bar z) / s
 
-Each of the maps that :math:`T` is composed of transforms one half of the dimensions by monotonic splines whose knots
-depend on the other half (coupling), and the next one the other half: density and draws cost one pass each. Splines, in
-place of affine maps, since codes come in clusters. They act on (-5, 5) and are the identity beyond it, so tails are
-Gaussian. In one dimension there is nothing to couple, and the splines remain.
+Each of the maps that :math:`T` is composed of transforms every dimension by a monotonic spline; the knots of one half
+of the dimensions, drawn anew for each map, depend on the other half (coupling). A density costs one pass, a draw two.
+Splines, in place of affine maps, since codes come in clusters. They act on (-5, 5) and are the identity beyond it, so
+tails are Gaussian. In one dimension there is nothing to couple, and the splines remain.
 
 Early stopping on a held-out tenth of the codes (:mod:`noiseless.densities.trained`) is all that keeps the flow from
 fitting single codes; a mixture has fewer parameters, and is the better choice where there are few codes.
@@ -27,8 +27,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.densities.core import LatentDensity, checked
-from noiseless.densities.normal import standard
-from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, draw_seed, seeded, train
+from noiseless.densities.normal import draw_seed, standard
+from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
 from noiseless.objectives.core import Objective, Optimiser, Phase
 from noiseless.values import Batch
@@ -113,8 +113,9 @@ class Flow(LatentDensity):
     def _flow(self, seed: int) -> nn.Module:
         make = _zuko().flows.NSF
         with seeded(seed):
+            hidden = (self.hidden, self.hidden)
             flow: nn.Module = make(
-                self.dim, passes=2, transforms=self.transforms, hidden_features=(self.hidden, self.hidden)
+                self.dim, passes=2, transforms=self.transforms, randperm=True, hidden_features=hidden
             )
         return flow
 

@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from noiseless.densities.core import LatentDensity, checked
-from noiseless.densities.normal import standard
+from noiseless.densities.normal import draw_seed, standard
 from noiseless.errors import InputError
 
 __all__ = ["DENSITIES", "Mixture", "gmm", "gmm_bayes"]
@@ -88,7 +88,7 @@ class Mixture(LatentDensity):
             raise InputError(f"a mixture of {len(self.weights)} components needs at least as many codes, not {len(z)}")
         scale = z.var(dim=0).mean().sqrt()
         scale = torch.where(scale > 0, scale, 1)
-        estimate = self._estimator(seed=_seed(generator))
+        estimate = self._estimator(seed=draw_seed(generator))
         # The same bits on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -152,10 +152,6 @@ def gmm_bayes(dim: int, components: int = 10) -> Mixture:
         components: the most Gaussians that it may use.
     """
     return Mixture(dim, components, bayesian=True)
-
-
-def _seed(generator: torch.Generator) -> int:
-    return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
 
 
 def _log_normal(

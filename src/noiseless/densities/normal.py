@@ -127,4 +127,9 @@ def standard(n: int, dim: int, generator: torch.Generator) -> Float[Tensor, "n d
     return torch.randn(n, dim, generator=generator, device=generator.device, dtype=torch.float64)
 
 
+def draw_seed(generator: torch.Generator) -> int:
+    """A seed for what takes no generator, drawn from `generator`."""
+    return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+
+
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"normal": Normal, "gaussian": Gaussian}

@@ -39,8 +39,8 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.bottlenecks.gaussian import Variational
 from noiseless.densities.core import LatentDensity, checked
-from noiseless.densities.normal import standard
-from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, draw_seed, seeded, train
+from noiseless.densities.normal import draw_seed, standard
+from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLP
 from noiseless.objectives.core import Optimiser, Regularised, Term

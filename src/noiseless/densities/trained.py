@@ -23,13 +23,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.data import Data, Split
+from noiseless.densities.normal import draw_seed
 from noiseless.errors import InputError, RunError
 from noiseless.nn.joint import alone
 from noiseless.objectives.core import Objective
 from noiseless.training import Stopped, Training, fit
 from noiseless.values import Spec
 
-__all__ = ["CHUNK", "Length", "Standardised", "at_least", "draw_seed", "seeded", "train"]
+__all__ = ["CHUNK", "Length", "Standardised", "at_least", "seeded", "train"]
 
 CHUNK = 4096
 """Rows that pass through a network at a time, to bound its memory."""
@@ -135,11 +136,6 @@ def train(objective: Objective, u: Float[Tensor, "n d"], generator: torch.Genera
         raise RunError(f"this density cannot be trained on the codes: {problem}; take another, such as gmm") from error
     objective.load_state_dict(best.tensors)
     objective.cpu().eval()
-
-
-def draw_seed(generator: torch.Generator) -> int:
-    """A seed, drawn from `generator`."""
-    return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
 
 
 @contextmanager

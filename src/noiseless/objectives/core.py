@@ -86,6 +86,8 @@ class Objective(nn.Module, ABC):
     """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
 
     autoencoder: Autoencoder
+    least = 1
+    """The fewest data in a batch that it can be computed for."""
 
     @abstractmethod
     def phases(self) -> list[Phase]:
@@ -124,11 +126,13 @@ class Term:
         weight: its factor in the loss, 0 or more.
         penalty: trace and autoencoder to a number.
         every: apply it in every so many steps only, that many times as strongly: its mean over steps is unchanged.
+        least: the fewest data in a batch that it can be computed for.
     """
 
     weight: float
     penalty: Penalty
     every: int = 1
+    least: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
@@ -168,6 +172,7 @@ class Regularised(Objective):
         super().__init__()
         self.autoencoder, self.reconstruction = autoencoder, reconstruction
         self.terms, self.optimiser = dict(terms), optimiser
+        self.least = max((term.least for term in terms.values()), default=1)
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""

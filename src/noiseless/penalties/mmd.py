@@ -13,7 +13,8 @@ The estimate is unbiased, so it is zero in the mean for codes that follow the pr
 positive. It is over the joint batch of all processes.
 
 Source: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 2 and section 4,
-https://arxiv.org/abs/1711.01558; the scales are those of its code and of the code of Ghosh et al. (2020).
+https://arxiv.org/abs/1711.01558; the scales of imq are those of its code and of the code of Ghosh et al. (2020), those
+of rbf are ours.
 """
 
 from __future__ import annotations

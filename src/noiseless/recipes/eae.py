@@ -6,7 +6,7 @@ A batch norm without affine part fixes mean and variance of every dimension of t
 codes is maximised: the law with these moments and the largest entropy is N(0, I), from which samples are then drawn,
 without fitting a density. On CIFAR-10 the paper adds a penalty on the decoder's weights, on CelebA spectral
 normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken. Nor is the scale of
-:math:`\lambda`: the paper names 0.05 and 1.0, and 1 is what we found right for a sum over pixels and nats.
+:math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an entropy in nats, is ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Literal
 from noiseless.autoencoder import Networks
 from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.bottlenecks.point import Deterministic
-from noiseless.errors import InputError
 from noiseless.nn.spectral import normalise
 from noiseless.objectives.core import Optimiser, Term
 from noiseless.penalties.entropy import NegativeEntropy
@@ -60,12 +59,10 @@ def eae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    if k < 1:
-        raise InputError(f"k is {k}, and must be 1 or more: the first neighbour is the nearest")
     parts = frame(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
     if SPECTRAL[parts.constants] if spectral is None else spectral:
         normalise(parts.autoencoder)
-    terms = {"entropy": Term(weight, NegativeEntropy(k))}
+    terms = {"entropy": Term(weight, NegativeEntropy(k), least=k + 1)}
     decay = decay if decay is not None else spec.size * DECAY[parts.constants]
     if decay:
         terms["decoder"] = Term(decay, DecoderNorm())

@@ -33,6 +33,10 @@ LATENT: dict[str, int] = {"mnist": 16, "cifar10": 128, "celeba": 64}
 
 EPOCHS: dict[str, int] = {"mnist": 100, "cifar10": 100, "celeba": 70}
 
+DISCREPANCY: dict[str, float] = {"mnist": 0.03, "cifar10": 0.006, "celeba": 100 / 0.05 / 12288}
+"""The weight of wae-mmd's discrepancy in the code of Ghosh et al., relative to N: it takes the mean over pixels, and on
+CelebA 0.05 times the sum."""
+
 
 def constants_for(spec: Spec, constants: Constants | None) -> str:
     """The paper's data set whose constants are taken: the one asked for, the data's own, or the nearest kind."""
@@ -76,6 +80,7 @@ class Frame:
         autoencoder: with the method's bottleneck.
         reconstruction: the distance of outputs to data.
         optimiser: the user's choice of it.
+        distance: the name of `reconstruction`.
     """
 
     spec: Spec
@@ -83,6 +88,7 @@ class Frame:
     autoencoder: Autoencoder
     reconstruction: Reconstruction
     optimiser: Optimiser
+    distance: str
 
     @property
     def epochs(self) -> int:
@@ -92,9 +98,7 @@ class Frame:
     @property
     def discrepancy(self) -> float:
         """The weight of the squared discrepancy of codes and prior, in wae-mmd of Ghosh et al., beside our sum."""
-        if self.constants == "celeba":
-            return 100 / 0.05  # the code's reconstruction is 0.05 times the sum
-        return {"mnist": 0.03, "cifar10": 0.006}[self.constants] * self.spec.size
+        return DISCREPANCY[self.constants] * self.spec.size
 
     def training(self, epochs: int | None = None, batch: int | None = None, schedule: str = "plateau") -> Training:
         """The papers' training, with what is given in its place."""
@@ -107,9 +111,11 @@ class Frame:
         training: Training | None = None,
         densities: tuple[str, ...] = ("gmm", "gaussian", "normal"),
         notes: tuple[str, ...] = (),
+        calibrated: bool = False,
     ) -> Method:
-        """The method that adds `terms` to the reconstruction."""
+        """The method that adds `terms` to the reconstruction; `calibrated` if their weights are for this one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
+        notes = notes if calibrated or not terms else (*notes, *self.uncalibrated)
         return Method(objective, training or self.training(), densities, notes)
 
     def adversarial(
@@ -130,7 +136,14 @@ class Frame:
             discrepancy=Term(self.discrepancy, MMD()),
             rounds=critic.rounds,
         )
+        notes = (*notes, *self.uncalibrated)
         return Method(objective, training or self.training(), ("normal", "gmm", "gaussian"), notes)
+
+    @property
+    def uncalibrated(self) -> tuple[str, ...]:
+        """What belongs beside the numbers where weights were published for another reconstruction."""
+        said = f"default weights of the terms are for the squared error, and the reconstruction is {self.distance}"
+        return () if self.distance == "squared-error" else (said,)
 
     def at(self, lr: float) -> Make:
         """The optimiser asked for, at this rate whatever --lr says."""
@@ -156,4 +169,4 @@ def frame(
     distance = reconstructions.build(reconstruction, spec)
     latent = networks.latent or min(LATENT[name], spec.size)
     autoencoder = build(spec, networks, bottleneck(latent), distance.logits)
-    return Frame(spec, name, autoencoder, distance.of, optimiser)
+    return Frame(spec, name, autoencoder, distance.of, optimiser, reconstruction)

@@ -120,4 +120,4 @@ def _method(
     channels = parts.spec.shape[0] if parts.spec.is_image else 1
     weight = beta if beta is not None else channels * published.weight if reconstruction == "squared-error" else 1.0
     training = parts.training(epochs=published.epochs, batch=published.batch)
-    return parts.regularised({"kl": Term(weight, kl)}, LR, training, densities)
+    return parts.regularised({"kl": Term(weight, kl)}, LR, training, densities, calibrated=True)

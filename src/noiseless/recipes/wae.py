@@ -64,13 +64,17 @@ def wae_mmd(
 
     Arguments:
         weight: Weight of the squared discrepancy. Default: that of Ghosh et al.
-        kernel: imq: inverse multiquadric (the papers'); rbf: Gaussian; each summed over seven scales.
+        kernel: imq: inverse multiquadric (the papers'); rbf: Gaussian, with scales that are ours. Both are sums over
+            seven scales.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
     parts = frame(spec, networks, optimiser, constants, reconstruction)
     chosen = weight if weight is not None else parts.discrepancy
-    return parts.regularised({"mmd": Term(chosen, MMD(kernel))}, LR, densities=("normal", "gmm", "gaussian"))
+    ours = kernel == "rbf" and weight is None
+    notes = ("the weight of the discrepancy is that of the other kernel: none is published for rbf",) if ours else ()
+    terms = {"mmd": Term(chosen, MMD(kernel), least=2)}
+    return parts.regularised(terms, LR, densities=("normal", "gmm", "gaussian"), notes=notes)
 
 
 def wae_gan(

@@ -107,13 +107,15 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
         world: the processes that share a batch.
 
     Raises:
-        InputError: the data have fewer than a batch, a batch cannot be shared equally, the device cannot be used, or
-            a tracker is not installed.
+        InputError: the data have fewer than a batch, a batch is too small for the objective or cannot be shared
+            equally, the device cannot be used, or a tracker is not installed.
     """
     chosen = training.over(DEFAULTS)
     batch, count = chosen.batch or 0, len(data.train)
     if batch % world:
         raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+    if batch < objective.least:
+        raise InputError(f"a batch of {batch} is too small for a term of the loss, which needs {objective.least} data")
     if count < batch:
         raise InputError(f"the training part has {count} data, fewer than a batch of {batch}; lower --batch")
     for tracker in chosen.track:
