@@ -22,7 +22,8 @@ ARROWS: dict[str, set[str]] = {
     "files": {"errors"},
     "named": {"errors"},
     "nn": {"errors", "values"},
-    "data": {"errors", "values", "files", "named"},
+    "strings": {"errors", "values"},
+    "data": {"errors", "values", "files", "named", "strings"},
     "metrics": {"errors", "values", "files", "nn", "entropy"},
     "bottlenecks": {"nn", "values"},
     "autoencoder": {"named", "bottlenecks"},
@@ -168,7 +169,7 @@ def test_the_check_of_code_can_fail(line: str) -> None:
 def test_the_core_imports_no_extra() -> None:
     check = (
         "import sys, noiseless, noiseless.cli, noiseless.runs, noiseless.cli.train; "
-        "heavy = {'torchvision', 'torch_fidelity', 'tensorboard', 'wandb', 'mlflow', 'gradio', 'rdkit', 'zuko'}; "
+        "heavy = {'torchvision', 'torch_fidelity', 'tensorboard', 'wandb', 'mlflow', 'gradio', 'rdkit', 'zuko', 'lark'}; "
         "found = heavy & set(sys.modules); sys.exit(', '.join(sorted(found)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)

@@ -1,7 +1,9 @@
 r"""The values that pass between the parts: what a datum looks like, a batch, a code, and the trace of one pass.
 
 Conventions, stated once: images are float32 in [0, 1], shape (B, C, H, W); vectors are standardised on the training
-part, shape (B, D); codes are (B, d); losses are to be minimised, sums over dimensions and means over the batch.
+part, shape (B, D); sequences of tokens are (B, T), whole numbers in float32, which holds them exactly, and what a
+decoder gives for them is (B, T, D), a number for each token; codes are (B, d); losses are to be minimised, sums over
+dimensions and means over the batch.
 """
 
 from __future__ import annotations
@@ -22,18 +24,24 @@ class Spec:
     r"""What one datum looks like, and how raw numbers become network inputs.
 
     Images of dtype uint8 are divided by 255 and float images are taken as they are; vectors become
-    :math:`(v - \text{shift}) / \text{scale}` and go back by :meth:`restore`.
+    :math:`(v - \text{shift}) / \text{scale}` and go back by :meth:`restore`; tokens stay the numbers that they are.
 
     Arguments:
         name: the data set's name, which chooses a paper's constants, or the path's stem.
-        shape: (C, H, W) of an image or (D,) of a vector.
+        shape: (C, H, W) of an image, (D,) of a vector or (T,) of a sequence of tokens.
         shift, scale: D numbers each, for vectors only.
+        tokens: D, how many tokens there are; 0 for images and vectors.
+        language: the text of the strings' grammar (:class:`noiseless.strings.Grammar`), where they have one.
+        alphabet: the characters that are tokens, the one that pads last; empty where tokens are the grammar's rules.
     """
 
     name: str
     shape: tuple[int, ...]
     shift: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    tokens: int = 0
+    language: str = ""
+    alphabet: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -42,8 +50,13 @@ class Spec:
 
     @property
     def size(self) -> int:
-        """How many numbers a datum has: :math:`N = CHW` or :math:`D`."""
-        return int(torch.Size(self.shape).numel())
+        """How many numbers a datum has: :math:`N = CHW`, :math:`D`, or :math:`TD` of a sequence, one for each token."""
+        return int(torch.Size(self.outputs).numel())
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The shape of what a decoder gives: the data's own, or (T, D) for a sequence of tokens."""
+        return (*self.shape, self.tokens) if self.tokens else self.shape
 
     def normalise(self, raw: Tensor) -> Tensor:
         """Raw numbers as stored -> float32 network inputs."""
@@ -51,7 +64,7 @@ class Spec:
             return (raw.float() - raw.new_tensor(self.shift, dtype=torch.float32)) / raw.new_tensor(
                 self.scale, dtype=torch.float32
             )
-        return raw.to(torch.float32).div_(255.0) if raw.dtype == torch.uint8 else raw.float()
+        return raw.to(torch.float32).div_(255.0) if raw.dtype == torch.uint8 and self.is_image else raw.float()
 
     def restore(self, x: Tensor) -> Tensor:
         """Network outputs -> the units of the data (vectors), or unchanged (images)."""
@@ -139,14 +152,18 @@ class Dirac:
 
 @dataclass
 class Gaussian:
-    r"""A diagonal Gaussian code :math:`N(\mu, \operatorname{diag} \sigma^2)`."""
+    r"""A diagonal Gaussian code :math:`N(\mu, \operatorname{diag} \sigma^2)`.
+
+    Its draws have :math:`s \sigma` where `noise_scale`, s, is not 1: they are then not draws of the law.
+    """
 
     mean: Float[Tensor, "b d"]
     log_std: Float[Tensor, "b d"]
+    noise_scale: float = 1.0
 
     def sample(self, noise: Noise) -> Tensor:
-        r"""The reparametrised draw :math:`\mu + \sigma \varepsilon`, :math:`\varepsilon \sim N(0, I)`."""
-        return self.mean + self.log_std.exp() * noise.normal(self.mean)
+        r"""The reparametrised draw :math:`\mu + s \sigma \varepsilon`, :math:`\varepsilon \sim N(0, I)`."""
+        return self.mean + self.noise_scale * self.log_std.exp() * noise.normal(self.mean)
 
 
 @dataclass

@@ -23,6 +23,7 @@ from noiseless.data.kept import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
 from noiseless.named import is_named, options
+from noiseless.strings import of
 from noiseless.values import Spec
 
 __all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names", "read"]
@@ -33,7 +34,8 @@ class Split:
     """A part of the data: a view into the whole array.
 
     Arguments:
-        raw: images (M, C, H, W) in uint8 or float32, or float32 vectors (M, D); may be mapped from a file.
+        raw: images (M, C, H, W) in uint8 or float32, float32 vectors (M, D), or tokens (M, T) in uint8; may be mapped
+            from a file.
         indices: the rows that belong to this part, ascending int64.
         labels: the class of each of these rows in int64, or None where not all have one.
     """
@@ -58,6 +60,7 @@ class Data:
         spec: name, shape, and for vectors the mean and standard deviation of the training part.
         fingerprint: 16 hexadecimal digits, a hash of the array, the labels and the parts, wherever the files lie.
         source: what the user gave.
+        notes: what a user should hear about the data.
     """
 
     spec: Spec
@@ -66,6 +69,7 @@ class Data:
     test: Split
     fingerprint: str
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def load(source: str, *, size: int | None = None, data_dir: Path | None = None, seed: int = 0) -> Data:
@@ -85,7 +89,9 @@ def load(source: str, *, size: int | None = None, data_dir: Path | None = None, 
     raw = read(source, size=size, data_dir=data_dir)
     train, validation, test = _split(raw, seed)
     spec = _spec(raw, train)
-    return Data(spec, train, validation, test, _fingerprint(raw, (train, validation, test)), source)
+    return Data(
+        spec, train, validation, test, _fingerprint(raw, (train, validation, test)), _anchored(source), raw.notes
+    )
 
 
 def read(source: str, *, size: int | None = None, data_dir: Path | None = None) -> Raw:
@@ -111,6 +117,8 @@ def describe(data: Data) -> str:
     sizes = [f"{len(part):,} {name}" for part, name in _named_parts(data)]
     shape = "x".join(map(str, data.spec.shape))
     kind = f"images of {shape}" if data.spec.is_image else f"vectors of {shape}"
+    if data.spec.tokens:
+        kind = f"strings of up to {shape} {of(data.spec).unit}, {data.spec.tokens} different ones"
     labels = data.train.labels
     classes = "no classes" if labels is None else f"{len(np.unique(labels))} classes"
     return f"{data.spec.name}: {', '.join(sizes)} {kind}, {classes}, fingerprint {data.fingerprint}"
@@ -142,6 +150,18 @@ def _raw(source: str, request: Request) -> Raw:
     raise InputError(f"{unknown('data set', source, loaders)}; nor is there a file or folder {source!r}")
 
 
+def _anchored(source: str) -> str:
+    """`source` with the paths among its options made absolute, so that a run finds them from everywhere."""
+    name = source.partition(":")[0]
+    if name == source or name not in _loaders() or _exists(Path(source).expanduser()):
+        return source
+    given = options("data set", source, _loaders()[name])
+    if not {"path", "grammar"} & given.keys():
+        return source
+    files = {k: str(Path(v).expanduser().resolve()) for k, v in given.items() if k in ("path", "grammar") and v}
+    return f"{name}:" + ",".join(f"{k}={v}" for k, v in (given | files).items())
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -152,7 +172,7 @@ def _exists(path: Path) -> bool:
 def _refuse_other_size(raw: Raw, size: int | None) -> None:
     shape = raw.array.shape[1:]
     if size is not None and shape[1:] != (size, size):
-        kind = "images of" if len(shape) == 3 else "vectors of"
+        kind = "images of" if len(shape) == 3 else "vectors of" if raw.codec is None else "strings of up to"
         raise InputError(f"{raw.name} has {kind} {'x'.join(map(str, shape))} and is not resized; leave out --size")
 
 
@@ -209,6 +229,9 @@ def _spec(raw: Raw, train: Split) -> Spec:
     shape = raw.array.shape[1:]
     if len(shape) == 3:
         return Spec(raw.name, shape)
+    if raw.codec is not None:
+        grammar, alphabet = raw.codec.grammar, raw.codec.alphabet
+        return Spec(raw.name, shape, (), (), raw.codec.size, grammar.text if grammar else "", alphabet)
     x = raw.array[train.indices].astype(np.float64)
     # A constant column's computed deviation may be a rounding error instead of 0.
     scale = np.where(np.ptp(x, axis=0) == 0, 1.0, x.std(axis=0))
@@ -218,6 +241,8 @@ def _spec(raw: Raw, train: Split) -> Spec:
 def _fingerprint(raw: Raw, parts: tuple[Split, ...]) -> str:
     digest = hashlib.sha256()
     columns = [raw.labels.astype(np.int64)] if raw.labels is not None else []
+    if raw.codec is not None:
+        digest.update(repr((raw.codec.grammar and raw.codec.grammar.text, raw.codec.alphabet)).encode())
     for array in (raw.array, *columns, *(part.indices for part in parts)):
         for piece in content(array):
             digest.update(piece)

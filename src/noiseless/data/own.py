@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from noiseless.data.arrays import standard
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
@@ -21,4 +23,13 @@ def load(source: str) -> Raw:
     raw = load_callable(source)()
     if not isinstance(raw, Raw):
         raise InputError(f"{source} returned a {type(raw).__name__}; expected a noiseless.data.Raw")
-    return replace(raw, array=standard(source, raw.array))
+    if raw.codec is None:
+        return replace(raw, array=standard(source, raw.array))
+    length, tokens = raw.codec.length, raw.codec.size
+    if raw.array.dtype != np.uint8 or raw.array.ndim != 2 or raw.array.shape[1] != length or raw.array.max() >= tokens:
+        raise InputError(
+            f"{source} has a codec and an array of shape {raw.array.shape} in {raw.array.dtype}; expected what "
+            f"the codec's "
+            f"encode gives, uint8 below {tokens} of shape (N, {length})"
+        )
+    return raw

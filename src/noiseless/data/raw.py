@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from noiseless.errors import InputError
+from noiseless.strings.codec import Codec
 
 __all__ = ["TEST", "TRAIN", "VALIDATION", "Raw", "Request", "joined"]
 
@@ -41,10 +42,13 @@ class Raw:
     Arguments:
         name: the data set's name.
         array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other orders and
-            types are brought to these by the rules of :mod:`noiseless.data.arrays`.
+            types are brought to these by the rules of :mod:`noiseless.data.arrays`. Sequences of tokens (M, T) in uint8
+            come with their `codec`.
         labels: M classes, -1 where there is none; or None.
         parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
         held_out: how many training data to draw for validation; None means a tenth.
+        codec: what turns the array into strings, where it holds tokens.
+        notes: what a user should hear about the data.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Raw:
     labels: np.ndarray | None = None
     parts: np.ndarray | None = None
     held_out: int | None = None
+    codec: Codec | None = None
+    notes: tuple[str, ...] = ()
 
 
 def joined(

@@ -1,0 +1,149 @@
+r"""Strings to data: encoded by a grammar or by characters, with what cannot be encoded refused or skipped, by number.
+
+The tokens of a set of strings are kept in the user's cache under a key of the strings and the codec, since parsing a
+million of them takes minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from noiseless.data.progress import bar
+from noiseless.data.raw import Raw
+from noiseless.data.sources import cache, keeps_decoded
+from noiseless.errors import InputError, RunError, unknown
+from noiseless.files import whole
+from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec
+
+__all__ = ["Bad", "Coding", "codec_for", "coded", "encoded"]
+
+Coding = Literal["grammar", "characters"]
+Bad = Literal["refuse", "skip"]
+PAD = "\0"
+NAMED = 5
+VERSION = 1
+
+
+def coded(
+    name: str,
+    strings: Sequence[str],
+    codec: Codec,
+    *,
+    where: str,
+    bad: str = "refuse",
+    numbers: Sequence[int] | None = None,
+    parts: np.ndarray | None = None,
+) -> Raw:
+    """Strings as a data set.
+
+    Arguments:
+        name: of the data set.
+        strings: what to encode.
+        codec: by what.
+        where: what errors call the place that the strings come from.
+        bad: refuse the first string that cannot be encoded, or skip all such and say how many and which.
+        numbers: of the strings in that place, from 1 on, if not simply that.
+        parts: the part of each string, if they have such.
+
+    Raises:
+        InputError: a string that cannot be encoded, with its number; or none that can.
+    """
+    if bad not in get_args(Bad):
+        raise unknown("way with bad lines", bad, get_args(Bad))
+    numbers = numbers if numbers is not None else range(1, len(strings) + 1)
+    ids, wrong = encoded(strings, codec, where, numbers, bad == "refuse")
+    good = np.ones(len(strings), dtype=bool)
+    good[list(wrong)] = False
+    if not good.any():
+        raise InputError(f"{where} has no string that can be read{_told(wrong, numbers)}")
+    notes = (
+        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, numbers)}",) if wrong else ()
+    )
+    return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, notes=notes)
+
+
+def encoded(
+    strings: Sequence[str], codec: Codec, where: str, numbers: Sequence[int], refuse: bool = True
+) -> tuple[np.ndarray, dict[int, str]]:
+    """The tokens of every string, a row each, and the positions of those that have none with the reasons.
+
+    Arguments:
+        strings, codec, where, numbers: as for :func:`coded`.
+        refuse: raise the first reason.
+    """
+    grammar = codec.grammar.text if codec.grammar is not None else ""
+    key = hashlib.sha256(repr((VERSION, grammar, codec.alphabet, codec.length)).encode())
+    key.update("\n".join(strings).encode("utf-8", "surrogateescape"))
+    path = cache() / "tokens" / f"{key.hexdigest()[:32]}.npy"
+    known = _read(path, len(strings), codec) if keeps_decoded() else None
+    if known is not None:
+        return known, {}
+    ids = np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
+    wrong: dict[int, str] = {}
+    with bar(f"encoding {where}", len(strings)) as advance:
+        for k, string in enumerate(strings):
+            try:
+                ids[k] = codec.encode([string])[0]
+            except InputError as error:
+                if refuse:
+                    raise InputError(
+                        f"line {numbers[k]} of {where}: {error}; correct it, or skip such with bad=skip"
+                    ) from None
+                wrong[k] = str(error)
+            advance(1)
+    if keeps_decoded() and not wrong:
+        _write(path, ids)
+    return ids, wrong
+
+
+def codec_for(coding: str, grammar: Grammar | None, strings: Sequence[str], length: int, alphabet: str = "") -> Codec:
+    """The codec of a data set.
+
+    Arguments:
+        coding: by the grammar's rules, or by characters.
+        grammar: of the strings, where they have one.
+        strings: from which an alphabet is taken where none is given.
+        length: T.
+        alphabet: the characters with the one that pads.
+
+    Raises:
+        InputError: a coding that does not exist, or by a grammar where there is none.
+    """
+    if coding not in get_args(Coding):
+        raise unknown("codec", coding, get_args(Coding))
+    if coding == "characters":
+        found = alphabet or "".join(sorted(set("".join(strings)) - {PAD})) + PAD
+        return CharacterCodec(found, length, grammar)
+    if grammar is None:
+        raise InputError("strings without a grammar are read by characters: add codec=characters, or grammar=FILE")
+    return GrammarCodec(grammar, length)
+
+
+def _told(wrong: dict[int, str], numbers: Sequence[int]) -> str:
+    if not wrong:
+        return ""
+    first = next(iter(wrong))
+    shown = ", ".join(str(numbers[k]) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
+    return f" (lines {shown}; the first: {wrong[first]})"
+
+
+def _read(path: Path, count: int, codec: Codec) -> np.ndarray | None:
+    try:
+        ids = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    right = ids.dtype == np.uint8 and ids.shape == (count, codec.length) and (not count or ids.max() < codec.size)
+    return ids if right else None
+
+
+def _write(path: Path, ids: np.ndarray) -> None:
+    try:
+        with whole(path) as part, part.open("wb") as stream:
+            np.save(stream, ids)
+    except RunError:
+        pass  # a cache that cannot be written is done without

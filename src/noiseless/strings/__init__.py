@@ -1,0 +1,8 @@
+"""Strings with a structure: grammars, derivations, and the tokens that networks see."""
+
+from noiseless.strings.codec import CharacterCodec, Codec, GrammarCodec, of
+from noiseless.strings.counting import Counts
+from noiseless.strings.grammar import Grammar, Rule, shipped
+from noiseless.strings.parser import parser
+
+__all__ = ["CharacterCodec", "Codec", "Counts", "Grammar", "GrammarCodec", "Rule", "of", "parser", "shipped"]

@@ -1,0 +1,211 @@
+r"""Strings to derivations, by a LALR(1) parser that lark makes of a grammar's rules.
+
+A string is cut into terminals, the longest that fits first, and parsed; the rules of the tree in pre-order are its
+leftmost derivation. Lark is asked to be strict: a grammar that one token of foresight does not decide is refused, where
+it would otherwise parse some strings wrongly without a word.
+
+Such a one is that of SMILES: behind an atom, a bond may begin a ring bond (``=1``) or the next atom (``=C``). With
+``%fuse bond DIGIT`` in the grammar, two neighbours of which the first can only be one of bond's texts and the second
+one of DIGIT's are one token, which decides at once, and are taken apart again when the rules are told.
+
+Not covered: a string of the language whose terminals are not the longest ones that fit. It is refused.
+
+Source: Lark, https://github.com/lark-parser/lark (MIT).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from noiseless.errors import InputError
+from noiseless.strings.grammar import Grammar, is_terminal
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+__all__ = ["Parser", "parser"]
+
+Choices = Mapping[str, tuple[int, ...]]
+"""The single texts that a symbol can be, and the rules that lead from it to each."""
+
+
+@cache
+def parser(grammar: Grammar) -> Parser:
+    """The parser of a grammar, made once."""
+    return Parser(grammar)
+
+
+class Parser:
+    """Parses the strings of a grammar.
+
+    Arguments:
+        grammar: whose language.
+
+    Raises:
+        InputError: one token of foresight does not decide which rule to take.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.grammar = grammar
+        self._tokens = {f"_T{k}": text for k, text in enumerate(grammar.terminals)}
+        self._types = {text: kind for kind, text in self._tokens.items()}
+        self._pairs: dict[tuple[str, str], tuple[Choices, Choices]] = {}
+        self._fused: dict[str, tuple[str, str]] = {}
+        text = self._emitted()
+        texts = sorted([*self._types, *self._fused], key=len, reverse=True)
+        self._terminal = re.compile("|".join(map(re.escape, texts)))
+        self._lark = self._made(text)
+
+    def ids(self, string: str) -> list[int]:
+        """The rules of the leftmost derivation of `string`.
+
+        Raises:
+            InputError: it is not in the language; says at which position (from 0) it leaves it.
+        """
+        from lark.exceptions import UnexpectedInput
+
+        try:
+            tree = self._lark.parse(string)
+        except UnexpectedInput as error:
+            raise self._stranger(string, error) from None
+        return list(self._told(tree))
+
+    def accepts(self, string: str) -> bool:
+        """Whether `string` is in the language."""
+        try:
+            self.ids(string)
+        except InputError:
+            return False
+        return True
+
+    def _told(self, tree: Any) -> Iterator[int]:
+        waiting = [tree]
+        while waiting:
+            node = waiting.pop()
+            if node.data[0] == "r":
+                yield int(node.data[1:])
+                waiting += reversed(node.children)
+            else:
+                first, second = list(self._pairs.values())[int(node.data[1:])]
+                a, b = self._fused[str(node.children[0])]
+                yield from (*first[a], *second[b])
+
+    def _stranger(self, string: str, error: Any) -> InputError:
+        token = getattr(error, "token", None)
+        ended = token is not None and token.type == "$END"
+        at = len(string) if ended else error.pos_in_stream
+        found = "its end" if at >= len(string) else f"{string[at:][:12]!r}"
+        return InputError(f"{string!r} is not in the language: {found} at position {at} cannot follow {string[:at]!r}")
+
+    def _emitted(self) -> str:
+        """The rules as lark reads them: alternative k is called rK, so that the tree tells the rules."""
+        numbers = self.grammar.symbols
+        lines = [
+            f"n{numbers[rule.left]}: {' '.join(self._symbols(rule.right))} -> r{k}"
+            for k, rule in enumerate(self.grammar.rules)
+            if not rule.off
+        ]
+        kinds = {text: f"F{k}" for k, text in enumerate(self._fused)}
+        for k, (first, second) in enumerate(self._pairs.values()):
+            lines += [f"p{k}: {' | '.join(kinds[a + b] for a in first for b in second)} -> f{k}"]
+        self._types |= kinds
+        return "\n".join([*_joined(lines), f"%declare {' '.join(self._types.values())}"])
+
+    def _symbols(self, right: tuple[str, ...]) -> Iterator[str]:
+        k = 0
+        while k < len(right):
+            pair = right[k : k + 2]
+            if len(pair) == 2 and self._fuses(pair[0], pair[1]):
+                yield f"p{list(self._pairs).index((pair[0], pair[1]))}"
+                k += 2
+            else:
+                yield self._types[right[k][1:-1]] if is_terminal(right[k]) else f"n{self.grammar.symbols[right[k]]}"
+                k += 1
+
+    def _fuses(self, left: str, right: str) -> bool:
+        """Whether two neighbours are one token; remembers the pair and its texts."""
+        a, b = _choices(self.grammar, left), _choices(self.grammar, right)
+        for first, second in self.grammar.fused:
+            whole = _choices(self.grammar, first), _choices(self.grammar, second)
+            if a and b and a.keys() <= whole[0].keys() and b.keys() <= whole[1].keys():
+                self._pairs[left, right] = a, b
+                self._fused |= {x + y: (x, y) for x in a for y in b}
+                return True
+        return False
+
+    def _made(self, text: str) -> Lark:
+        from lark import Lark
+        from lark.exceptions import LarkError
+
+        try:
+            return Lark(text, start="n0", parser="lalr", lexer=_lexer(self._terminal, self._types), strict=True)
+        except LarkError as error:
+            names = {f"n{number}": name for name, number in self.grammar.symbols.items()}
+            reason = re.sub(
+                r"\bn\d+\b", lambda match: names.get(match.group(), match.group()), str(error).splitlines()[0]
+            )
+            raise InputError(
+                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); rewrite its "
+                f"rules, or "
+                f"name neighbours that are to be read as one with %fuse"
+            ) from None
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """One definition for each left side."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        left, _, right = line.partition(": ")
+        found.setdefault(left, []).append(right)
+    merged = {left: "\n  | ".join(_spread(left, rights)) for left, rights in found.items()}
+    return [f"{left}: {right}" for left, right in merged.items()]
+
+
+def _spread(left: str, rights: list[str]) -> list[str]:
+    """An alias belongs to one alternative: those of a fused pair, which share it, each get it."""
+    if not left.startswith("p"):
+        return rights
+    texts, _, alias = rights[0].partition(" -> ")
+    return [f"{text} -> {alias}" for text in texts.split(" | ")]
+
+
+def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
+    """The single texts that `symbol` can be; none if it can be more than a single text."""
+    if is_terminal(symbol):
+        return {symbol[1:-1]: ()}
+    found: dict[str, tuple[int, ...]] = {}
+    for k, rule in enumerate(grammar.rules):
+        if rule.left != symbol or rule.off:
+            continue
+        if len(rule.right) != 1 or symbol in above:
+            return {}
+        below = _choices(grammar, rule.right[0], (*above, symbol))
+        if not below:
+            return {}
+        found |= {text: (k, *path) for text, path in below.items()}
+    return found
+
+
+def _lexer(terminal: re.Pattern[str], types: Mapping[str, str]) -> type:
+    """A lexer as lark takes one: a class, since lark makes the object."""
+    from lark import Token
+    from lark.exceptions import UnexpectedCharacters
+    from lark.lexer import Lexer
+
+    class Longest(Lexer):
+        def __init__(self, lexer_conf: object) -> None:
+            pass
+
+        def lex(self, data: str) -> Iterator[Token]:  # type: ignore[override]
+            position = 0
+            while position < len(data):
+                match = terminal.match(data, position)
+                if match is None:
+                    raise UnexpectedCharacters(data, position, 1, position + 1)
+                yield Token(types[match.group()], match.group(), position)
+                position = match.end()
+
+    return Longest
