@@ -12,8 +12,10 @@ from torch import Tensor
 
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
+from noiseless.errors import InputError
 from noiseless.recipes.core import Method, names
 from noiseless.runs import Run, train
+from noiseless.strings import CharacterCodec, Codec, GrammarCodec, shipped
 from noiseless.training import Training
 from noiseless.values import Spec
 
@@ -40,7 +42,45 @@ def vectors(n: int = 120, size: int = 5, held: int = 20) -> Data:
     return data(raw, Spec("vectors", (size,), tuple(raw.mean(0).tolist()), tuple(raw.std(0).tolist())), held)
 
 
-KINDS = {"images": images, "vectors": vectors}
+def strings(codec: Codec, n: int = 120, held: int = 20) -> Data:
+    rng = np.random.default_rng(0)
+    texts = [f"{a}{op}{b}" for a, op, b in zip(*(rng.choice(list(k), n) for k in ("x12", "+*", "x3")), strict=True)]
+    grammar = codec.grammar.text if codec.grammar is not None else ""
+    spec = Spec("expressions", (codec.length,), (), (), codec.size, grammar, codec.alphabet)
+    return data(codec.encode(texts), spec, held)
+
+
+def derivations(n: int = 120, held: int = 20) -> Data:
+    return strings(GrammarCodec(shipped("expressions"), 9), n, held)
+
+
+def spelled(n: int = 120, held: int = 20) -> Data:
+    return strings(CharacterCodec("x+*123()sinep ", 7, shipped("expressions")), n, held)
+
+
+KINDS = {"images": images, "vectors": vectors, "derivations": derivations, "spelled": spelled}
+
+
+def takes(name: str, kind: str) -> bool:
+    """Whether a recipe is for such data; each recipe is for some."""
+    try:
+        method(name, KINDS[kind]().spec)
+    except InputError:
+        return False
+    return True
+
+
+ALSO_STRINGS = ("ae", "rae", "eae")
+"""Of the methods for numbers, those whose contract is kept on strings too; the rest only costs time."""
+
+
+def kinds(name: str) -> list[str]:
+    """The data on which a recipe's contract is tested: numbers, or strings where it takes no images."""
+    found = [kind for kind in KINDS if takes(name, kind)]
+    assert found, name
+    if "images" in found:
+        return ["images", "vectors"] + ["derivations"] * (name in ALSO_STRINGS)
+    return found[:1]
 
 
 def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:

@@ -22,6 +22,9 @@ from noiseless.errors import InputError
 from noiseless.named import Named
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
+from noiseless.nn.sequence import LARGE as GRU_LARGE
+from noiseless.nn.sequence import SMALL as GRU_SMALL
+from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
 from noiseless.values import Batch, Code, Spec, Trace
 
 __all__ = ["Autoencoder", "Networks", "build"]
@@ -80,17 +83,19 @@ class Networks:
 
     Arguments:
         latent: Size of a code, d. Default: the paper's for the data set.
-        net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron. Default:
-            mlp for vectors, conv-small for images up to 48 pixels, conv-large above, or what the method's paper has.
+        net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron; gru-small
+            is GrammarVAE's for expressions, gru-large its one for molecules. Default: mlp for vectors, conv-small for
+            images up to 48 pixels, conv-large above, gru-small for up to 64 tokens, gru-large above, or what the
+            method's paper has.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
-            hidden layers of 8 times that.
+            hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
         depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
         encoder: A callable of your own, (shape, outputs) -> module, as module:callable on the command line.
         decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
     """
 
     latent: int | None = None
-    net: Literal["conv-small", "conv-large", "mlp"] | None = None
+    net: Literal["conv-small", "conv-large", "mlp", "gru-small", "gru-large"] | None = None
     width: int = 128
     depth: int | None = None
     encoder: Named | None = None
@@ -106,8 +111,14 @@ class Networks:
 def _factories(
     spec: Spec, networks: Networks, logits: bool
 ) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
-    default = ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
-    net = networks.net or default
+    net = networks.net or _default(spec)
+    if net.startswith("gru") != bool(spec.tokens):
+        kind = "token sequences" if spec.tokens else "images" if spec.is_image else "vectors"
+        raise InputError(f"the net {net} is not for {kind}, which {spec.name} are; take {_default(spec)}")
+    if spec.tokens:
+        recurrent, scale = (GRU_SMALL if net == "gru-small" else GRU_LARGE), networks.width / 128
+        encoder = partial(SequenceEncoder, tokens=spec.tokens, architecture=recurrent, scale=scale)
+        return encoder, partial(SequenceDecoder, architecture=recurrent, scale=scale)
     if net == "mlp":
         hidden, depth = 8 * networks.width, networks.depth or 2
         decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
@@ -117,6 +128,12 @@ def _factories(
         partial(ConvEncoder, width=networks.width, architecture=architecture),
         partial(ConvDecoder, width=networks.width, architecture=architecture, logits=logits),
     )
+
+
+def _default(spec: Spec) -> str:
+    if spec.tokens:
+        return "gru-small" if spec.shape[0] <= 64 else "gru-large"
+    return ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:
@@ -129,13 +146,13 @@ def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool =
         logits: decoders end before the sigmoid; a decoder of the user's own has to as well.
 
     Raises:
-        InputError: the networks cannot take such data, or give back another shape.
+        InputError: the networks are for other data, cannot take such, or give back another shape.
     """
     encoder_factory, decoder_factory = _factories(spec, networks, logits)
     encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
-    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent, spec.shape)
+    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent, spec.outputs)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
-    _try(decoder, (2, bottleneck.latent), (2, *spec.shape), "decoder")
+    _try(decoder, (2, bottleneck.latent), (2, *spec.outputs), "decoder")
     return Autoencoder(encoder, decoder, bottleneck, logits)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from noiseless import figures
+from noiseless import drawings, figures
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import Row, evaluate, known, noted, record
+from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.core import Recipe, find
@@ -28,7 +29,7 @@ def compare(
     methods: Sequence[str],
     data: Data,
     out: Path,
-    features: Features,
+    features: Features | None,
     *,
     training: Training = Training(),
     size: int | None = None,
@@ -43,7 +44,7 @@ def compare(
         methods: names of recipes, or `module:function` of one's own.
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
-        features: what they are compared by.
+        features: what they are compared by; None where data are strings, which are judged as such.
         training, size: as for :func:`noiseless.runs.train`, the same for all.
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
@@ -67,9 +68,7 @@ def compare(
             run = _trained(recipe, data, run, training, size, given[method], show)
             found = _evaluated(run, data, features, names, n, show)
         rows += [{"method": method, **row} for row in found]
-        if data.spec.is_image:
-            model = run.model(data=data)
-            pictures |= {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
+        pictures |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
     if pictures:
         figures.comparison(pictures, out / "samples.png")
@@ -83,6 +82,18 @@ def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict
         if name not in taken and value != type(value)():
             raise InputError(f"{method} takes no {name}, so that it cannot be compared under {value}; leave them out")
     return {name: value for name, value in arguments.items() if name in taken}
+
+
+def _pictures(method: str, run: Run, data: Data, names: Sequence[str]) -> dict[str, Tensor]:
+    """Samples under each density, where data have pictures."""
+    if data.spec.is_image:
+        model = run.model(data=data)
+        return {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
+    if drawings.has_pictures(data.spec):
+        model = run.model(data=data)
+        made = {name: drawings.tiles(model.strings(model.draw(8, name)), data.spec) for name in _densities(run, names)}
+        return {f"{method}, {name}": tiles for name, tiles in made.items() if tiles is not None}
+    return {}
 
 
 def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:
@@ -123,11 +134,12 @@ def _densities(run: Run, names: Sequence[str]) -> list[str]:
     return list(names or run.method().densities)
 
 
-def _known(run: Run, features: Features, names: Sequence[str], n: int, seed: int) -> list[Row]:
+def _known(run: Run, features: Features | None, names: Sequence[str], n: int, seed: int) -> list[Row]:
     if not (run.directory / "results.json").is_file() or run.steps[0] < run.steps[1]:
         return []
     fingerprint = run.record["data"]["fingerprint"]
-    return known(run.directory, fingerprint, features, _densities(run, names), n=n, seed=seed)
+    kind = features.name if features is not None else STRINGS
+    return known(run.directory, fingerprint, kind, _densities(run, names), n=n, seed=seed)
 
 
 def _trained(
@@ -147,9 +159,14 @@ def _trained(
     return run
 
 
-def _evaluated(run: Run, data: Data, features: Features, names: Sequence[str], n: int, show: bool) -> list[Row]:
-    model = run.model(device=str(features.device), data=data)
-    rows = evaluate(model, data, _densities(run, names), features, n=n, seed=run.training.seed, show=show)
+def _evaluated(run: Run, data: Data, features: Features | None, names: Sequence[str], n: int, show: bool) -> list[Row]:
+    seed, chosen = run.training.seed, _densities(run, names)
+    if features is None:
+        model = run.model(device=run.training.device, data=data)
+        rows = evaluate_strings(model, data, chosen, n=n, seed=seed)
+    else:
+        model = run.model(device=str(features.device), data=data)
+        rows = evaluate(model, data, chosen, features, n=n, seed=seed, show=show)
     rows = noted(rows, "best", run.record["notes"])
     record(run.directory, rows)
     return rows

@@ -40,7 +40,19 @@ from noiseless.metrics import Features, Sample
 from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
 
-__all__ = ["Row", "evaluate", "evaluate_samples", "known", "latent", "noted", "record", "reference", "score"]
+__all__ = [
+    "Row",
+    "choice",
+    "evaluate",
+    "evaluate_samples",
+    "known",
+    "latent",
+    "noted",
+    "pairs",
+    "record",
+    "reference",
+    "score",
+]
 
 Row = dict[str, Any]
 REAL = ("training data", "test data")
@@ -140,7 +152,7 @@ def latent(
     """
     _check_count(n)
     name, held_out = _held_out(data, part)
-    chosen = _choice(len(held_out), n, seed)
+    chosen = choice(len(held_out), n, seed)
     z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
     d = model.latent
     about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
@@ -181,7 +193,7 @@ def reference(data: Data, part: Reference, n: int, features: Features, seed: int
     if cacheable and path.is_file():
         with contextlib.suppress(InputError):  # a damaged entry is made again
             return Sample.load(path)
-    sample = features.over(_raw_batches(data, split, _choice(len(split), n, seed)))
+    sample = features.over(_raw_batches(data, split, choice(len(split), n, seed)))
     if cacheable:
         with contextlib.suppress(RunError):  # a cache that cannot be written is done without
             sample.save(path)
@@ -197,7 +209,7 @@ def record(directory: Path, rows: list[Row], name: str = "results.json") -> Path
 
 
 def _protocol(row: Row) -> tuple[Any, ...]:
-    keys = ("row", "density", "n", "part", "reference", "n_reference", "features")
+    keys = ("row", "density", "decoding", "n", "part", "reference", "n_reference", "features")
     return tuple(row.get(key) for key in (*keys, "seed", "data", "fingerprint", "weights"))
 
 
@@ -217,16 +229,16 @@ def _sources(
     model: Model, data: Data, part: Reference, names: Sequence[str], n: int, seed: int
 ) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
     _, held_out = _held_out(data, part)
-    chosen = _choice(len(held_out), n, seed)
+    chosen = choice(len(held_out), n, seed)
     if part == "train":
         yield "test data", None, lambda: _raw_batches(data, held_out, chosen)
     else:
-        yield "training data", None, lambda: _raw_batches(data, data.train, _choice(len(data.train), n, seed))
+        yield "training data", None, lambda: _raw_batches(data, data.train, choice(len(data.train), n, seed))
     yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
     for name in names:
         drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))
         yield "samples", name, lambda drawn=drawn: map(model.decode, drawn.split(model.batch))  # type: ignore[misc]
-    left, right = _pairs(len(held_out), n, seed)
+    left, right = pairs(len(held_out), n, seed)
     codes = _codes(model, held_out)
     for name, path in PATHS.items():
         middle = path(codes[left], codes[right], 0.5)
@@ -250,12 +262,12 @@ def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -
     }
 
 
-def _choice(count: int, n: int, seed: int) -> np.ndarray:
+def choice(count: int, n: int, seed: int) -> np.ndarray:
     """Up to `n` of `count` positions, by seed; all of them, in order, if `n` are not fewer."""
     return np.arange(count) if n >= count else np.random.default_rng(seed).permutation(count)[:n]
 
 
-def _pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`n` random pairs of different positions."""
     rng = np.random.default_rng([seed, 1])
     left = rng.integers(count, size=n)
@@ -283,11 +295,11 @@ def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iter
 
 
 def known(
-    directory: Path, fingerprint: str, features: Features, names: Sequence[str], *, n: int, seed: int = 0
+    directory: Path, fingerprint: str, features: str, names: Sequence[str], *, n: int, seed: int = 0
 ) -> list[Row]:
     """The rows that `results.json` has of the best weights against test data; none unless all densities are there."""
     rows = _recorded(directory / "results.json")
-    protocol = {"features": features.name, "reference": "test", "seed": seed, "asked": n}
+    protocol = {"features": features, "reference": "test", "seed": seed, "asked": n}
     protocol |= {"weights": "best", "fingerprint": fingerprint}
     found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
     densities = {row["density"] for row in found}

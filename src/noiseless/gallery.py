@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from noiseless import densities, figures
+from noiseless import densities, figures, texts
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
 from noiseless.files import whole
@@ -28,6 +28,9 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
     """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
         figures.curves(log, folder / "curves.png")
+    if model.spec.tokens:
+        texts.draw(model, data, names, folder)
+        return folder
     shown = _first(data.test, 16)
     if model.spec.is_image:
         figures.reconstructions(_as_shown(shown, model.spec), model.reconstruct(shown), folder / "reconstructions.png")
@@ -58,10 +61,14 @@ def interpolations(model: Model, a: np.ndarray, b: np.ndarray, folder: Path) -> 
 
 
 def snapshot(model: Model, data: Data, path: Path) -> None:
-    """Samples along training, from one Gaussian fitted to the codes of a thousand training data."""
+    """Samples along training, from one Gaussian fitted to the codes of a thousand training data; strings as .txt."""
     codes = model.encode(_first(data.train, 1000))
     density = densities.build("gaussian", model.latent).fit(codes, torch.Generator().manual_seed(0))
-    samples(model, data, "gaussian", model.decode(density.sample(64, torch.Generator().manual_seed(0))), path)
+    drawn = density.sample(64, torch.Generator().manual_seed(0))
+    if model.spec.tokens:
+        texts.save(model.strings(drawn), model.spec, path.with_suffix(".txt"), overwrite=True)
+    else:
+        samples(model, data, "gaussian", model.decode(drawn), path)
 
 
 def _first(split: Split, count: int) -> np.ndarray:
@@ -85,21 +92,24 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
     Raises:
         InputError: `path` exists and may not be replaced, these data cannot be pictures, or too many for one.
     """
+    if spec.tokens:
+        return texts.check(path, spec, count, overwrite)
     if path.exists():
         _refuse_existing(path, overwrite)
     if path.suffix == ".npy":
-        return
+        return None
     if not spec.is_image:
         raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
     if path.suffix == ".png" and count > MOST_TILES:
         raise InputError(f"{count} images are too many for one picture; give a .npy file or a folder to --out")
     if path.suffix == ".png":
-        return
+        return None
     if path.suffix or not folders:
         kinds = "a .npy or .png file, or a folder (no ending)" if folders else "a .npy or .png file"
         raise InputError(f"--out is {path}; expected {kinds}")
     if spec.shape[0] not in (1, 3):
         raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
+    return None
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
@@ -109,12 +119,16 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
 
 
-def save(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
+def save(drawn: Tensor | Sequence[str | None], spec: Spec, path: Path, overwrite: bool = False) -> Path:
     """Writes data as an array (.npy), one picture (.png, a grid) or a folder of pictures, by what `path` ends in.
+
+    Strings are written by :func:`noiseless.texts.save`.
 
     Raises:
         InputError: as for :func:`check`.
     """
+    if not isinstance(drawn, Tensor):
+        return texts.save(drawn, spec, path, overwrite)
     check(path, spec, len(drawn), overwrite)
     if path.suffix == ".npy":
         return _array(drawn, path)
@@ -127,8 +141,10 @@ def _array(drawn: Tensor, path: Path) -> Path:
     return path
 
 
-def save_paths(drawn: Tensor, spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes interpolations (n, steps, ...) as an array or as one picture; errors as for :func:`check`."""
+def save_paths(drawn: Tensor | Sequence[Sequence[str | None]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes interpolations (n, steps, ...) as an array or as one picture, or strings; errors as for :func:`check`."""
+    if not isinstance(drawn, Tensor):
+        return texts.save_paths(drawn, spec, path, overwrite)
     check(path, spec, len(drawn), overwrite, folders=False)
     return figures.interpolations(drawn, path) if path.suffix == ".png" else _array(drawn, path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.interpolation import PATHS, Path
+from noiseless.strings import Codec, of
 from noiseless.values import Spec
 
 __all__ = ["Model"]
@@ -30,8 +31,12 @@ class Model:
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
     units. (N, H, W) and (N, H, W, C) images are taken too. What comes back is float32 on the CPU.
 
+    Where data are strings, lists of them are taken, or their tokens (N, T) in uint8; what comes back is (N, T, D), the
+    logarithms of the tokens' probabilities up to a constant a step, which :meth:`strings` turns into strings.
+
     Raises:
-        InputError: data of another shape, images out of [0, 1], or numbers that are not finite.
+        InputError: data of another shape, images out of [0, 1], numbers that are not finite, or strings outside of the
+            language.
     """
 
     def __init__(
@@ -46,32 +51,66 @@ class Model:
         """The size of a code, d."""
         return self.autoencoder.latent
 
-    def encode(self, data: Tensor | np.ndarray) -> Float[Tensor, "n d"]:
+    @property
+    def codec(self) -> Codec:
+        """What turns tokens into strings; InputError where data are no strings."""
+        return of(self.spec)
+
+    def encode(self, data: Tensor | np.ndarray | Sequence[str]) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""
         return self._in_batches(lambda x: self.autoencoder.encode(x).mean, self._checked(data), self._normalise)
 
     def decode(self, codes: Float[Tensor, "n d"] | np.ndarray) -> Float[Tensor, "n ..."]:
         """The data that the codes stand for."""
+        return self.spec.restore(self._in_batches(self.autoencoder.decode, self._codes(codes), self._placed))
+
+    def strings(
+        self, codes: Float[Tensor, "n d"] | np.ndarray, generator: torch.Generator | None = None
+    ) -> list[str | None]:
+        """The strings that the codes stand for; None where a derivation is not complete.
+
+        Arguments:
+            codes: of strings.
+            generator: draws the tokens; without one the best are taken.
+        """
+        with torch.inference_mode():
+            parts = [self.autoencoder.decode(self._placed(part)) for part in self._codes(codes).split(self.batch)]
+            return [string for part in parts for string in self.codec.decode(part, generator)]
+
+    def _placed(self, z: Tensor) -> Tensor:
+        return z.to(self.device, self.dtype)
+
+    def _codes(self, codes: Tensor | np.ndarray) -> Tensor:
         z = torch.as_tensor(codes)
         if z.ndim != 2 or z.shape[1] != self.latent or not z.is_floating_point():
             raise InputError(f"codes are {tuple(z.shape)} of {z.dtype}; expected floats of shape (N, {self.latent})")
         if not z.isfinite().all():
             raise InputError(f"{int((~z.isfinite()).any(1).sum())} of {len(z)} codes are not finite")
-        decoded = self._in_batches(self.autoencoder.decode, z, lambda z: z.to(self.device, self.dtype))
-        return self.spec.restore(decoded)
+        return z
 
-    def reconstruct(self, data: Tensor | np.ndarray) -> Float[Tensor, "n ..."]:
+    def reconstruct(self, data: Tensor | np.ndarray | Sequence[str]) -> Float[Tensor, "n ..."]:
         """The data encoded and decoded."""
         return self.decode(self.encode(data))
 
     def interpolate(
         self,
-        a: Tensor | np.ndarray,
-        b: Tensor | np.ndarray,
+        a: Tensor | np.ndarray | Sequence[str],
+        b: Tensor | np.ndarray | Sequence[str],
         steps: int = 8,
         path: Path = "spherical",
     ) -> Float[Tensor, "n steps ..."]:
-        """Decoded paths between the codes of `a` and those of `b`, ends included.
+        """Decoded :meth:`paths`; arguments as there."""
+        z = self.paths(a, b, steps, path)
+        return self.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+
+    def paths(
+        self,
+        a: Tensor | np.ndarray | Sequence[str],
+        b: Tensor | np.ndarray | Sequence[str],
+        steps: int = 8,
+        path: Path = "spherical",
+    ) -> Float[Tensor, "n steps d"]:
+        """Codes on paths between those of `a` and those of `b`, ends included.
 
         Arguments:
             a, b: N data each.
@@ -83,11 +122,14 @@ class Model:
         if len(a) != len(b) or steps < 2:
             raise InputError(f"{len(a)} starts, {len(b)} ends and {steps} steps; expected as many ends, and 2 steps")
         z_a, z_b = self.encode(a), self.encode(b)
-        z = torch.stack([PATHS[path](z_a, z_b, k / (steps - 1)) for k in range(steps)], dim=1)
-        return self.decode(z.flatten(0, 1)).unflatten(0, (len(z_a), steps))
+        return torch.stack([PATHS[path](z_a, z_b, k / (steps - 1)) for k in range(steps)], dim=1)
 
     def sample(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
-        """Decoded draws from a density.
+        """Decoded :meth:`draw` s; arguments as there."""
+        return self.decode(self.draw(n, density, seed))
+
+    def draw(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:
+        """Codes drawn from a density.
 
         Arguments:
             n: how many, 1 or more.
@@ -96,7 +138,7 @@ class Model:
         """
         if n < 1:
             raise InputError(f"{n} samples were asked for; ask for 1 or more")
-        return self.decode(self.density(density).sample(n, torch.Generator().manual_seed(seed)))
+        return self.density(density).sample(n, torch.Generator().manual_seed(seed))
 
     def _in_batches(
         self, apply: Callable[[Tensor], Tensor], values: Tensor, prepare: Callable[[Tensor], Tensor]
@@ -109,8 +151,9 @@ class Model:
         x = self.spec.normalise(raw.to(self.device)).to(self.dtype)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
-    def _checked(self, data: Tensor | np.ndarray) -> Tensor:
-        raw = torch.as_tensor(data)
+    def _checked(self, data: Tensor | np.ndarray | Sequence[str]) -> Tensor:
+        words = not isinstance(data, Tensor | np.ndarray) and len(data) > 0 and isinstance(data[0], str)
+        raw = torch.as_tensor(self.codec.encode(data) if words else data)  # type: ignore[arg-type]
         shape = self.spec.shape
         if self.spec.is_image and raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
             raw = raw[:, None]
@@ -120,6 +163,8 @@ class Model:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
+        if self.spec.tokens and (raw.dtype != torch.uint8 or raw.max() >= self.spec.tokens):
+            raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {self.spec.tokens}")
         if raw.dtype != torch.uint8:
             self._check_range(raw)
         return raw

@@ -31,11 +31,18 @@ class Variational(Bottleneck):
 
     Arguments:
         latent: d, the size of a code.
+        noise_scale: what the deviation of draws is multiplied by, above 0. The code of GrammarVAE has 0.01, while its
+            divergence is that of :math:`\sigma` itself.
+
+    Raises:
+        InputError: `noise_scale` is not above 0.
     """
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, noise_scale: float = 1.0) -> None:
         super().__init__()
-        self.latent = latent
+        if not 0 < noise_scale < math.inf:
+            raise InputError(f"the scale of the codes' noise is {noise_scale}, and must be above 0")
+        self.latent, self.noise_scale = latent, noise_scale
 
     @property
     def inputs(self) -> int:
@@ -45,7 +52,7 @@ class Variational(Bottleneck):
     def forward(self, h: Float[Tensor, "b inputs"]) -> Gaussian:
         """The posterior."""
         mean, bounded = h.chunk(2, dim=1)
-        return Gaussian(mean, BOUND * torch.tanh(bounded))
+        return Gaussian(mean, BOUND * torch.tanh(bounded), self.noise_scale)
 
 
 class ConstantVariance(Bottleneck):

@@ -30,6 +30,7 @@ from noiseless.cli.options import (
 from noiseless.compare import compare as compare_methods
 from noiseless.data import Data
 from noiseless.errors import InputError
+from noiseless.evaluate_strings import evaluate_strings
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.runs import Run
@@ -39,6 +40,7 @@ __all__ = ["compare", "evaluate"]
 
 LATENT = ("entropy", "energy", "shape", "nac", "active", "|mean|", "min var", "max var")
 METRICS = ("fd", "kid", "precision", "recall", "f8", "f1/8", "score")
+OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,
     Parameter(
@@ -72,7 +74,7 @@ def evaluate(
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Print the distances of what a run makes to held-out data.
+    """Print the distances of what a run makes to held-out data; of strings, which are valid, different and new.
 
     Rows are reconstructions, samples under each density and mid-points of pairs;
     the first row, training data themselves, is what a perfect generator would
@@ -83,6 +85,15 @@ def evaluate(
     f8: from 0 to 1, recall above all: is all of the data covered?
     f1/8: from 0 to 1, precision above all: does all that is made look like data?
     score: from 1 up: clear and varied to the classifier behind the features?
+
+    Strings have shares from 0 to 1 instead, each decoded by the best tokens and
+    by tokens drawn:
+
+    exact: reconstructions that equal their original.
+    in language: decoded to a string of the grammar.
+    valid: the same, or for molecules what RDKit accepts.
+    unique: different ones among the valid, which depends on n.
+    novel: those of them that are not in the training part.
 
     A second table has codes of held-out data beside as many draws of N(0, I).
 
@@ -104,14 +115,21 @@ def evaluate(
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
     loaded = _reference(opened, data, size, use)
-    chosen = _features(features, loaded, resize, use.place)
-    if samples is not None:
+    if loaded.spec.tokens and (samples is not None or features is not None):
+        raise InputError(
+            f"{loaded.spec.name} are strings, which are judged as such; leave out --samples and --features"
+        )
+    chosen = None if loaded.spec.tokens else _features(features, loaded, resize, use.place)
+    if samples is not None and chosen is not None:
         array = datasets.read(samples, size=size).array
         rows = evaluation.evaluate_samples(array, loaded, chosen, n=n, part=reference, seed=seed, source=samples)
     else:
         opened, model = use.open(cast(Path, run), own)
         names = density or opened.method().densities
-        rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
+        if chosen is None:
+            rows = evaluate_strings(model, loaded, names, n=n, part=reference, seed=seed)
+        else:
+            rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
         rows = evaluation.noted(rows, use.weights, opened.record["notes"])
         pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
         latent = evaluation.latent(model, loaded, n=n, part=reference, seed=seed, picture=pictures / "latent.png")
@@ -149,8 +167,10 @@ def compare(
     check_threads(training.threads or 1)
     loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"compare-{loaded.spec.name}"
-    chosen = _features(features, loaded, None, decided(training.device))
-    note([datasets.describe(loaded)])
+    if loaded.spec.tokens and features is not None:
+        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --features")
+    chosen = None if loaded.spec.tokens else _features(features, loaded, None, decided(training.device))
+    note([datasets.describe(loaded), *loaded.notes])
     try:
         rows = compare_methods(
             methods,
@@ -168,9 +188,9 @@ def compare(
         raise
     _show(rows)
     wrote(folder / "results.json")
-    figures.markdown(rows, _columns(rows, "row", "density"), folder / "table.md", within="row")
+    figures.markdown(rows, _columns(rows, "row", "density", "decoding"), folder / "table.md", within="row")
     wrote(folder / "table.md")
-    if loaded.spec.is_image:
+    if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")
 
 
@@ -190,12 +210,13 @@ def _features(name: str | None, data: Data, resize: int | None, device: str) -> 
 
 def _columns(rows: Sequence[evaluation.Row], *labels: str) -> list[str]:
     """Columns that say something: those with a value, and n where it is not the same in every row."""
-    filled = [c for c in ("method", *labels, *METRICS) if any(row.get(c) is not None for row in rows)]
+    filled = [c for c in ("method", *labels, *METRICS, *OF_STRINGS) if any(row.get(c) is not None for row in rows)]
     return [*filled, "n"] if len({row["n"] for row in rows}) > 1 else filled
 
 
 def _show(rows: Sequence[evaluation.Row]) -> None:
-    labelled = [row | {"data": ", ".join(filter(None, (row["row"], row["density"])))} for row in rows]
+    kinds = ("row", "density", "decoding")
+    labelled = [row | {"data": ", ".join(filter(None, (row.get(kind) for kind in kinds)))} for row in rows]
     show(figures.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
     about = rows[0]
     tell(

@@ -90,7 +90,8 @@ def _help(name: str, recipe: Recipe) -> str:
     summary, _, rest = (inspect.getdoc(recipe) or "A method of your own.").partition("\n")
     paper = (inspect.getdoc(importlib.import_module(recipe.__module__)) or "").partition("\n\n")[0]
     source = "From: " + " ".join(paper.split()) if paper else ""
-    example = f"Example: noiseless train {name} --data digits --width 16 --steps 400"
+    data = "expressions" if recipe.__module__.endswith(".structured") else "digits"
+    example = f"Example: noiseless train {name} --data {data} --width 16 --steps 400"
     return "\n\n".join(filter(None, [summary, source, example, rest.strip()]))
 
 
@@ -110,7 +111,7 @@ def _train(
     with Engine(training.device).main_first():
         loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"{recipe.__name__.replace('_', '-')}-{loaded.spec.name}"
-    note([datasets.describe(loaded)])
+    note([datasets.describe(loaded), *loaded.notes])
     try:
         run = train_run(
             recipe,
@@ -152,6 +153,7 @@ def resume(
 
 def _report(run: Run) -> None:
     folder = run.directory / "pictures"
-    tell(f"run: {run.directory}", f"pictures in {folder}: {', '.join(sorted(p.name for p in folder.glob('*.png')))}")
+    made = sorted(p.name for p in folder.glob("*") if p.suffix in (".png", ".txt"))
+    tell(f"run: {run.directory}", f"pictures in {folder}: {', '.join(made)}")
     note(run.record["notes"])
     tell(f"next: noiseless evaluate {run.directory}, noiseless sample {run.directory} --density gmm")

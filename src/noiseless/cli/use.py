@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from cyclopts import Parameter
+from torch import Tensor
 
 from noiseless import data as datasets
 from noiseless import gallery
 from noiseless.cli.console import note, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
 from noiseless.errors import InputError
+from noiseless.model import Model
 from noiseless.runs import Run
 from noiseless.values import Spec
 
@@ -21,6 +23,9 @@ __all__ = ["decode", "encode", "interpolate", "sample"]
 
 Density = Annotated[str, Parameter(help="One of noiseless list densities; gmm:32 has 32 components.")]
 Given = Annotated[str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file.")]
+Decoding = Annotated[
+    Literal["best", "sampled"], Parameter(help="Of strings: take the best tokens, or draw them (by --seed).")
+]
 
 
 def sample(
@@ -31,22 +36,24 @@ def sample(
     n: Annotated[int, Count] = 64,
     out: Annotated[
         Path | None,
-        Parameter(help="A .png (a grid), a .npy, or a folder of .png files. Default: a picture in the run."),
+        Parameter(
+            help="A .png (a grid), a .npy, a folder of .png files; .txt or .png of strings. Default: in the run."
+        ),
     ] = None,
+    decoding: Decoding = "best",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Draw new data from a density of the codes.
+    """Draw new data from a density of the codes. Strings are written as .txt, or drawn as .png where they can be.
 
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
-    ending = "png" if model.spec.is_image else "npy"
-    place = out or run / "pictures" / f"samples-{density.replace(':', '-')}-{n}-{seed}.{ending}"
+    place = out or run / "pictures" / f"samples-{density.replace(':', '-')}-{n}-{seed}.{_ending(model)}"
     gallery.check(place, model.spec, n, overwrite or out is None)
-    drawn = model.sample(n, density, seed)
+    drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note])
     wrote(gallery.save(drawn, model.spec, place, overwrite or out is None))
 
@@ -80,7 +87,11 @@ def decode(
     codes: Path,
     /,
     *,
-    out: Annotated[Path, Parameter(help="A .npy file, a .png (a grid), or a folder of .png files.")],
+    out: Annotated[
+        Path, Parameter(help="A .npy file, a .png (a grid), a folder of .png files; .txt or .png of strings.")
+    ],
+    decoding: Decoding = "best",
+    seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
     own: Owning = Own(),
@@ -92,7 +103,7 @@ def decode(
     _, model = use.open(run, own)
     read = _codes(codes)
     gallery.check(out, model.spec, len(read), overwrite)
-    wrote(gallery.save(model.decode(read), model.spec, out, overwrite))
+    wrote(gallery.save(_decoded(model, read, decoding, seed), model.spec, out, overwrite))
 
 
 def interpolate(
@@ -106,9 +117,10 @@ def interpolate(
         Literal["spherical", "linear"], Parameter(help="A great circle, or a straight line.")
     ] = "spherical",
     out: Annotated[
-        Path | None, Parameter(help="A .png, or a .npy of shape (n, steps, ...). Default: in the run.")
+        Path | None, Parameter(help="A .png, a .npy of shape (n, steps, ...), a .txt of strings. Default: in the run.")
     ] = None,
     size: Size = None,
+    decoding: Decoding = "best",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
@@ -119,13 +131,28 @@ def interpolate(
     Example: noiseless interpolate runs/digits digits -n 8 --path linear
     """
     opened, model = use.open(run, own)
-    ending = "png" if model.spec.is_image else "npy"
-    place = out or run / "pictures" / f"interpolation-{path}-{n}-{seed}.{ending}"
+    place = out or run / "pictures" / f"interpolation-{path}-{n}-{seed}.{_ending(model)}"
     gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     array = _array(opened, data, size, use)
     left, right = _pairs(array, n, seed, data)
-    drawn = model.interpolate(left, right, steps, path)
-    wrote(gallery.save_paths(drawn, model.spec, place, overwrite or out is None))
+    z = model.paths(left, right, steps, path)
+    drawn = _decoded(model, z.flatten(0, 1), decoding, seed)
+    if isinstance(drawn, Tensor):
+        rows: Tensor | list[list[str | None]] = drawn.unflatten(0, (n, steps))
+    else:
+        rows = [drawn[k : k + steps] for k in range(0, n * steps, steps)]
+    wrote(gallery.save_paths(rows, model.spec, place, overwrite or out is None))
+
+
+def _ending(model: Model) -> str:
+    return "png" if model.spec.is_image else "txt" if model.spec.tokens else "npy"
+
+
+def _decoded(model: Model, codes: Tensor | np.ndarray, decoding: str, seed: int) -> Tensor | list[str | None]:
+    """Data in their units, or strings."""
+    if not model.spec.tokens:
+        return model.decode(codes)
+    return model.strings(codes, torch.Generator().manual_seed(seed) if decoding == "sampled" else None)
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:

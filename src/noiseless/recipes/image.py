@@ -1,7 +1,7 @@
 """What the recipes share: the papers' sizes for each data set, and how an autoencoder and its terms become a method.
 
 The papers measure on MNIST, CIFAR-10 and CelebA. Where the data are none of these, the constants of the nearest kind
-are taken: mnist for grey images and vectors, celeba for images above 48 pixels, cifar10 for the rest.
+are taken: mnist for grey images, vectors and strings, celeba for images above 48 pixels, cifar10 for the rest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from noiseless.reconstruction import Reconstruction
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["LATENT", "Constants", "Critic", "Frame", "constants_for", "frame"]
+__all__ = ["LATENT", "Constants", "Critic", "Frame", "constants_for", "frame", "latent_of_strings"]
 
 Constants = Literal["mnist", "cifar10", "celeba"]
 
@@ -46,6 +46,11 @@ def constants_for(spec: Spec, constants: Constants | None) -> str:
     if not spec.is_image or spec.shape[0] == 1:
         return "mnist"
     return "celeba" if max(spec.shape[1:]) > 48 else "cifar10"
+
+
+def latent_of_strings(spec: Spec) -> int:
+    """GrammarVAE's latent sizes: expressions' for short sequences, molecules' for long ones."""
+    return 25 if spec.shape[0] <= 64 else 56
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,12 @@ class Frame:
         return EPOCHS[self.constants]
 
     @property
+    def borrowed(self) -> tuple[str, ...]:
+        """What has to be said of constants on data for which none were published."""
+        text = f"weights and rates are those of {self.constants} images: none are published for strings"
+        return (text,) if self.spec.tokens else ()
+
+    @property
     def discrepancy(self) -> float:
         """The weight of the squared discrepancy of codes and prior, in wae-mmd of Ghosh et al., beside our sum."""
         return DISCREPANCY[self.constants] * self.spec.size
@@ -115,7 +126,7 @@ class Frame:
     ) -> Method:
         """The method that adds `terms` to the reconstruction; `calibrated` if their weights are for this one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
-        notes = notes if calibrated or not terms else (*notes, *self.uncalibrated)
+        notes = notes if calibrated or not terms else (*notes, *self.uncalibrated, *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
 
     def adversarial(
@@ -136,7 +147,7 @@ class Frame:
             discrepancy=Term(self.discrepancy, MMD()),
             rounds=critic.rounds,
         )
-        notes = (*notes, *self.uncalibrated)
+        notes = (*notes, *self.uncalibrated, *self.borrowed)
         return Method(objective, training or self.training(), ("normal", "gmm", "gaussian"), notes)
 
     @property
@@ -167,6 +178,6 @@ def frame(
     """
     name = constants_for(spec, constants)
     distance = reconstructions.build(reconstruction, spec)
-    latent = networks.latent or min(LATENT[name], spec.size)
+    latent = networks.latent or (latent_of_strings(spec) if spec.tokens else min(LATENT[name], spec.size))
     autoencoder = build(spec, networks, bottleneck(latent), distance.logits)
     return Frame(spec, name, autoencoder, distance.of, optimiser, reconstruction)

@@ -25,6 +25,7 @@ from typing import Literal
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
+from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
 from noiseless.objectives.core import Optimiser, Term
 from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
@@ -269,6 +270,7 @@ def rae_gp(
         constants: Take the constants that the paper has for this data set.
     """
     paper = _Published("rae-gp", frame(spec, networks, optimiser, constants, reconstruction))
+    allow_second_gradients(paper.shared.autoencoder.decoder)
     ours = form == "paper" and gradient is None
     notes = ("the weight of the gradient penalty is ours, not the paper's",) if ours else ()
     return paper.method({"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}, *notes)

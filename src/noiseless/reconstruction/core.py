@@ -43,7 +43,8 @@ class Distance:
 
 def names() -> dict[str, str]:
     """Every reconstruction term by the name that the command line takes, with a line on each."""
-    return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, (make, _) in sorted(_catalogue().items())}
+    makers: dict[str, Callable[..., Reconstruction]] = _sequences() | {k: make for k, (make, _) in _catalogue().items()}
+    return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(makers.items())}
 
 
 def build(name: str, spec: Spec) -> Distance:
@@ -54,9 +55,13 @@ def build(name: str, spec: Spec) -> Distance:
         spec: what a datum looks like.
 
     Raises:
-        InputError: a name or a value that does not exist, or logits of data that are not in [0, 1].
+        InputError: a name or a value that does not exist, or that is for other data.
     """
     kind, _, rest = name.partition(":")
+    if spec.tokens:
+        return Distance(_sequence(name, spec), logits=False)
+    if kind in _sequences() and kind not in _catalogue():
+        raise InputError(f"the reconstruction {kind!r} is for sequences of tokens, and {spec.name} are numbers")
     if kind not in _catalogue():
         raise unknown("reconstruction", kind, _catalogue())
     make, logits = _catalogue()[kind]
@@ -70,6 +75,24 @@ def build(name: str, spec: Spec) -> Distance:
     except ValueError:
         raise InputError(f"options of the reconstruction {kind!r} are numbers, not {rest!r}") from None
     return Distance(make(*values), logits)
+
+
+def _sequence(name: str, spec: Spec) -> Reconstruction:
+    if name in _sequences():
+        return _sequences()[name](spec)
+    if name.partition(":")[0] in _catalogue():
+        known = ", ".join(sorted(_sequences()))
+        raise InputError(
+            f"the reconstruction {name!r} is for numbers, and {spec.name} are sequences of tokens; take {known}"
+        )
+    raise unknown("reconstruction", name, _sequences())
+
+
+@cache
+def _sequences() -> dict[str, Callable[[Spec], Reconstruction]]:
+    package = importlib.import_module("noiseless.reconstruction")
+    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    return {name: make for module in modules for name, make in getattr(module, "SEQUENCES", {}).items()}
 
 
 @cache

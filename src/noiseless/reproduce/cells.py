@@ -207,7 +207,7 @@ def _rows(cell: Cell, part: float, features: Features) -> tuple[Sequence[Row], l
     data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
     names = sorted({*(ALWAYS if part == 1 else ()), *(s.density for s in cell.sources if s.part == part and s.density)})
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
-    rows = known(place, data.fingerprint, features, names, n=n, seed=seed) if done >= steps else []
+    rows = known(place, data.fingerprint, features.name, names, n=n, seed=seed) if done >= steps else []
     if rows:
         return rows, []
     if done > steps:
@@ -215,7 +215,7 @@ def _rows(cell: Cell, part: float, features: Features) -> tuple[Sequence[Row], l
     run = trained(cell, part)
     model = run.model(device=str(features.device), data=data)
     fitted, missing = _fitted(model, names)
-    rows = known(place, data.fingerprint, features, fitted, n=n, seed=seed)
+    rows = known(place, data.fingerprint, features.name, fitted, n=n, seed=seed)
     if not rows:
         rows = noted(evaluate(model, data, fitted, features, n=n, seed=seed), "best", run.record["notes"])
         record(place, rows)

@@ -1,0 +1,132 @@
+"""Strings as small pictures: expressions as curves, molecules as their structure.
+
+Other languages have no pictures. An expression's curve is drawn over [-10, 10], from -12 to 12, with its text below;
+what is no object is an empty tile with a dash.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from noiseless.errors import InputError
+from noiseless.strings import shipped
+from noiseless.values import Spec
+
+__all__ = ["has_pictures", "is_expressions", "is_molecules", "tiles"]
+
+WIDE, HIGH = 168, 128
+STRIP = 16
+EXTENT = 12.0
+LETTER = 11
+X = np.linspace(-10, 10, 1000)
+OPERATORS: dict[type[ast.operator], Callable[..., np.ndarray | np.floating]] = {
+    ast.Add: np.add,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+}
+FUNCTIONS: dict[str, Callable[..., np.ndarray | np.floating]] = {"sin": np.sin, "exp": np.exp}
+
+
+def is_expressions(spec: Spec) -> bool:
+    """Whether data are strings of the grammar of expressions."""
+    return spec.language == shipped("expressions").text
+
+
+def is_molecules(spec: Spec) -> bool:
+    """Whether data are strings of the grammar of SMILES."""
+    return spec.language == shipped("smiles").text
+
+
+def has_pictures(spec: Spec) -> bool:
+    """Whether :func:`tiles` can draw such strings here."""
+    return is_expressions(spec) or (is_molecules(spec) and find_spec("rdkit") is not None)
+
+
+def tiles(strings: Sequence[str | None], spec: Spec) -> Float[Tensor, "n 3 h w"] | None:
+    """A picture of each string, in [0, 1]; None where the language has none.
+
+    Raises:
+        InputError: molecules, and RDKit is not installed.
+    """
+    if is_expressions(spec):
+        made = [_curve(string) for string in strings]
+    elif is_molecules(spec):
+        made = [_structure(string) for string in strings]
+    else:
+        return None
+    return torch.from_numpy(np.stack([np.asarray(tile) for tile in made])).permute(0, 3, 1, 2) / 255
+
+
+def _curve(string: str | None) -> Image.Image:
+    paper = Image.new("RGB", (WIDE, HIGH), "white")
+    pen, high = ImageDraw.Draw(paper), HIGH - STRIP
+    values = _values(string) if string else None
+    if string and values is not None:
+        pen.line([(0, high / 2), (WIDE, high / 2)], fill="#dddddd")
+        pen.line([(WIDE / 2, 0), (WIDE / 2, high)], fill="#dddddd")
+        across = (X - X[0]) / (X[-1] - X[0]) * (WIDE - 1)
+        down = (EXTENT - values) / (2 * EXTENT) * (high - 1)
+        for part in _pieces(np.isfinite(values) & (np.abs(values) <= EXTENT)):
+            pen.line(list(zip(across[part].tolist(), down[part].tolist(), strict=True)), fill="#1f77b4", width=2)
+    text = string if values is not None and string else "–"
+    pen.text((WIDE / 2, HIGH - STRIP), text, fill="black", anchor="ma", font=ImageFont.load_default(LETTER))
+    pen.rectangle([(0, 0), (WIDE - 1, HIGH - 1)], outline="#bbbbbb")
+    return paper
+
+
+def _values(string: str) -> np.ndarray | None:
+    """The expression at :data:`X`; None where it is none. Its syntax tree is walked: nothing is run."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(_walked(ast.parse(string, mode="eval").body), X.shape)
+    except (SyntaxError, ValueError, KeyError, RecursionError, MemoryError):
+        return None
+
+
+def _walked(node: ast.AST) -> np.ndarray | np.floating:
+    if isinstance(node, ast.BinOp):
+        return OPERATORS[type(node.op)](_walked(node.left), _walked(node.right))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
+        return FUNCTIONS[node.func.id](_walked(node.args[0]))
+    if isinstance(node, ast.Name) and node.id == "x":
+        return X
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return np.asarray(float(node.value))
+    raise ValueError(f"{type(node).__name__} is not in the language")
+
+
+def _pieces(shown: np.ndarray) -> list[slice]:
+    """Stretches of at least two points that are shown."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], shown.astype(int), [0]])))
+    return [slice(a, b) for a, b in edges.reshape(-1, 2).tolist() if b - a > 1]
+
+
+def _structure(smiles: str | None) -> Image.Image:
+    chem, draw = _chemistry()
+    molecule = chem.MolFromSmiles(smiles) if smiles else None
+    if molecule is not None:
+        return draw.MolToImage(molecule, size=(WIDE, HIGH)).convert("RGB")
+    paper = Image.new("RGB", (WIDE, HIGH), "white")
+    ImageDraw.Draw(paper).text(
+        (WIDE / 2, HIGH / 2), "–", fill="black", anchor="mm", font=ImageFont.load_default(LETTER)
+    )
+    return paper
+
+
+def _chemistry() -> tuple[Any, Any]:
+    try:
+        from rdkit import Chem, RDLogger
+        from rdkit.Chem import Draw
+    except ImportError as error:
+        raise InputError(f"pictures of molecules need RDKit ({error}); pip install 'noiseless[molecules]'") from error
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    return Chem, Draw

@@ -1,0 +1,140 @@
+r"""Evaluation of strings: which of what a model makes are right, different and new.
+
+Rows are reconstructions of held-out strings, strings decoded from draws of each density, and mid-points of paths
+between random pairs of held-out strings, each decoded by the best tokens (`best`) and by tokens drawn (`sampled`), as
+the papers do; columns are those of :mod:`noiseless.metrics.strings`, and `in language`: the share that is in the
+grammar, which of molecules says more than `valid` alone. The first row, held-out strings themselves, is what a perfect
+generator would get.
+
+Novel means not in the training part. What each number depends on stands beside it, as for images.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiseless import drawings
+from noiseless.data import Data
+from noiseless.data.progress import bar
+from noiseless.data.sources import cache, keeps_decoded
+from noiseless.errors import InputError, RunError
+from noiseless.evaluate import Reference, Row, choice, pairs
+from noiseless.files import whole
+from noiseless.interpolation import PATHS
+from noiseless.metrics.strings import canonical, exact, portrait
+from noiseless.model import Model
+from noiseless.strings import Codec, of
+from noiseless.texts import spelled
+from noiseless.values import Spec
+
+__all__ = ["STRINGS", "evaluate_strings", "identity_of"]
+
+STRINGS = "strings"
+"""What stands in the place of features."""
+ROWS = 5000
+Decoded = list[str | None]
+
+
+def evaluate_strings(
+    model: Model, data: Data, names: Sequence[str], *, n: int = 10_000, part: Reference = "test", seed: int = 0
+) -> list[Row]:
+    """The rows of a model of strings.
+
+    Arguments:
+        model: what is evaluated.
+        data: where held-out strings come from, and which training strings are known.
+        names: densities to sample from.
+        n: strings in every row, as far as the held-out part has so many.
+        part: the part that is held out; where it is `train`, the test part.
+        seed: chooses strings, pairs and draws.
+
+    Raises:
+        InputError: `n` is below 2, a density cannot be fitted, or molecules without RDKit.
+    """
+    if n < 2:
+        raise InputError(f"shares of strings need at least 2 of them, and n is {n}")
+    name = "test" if part == "train" else part
+    split = getattr(data, name)
+    raw = split.take(choice(len(split), n, seed))
+    originals, identity = spelled(raw, data.spec), identity_of(data.spec)
+    known = _training(data, identity)
+    about = {"n": len(raw), "asked": n, "reference": part, "n_reference": len(raw), "features": STRINGS, "seed": seed}
+    about |= {"data": data.spec.name, "fingerprint": data.fingerprint}
+    rows: list[Row] = [{"row": f"{name} data", "density": None} | about | portrait(originals, identity, known)]
+    for kind, density, codes in _sources(model, names, raw, seed):
+        for decoding, made in _decoded(model, codes, seed):
+            row: Row = {"row": kind, "density": density, "decoding": decoding} | about
+            row |= {"exact": exact(made, originals)} if kind == "reconstruction" else {}
+            row |= {"in language": _grammatical(made, model.codec)} | portrait(made, identity, known)
+            rows.append(row)
+    fewer = f"the {name} part has {len(raw):,} strings, fewer than the {n:,} asked for: every row has {len(raw):,}"
+    return [row | {"warnings": _warnings(model, row, [fewer] if len(raw) < n else [])} for row in rows]
+
+
+def identity_of(spec: Spec) -> Callable[[str], str | None]:
+    """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
+    if drawings.is_molecules(spec):
+        return canonical
+    codec = of(spec)
+    return lambda string: string if codec.contains(string) else None
+
+
+def _sources(
+    model: Model, names: Sequence[str], raw: np.ndarray, seed: int
+) -> Iterator[tuple[str, str | None, Tensor]]:
+    codes = model.encode(raw)
+    yield "reconstruction", None, codes
+    for name in names:
+        yield "samples", name, model.draw(len(raw), name, seed)
+    left, right = pairs(len(codes), len(codes), seed)
+    for path, between in PATHS.items():
+        yield f"interpolation, {path}", None, between(codes[left], codes[right], 0.5)
+
+
+def _decoded(model: Model, codes: Tensor, seed: int) -> Iterator[tuple[str, Decoded]]:
+    yield "best", model.strings(codes)
+    yield "sampled", model.strings(codes, torch.Generator().manual_seed(seed))
+
+
+def _grammatical(made: Decoded, codec: Codec) -> float | None:
+    if codec.grammar is None:
+        return None
+    if not codec.alphabet:  # what a derivation gives is in the language
+        return sum(string is not None for string in made) / len(made)
+    return sum(map(codec.contains, made)) / len(made)
+
+
+def _warnings(model: Model, row: Row, always: list[str]) -> list[str]:
+    note = model.density(row["density"]).note if row["density"] is not None else ""
+    return [*always, f"{row['density']}: {note}"] if note else always
+
+
+def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
+    """What the training strings are known by; of molecules kept in the cache, for it takes minutes."""
+    if not drawings.is_molecules(data.spec):
+        return set(_spelled(data))
+    key = hashlib.sha256(f"1-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
+    path = cache() / "identities" / f"{key}.txt"
+    if keeps_decoded() and path.is_file():
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # a damaged entry is made again
+            return set(path.read_text(encoding="utf-8").split())
+    with bar("canonical SMILES of the training part", len(data.train)) as advance:
+        found = set()
+        for string in _spelled(data):
+            found.add(identity(string) or string)
+            advance(1)
+    if keeps_decoded():
+        with contextlib.suppress(RunError), whole(path) as part:  # a cache that cannot be written is done without
+            part.write_text("\n".join(sorted(found)), encoding="utf-8")
+    return found
+
+
+def _spelled(data: Data) -> Iterator[str]:
+    for start in range(0, len(data.train), ROWS):
+        yield from spelled(data.train.take(np.arange(start, min(start + ROWS, len(data.train)))), data.spec)

@@ -1,0 +1,56 @@
+"""Shares of strings, by hand and with RDKit."""
+
+from __future__ import annotations
+
+import pytest
+
+from noiseless.errors import InputError
+from noiseless.metrics.strings import canonical, exact, portrait
+
+
+def letters(string: str) -> str | None:
+    return string.lower() if string.isalpha() else None
+
+
+def test_shares_by_hand() -> None:
+    made = ["a", "A", "b", "1", None, "c", "c", "c"]
+    found = portrait(made, letters, {"b", "z"})
+    assert found == {"valid": 6 / 8, "unique": 3 / 6, "novel": 2 / 3}
+    assert portrait(["a"], letters, set()) == {"valid": 1.0, "unique": 1.0, "novel": 1.0}
+
+
+def test_shares_of_nothing_valid_are_blank() -> None:
+    assert portrait([None, "1"], letters, {"a"}) == {"valid": 0.0, "unique": None, "novel": None}
+
+
+def test_exact_counts_letter_by_letter() -> None:
+    assert exact(["x+1", "x", None, "1+x"], ["x+1", "x ", "x", "x+1"]) == 0.25
+
+
+def test_nothing_to_judge_is_refused() -> None:
+    with pytest.raises(InputError, match="no strings"):
+        portrait([], letters, set())
+    with pytest.raises(InputError, match="1 strings are compared with 2"):
+        exact(["a"], ["a", "b"])
+
+
+def test_molecules_are_judged_by_rdkit() -> None:
+    pytest.importorskip("rdkit")
+    assert canonical("OCC") == canonical("CCO") == "CCO"
+    assert canonical("C(C)(C)(C)(C)C") is None  # in the grammar, and no molecule
+    assert canonical("") is None
+    assert canonical("not a molecule") is None
+    found = portrait(["OCC", "CCO", "C1CC", None, "CC"], canonical, {"CCO"})
+    assert found == {"valid": 3 / 5, "unique": 2 / 3, "novel": 1 / 2}
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from noiseless.metrics import strings
+
+    strings._rdkit.cache_clear()
+    monkeypatch.setitem(sys.modules, "rdkit", None)
+    with pytest.raises(InputError, match=r"pip install 'noiseless\[molecules\]'"):
+        canonical("CCO")
+    strings._rdkit.cache_clear()
