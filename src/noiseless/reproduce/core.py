@@ -1,7 +1,8 @@
 """What a study is, what may be asked of it, and where it is found.
 
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
-again. Its docstring is the help. Every public function that a module of this package lists in `__all__` and that
+again. (One on other things than images states a request of its own, a dataclass with `threads`, `device` and `place`.)
+Its docstring is the help. Every public function that a module of this package lists in `__all__` and that
 returns a Report is one; its name on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
@@ -30,9 +31,24 @@ from noiseless.files import whole, write_json
 from noiseless.named import is_named
 from noiseless.recipes.image import Constants
 
-__all__ = ["SCALES", "Line", "Report", "Request", "Scale", "Source", "Study", "chosen", "find", "names", "write"]
+__all__ = [
+    "SCALES",
+    "Line",
+    "Many",
+    "Report",
+    "Request",
+    "Rows",
+    "Scale",
+    "Seeds",
+    "Source",
+    "Study",
+    "chosen",
+    "find",
+    "names",
+    "write",
+]
 
-Study = Callable[["Request"], "Report"]
+Study = Callable[[Any], "Report"]
 
 
 @dataclass(frozen=True)

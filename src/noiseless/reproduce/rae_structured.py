@@ -1,0 +1,327 @@
+"""The table of structured objects of RAE (Ghosh et al., ICLR 2020, section 6.2), https://arxiv.org/abs/1903.12436.
+
+Grammar RAE, GVAE, GCVVAE and the character VAE on expressions or molecules: exact reconstructions of held-out strings,
+the share of valid ones among samples and mid-points, and of unique and new ones; then what optimisation in the latent
+space finds, as published: the share of valid points, their average score, and the best three.
+
+Published numbers are those of the paper as submitted, but for GCVVAE's, which were added later and are quoted from
+memory. They are of the optimisation alone: the paper gives no validity of samples. Its molecules are those of ZINC,
+which a user has to bring (--data smiles:250k_rndm_zinc_drugs_clean.smi); MOSES, the default, is another set.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from noiseless import data as datasets
+from noiseless.autoencoder import Networks
+from noiseless.data import Data
+from noiseless.errors import InputError, unknown
+from noiseless.evaluate import Row, known, noted, record
+from noiseless.evaluate_strings import STRINGS, evaluate_strings
+from noiseless.figures import markdown
+from noiseless.reproduce.core import Many, Report, Rows, Seeds
+from noiseless.reproduce.table import machine, spread
+from noiseless.runs import Run, train
+from noiseless.training import Training
+
+__all__ = ["PUBLISHED", "Structured", "rae_structured"]
+
+Objects = Literal["expressions", "molecules"]
+METHODS = {"GRAE": "grae", "GCVVAE": "gcv-vae", "GVAE": "gvae", "CVAE": "character-vae"}
+DENSITIES = ("normal", "gaussian", "gmm")
+DATA = {"expressions": "expressions", "molecules": "moses:length=170"}
+
+PUBLISHED: dict[str, dict[str, tuple[str, str, str]]] = {
+    "expressions": {
+        "GRAE": ("1.00 ± 0.00", "3.22 ± 0.03", "0.39 0.39 0.43"),
+        "GCVVAE": ("(0.99 ± 0.01)", "(2.85 ± 0.08)", "(0.39 0.40 0.43)"),
+        "GVAE": ("0.99 ± 0.01", "3.26 ± 0.20", "0.10 0.46 0.52"),
+        "CVAE": ("0.82 ± 0.07", "4.74 ± 0.25", "0.45 0.48 0.61"),
+    },
+    "molecules": {
+        "GRAE": ("0.72 ± 0.09", "-5.62 ± 0.71", "3.74 3.52 3.14"),
+        "GCVVAE": ("(0.76 ± 0.06)", "(-6.40 ± 0.80)", "(3.22 2.83 2.63)"),
+        "GVAE": ("0.28 ± 0.04", "-7.89 ± 1.90", "3.13 3.10 2.37"),
+        "CVAE": ("0.16 ± 0.04", "-25.64 ± 6.35", "2.75 0.82 0.63"),
+    },
+}
+"""By objects and row: valid, average score of the valid, best three; in brackets what is quoted from memory."""
+
+FOUND = ("valid", "average", "best three")
+COLUMNS: dict[str, tuple[str, str | None, str, str]] = {
+    "exact": ("reconstruction", None, "best", "exact"),
+    "valid, normal": ("samples", "normal", "sampled", "valid"),
+    "valid, gmm": ("samples", "gmm", "sampled", "valid"),
+    "unique, gmm": ("samples", "gmm", "sampled", "unique"),
+    "novel, gmm": ("samples", "gmm", "sampled", "novel"),
+    "valid, mid-points": ("interpolation, spherical", None, "sampled", "valid"),
+}
+"""By column: row, density, decoding and share of an evaluation."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large networks are (128: the paper's), how long they are trained, and on how many strings they are judged."""
+
+    width: int
+    steps: int | None
+    n: int
+
+
+SCALES: dict[str, dict[str, Scale]] = {
+    "small": {"expressions": Scale(64, 1500, 1000), "molecules": Scale(16, 1000, 500)},
+    "paper": {"expressions": Scale(128, None, 5000), "molecules": Scale(128, None, 5000)},
+}
+
+
+@dataclass(frozen=True)
+class Structured:
+    """What is asked of the study.
+
+    Arguments:
+        objects: expressions, or molecules.
+        data: Which, with options. Default: expressions, or moses with room for 170 rules; of ZINC smiles:PATH.
+        scale: small: narrower networks and 1,500 (molecules: 1,000) steps; paper: the paper's networks and epochs.
+        seeds: A run of every row for each; the table shows means and standard deviations.
+        rows: Labels of the rows to make. Default: all.
+        data_dir: Where to look first for the files of a named data set.
+        steps: Updates, in place of the scale's.
+        width: Of the networks, in place of the scale's; 128 is the paper's.
+        n: Strings in each row, in place of the scale's.
+        threads: CPU threads. Default: torch's.
+        device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
+        runs: The folder of the runs. Default: runs/NAME-OBJECTS-SCALE.
+        out: Where to write, without an ending. Default: docs/results/NAME-OBJECTS-SCALE.
+    """
+
+    objects: Objects = "expressions"
+    data: str | None = None
+    scale: Literal["small", "paper"] = "small"
+    seeds: Seeds = (0, 1, 2)
+    rows: Rows = ()
+    data_dir: Path | None = None
+    steps: int | None = None
+    width: int | None = None
+    n: Many = None
+    threads: int | None = None
+    device: str = "auto"
+    runs: Path | None = None
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise InputError(f"seeds are {self.seeds}; give one or several different ones, 0 or more")
+        for name, least in (("steps", 1), ("width", 1), ("n", 2)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}, and must be {least} or more")
+        for row in self.rows:
+            if row.upper() not in METHODS:
+                raise unknown("row", row, METHODS)
+
+    @property
+    def setting(self) -> Scale:
+        """The scale, with what was given in place of its own."""
+        scale = SCALES[self.scale][self.objects]
+        return Scale(self.width or scale.width, self.steps or scale.steps, self.n or scale.n)
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """The rows that are asked for, and their recipes."""
+        wanted = {row.upper() for row in self.rows} or set(METHODS)
+        return {label: recipe for label, recipe in METHODS.items() if label in wanted}
+
+    def source(self, recipe: str) -> str:
+        """The data of a recipe: rules, or characters."""
+        source = self.data or DATA[self.objects]
+        if recipe != "character-vae":
+            return source
+        kept = ",".join(o for o in source.partition(":")[2].split(",") if o and not o.startswith("length="))
+        return f"{source.partition(':')[0]}:{kept}{',' if kept else ''}codec=characters"
+
+    def place(self, study: str) -> Path:
+        """Where results are written, without an ending."""
+        return self.out or Path("docs") / "results" / f"{study}-{self.objects}-{self.scale}"
+
+    def folder(self, study: str) -> Path:
+        """The folder of the runs."""
+        return self.runs or Path("runs") / f"{study}-{self.objects}-{self.scale}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row under a seed: what was measured."""
+
+    label: str
+    seed: int
+    rows: Sequence[Row]
+    found: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, column: str) -> float | None:
+        """The share that stands in a column of the table."""
+        row, density, decoding, share = COLUMNS[column]
+        wanted = (row, density, decoding)
+        return next((r[share] for r in self.rows if (r["row"], r["density"], r.get("decoding")) == wanted), None)
+
+
+def rae_structured(request: Structured) -> Report:
+    """The table of structured objects of Ghosh et al. (2020): four methods on expressions or molecules.
+
+    A run of each row and seed lies in runs/rae-structured-OBJECTS-SCALE/METHOD-SEED.
+    """
+    folder = request.folder("rae-structured")
+    load = cache(lambda source, seed: datasets.load(source, data_dir=request.data_dir, seed=seed))
+    cells = [
+        _measured(request, label, recipe, seed, folder, load(request.source(recipe), seed))
+        for seed in request.seeds
+        for label, recipe in request.methods.items()
+    ]
+    return Report(_page(request, cells), _content(request, cells))
+
+
+def optimised(run: Run) -> Mapping[str, Any]:  # noqa: ARG001
+    """What optimisation in the run's latent space found: `valid`, `average` and `best three`, as far as it was done.
+
+    The one place from which these columns are filled; nothing is known of them yet.
+    """
+    return {}
+
+
+def _measured(request: Structured, label: str, recipe: str, seed: int, folder: Path, data: Data) -> Cell:
+    run, setting = _trained(request, recipe, seed, folder / f"{recipe}-{seed}", data), request.setting
+    rows = known(run.directory, data.fingerprint, STRINGS, DENSITIES, n=setting.n, seed=seed)
+    if not rows:
+        model = run.model(device=run.training.device, data=data)
+        made = evaluate_strings(model, data, DENSITIES, n=setting.n, seed=seed)
+        rows = noted(made, "best", run.record["notes"])
+        record(run.directory, rows)
+    about = {"run": run.directory.name, "seed": seed, "fingerprint": data.fingerprint, "steps": run.steps[1]}
+    return Cell(label, seed, rows, optimised(run), about)
+
+
+def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Data) -> Run:
+    """The run of a row: new, gone on with, or as it is found.
+
+    Raises:
+        InputError: the folder holds another run.
+    """
+    setting = request.setting
+    if not (place / "run.json").is_file():
+        training = Training(steps=setting.steps, seed=seed, threads=request.threads, device=request.device)
+        networks = Networks(width=setting.width)
+        return train(recipe, data, place, training=training, data_dir=request.data_dir, networks=networks)
+    run = Run(place)
+    there = run.record
+    width = there["arguments"].get("networks", {}).get("width", Networks().width)
+    compared = [
+        ("recipe", there["recipe"], recipe),
+        ("data", there["data"]["fingerprint"], data.fingerprint),
+        ("seed", there["training"]["seed"], seed),
+        ("width", width, setting.width),
+        ("steps", there["training"]["steps"], setting.steps or there["training"]["steps"]),
+    ]
+    for name, then, now in compared:
+        if then != now:
+            raise InputError(
+                f"{place} is another run: its {name} is {then}, and this row's is {now}; choose other --runs"
+            )
+    if run.steps[0] < run.steps[1]:
+        run.resume(data)
+    return run
+
+
+def _page(request: Structured, cells: Sequence[Cell]) -> str:
+    rows = []
+    for label in request.methods:
+        row: dict[str, Any] = {"method": label}
+        for column in COLUMNS:
+            values = [value for cell in cells if cell.label == label and (value := cell.value(column)) is not None]
+            row[column] = spread(values) if values else ""
+        rows.append(row)
+    setting = request.setting
+    steps = f"{setting.steps:,} steps" if setting.steps else "the paper's epochs"
+    notes = dict.fromkeys(note for cell in cells for r in cell.rows for note in (*r.get("notes", ()), *r["warnings"]))
+    parts = [
+        f"# RAE's table of structured objects (Ghosh et al., 2020): {request.objects}, scale {request.scale}",
+        f"```sh\n{_command(request)}\n```",
+        "Shares, mean ± standard deviation over seeds. Samples and mid-points are decoded by drawing.",
+        markdown(rows),
+        "What optimisation in the latent space found, published beside measured"
+        + (" (blank: not measured)." if not any(cell.found for cell in cells) else "."),
+        markdown(_optimisation(request, cells)),
+        f"Data: {request.data or DATA[request.objects]}; width {setting.width}, {steps}; n = {setting.n:,}; seeds "
+        f"{', '.join(map(str, request.seeds))}. Machine: {machine()}; noiseless {version('noiseless')}, torch "
+        f"{torch.__version__}.",
+        "Notes:",
+        "\n".join(
+            [
+                "* published numbers in brackets are quoted from memory; those of expressions follow a Python 2 "
+                "in which "
+                "new points divided whole numbers with floor",
+                *(f"* {note}" for note in notes),
+            ]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _optimisation(request: Structured, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    rows = []
+    for label in request.methods:
+        published = dict(zip(FOUND, PUBLISHED[request.objects][label], strict=True))
+        row: dict[str, Any] = {"method": label}
+        for column in FOUND:
+            values = [cell.found[column] for cell in cells if cell.label == label and column in cell.found]
+            numbers = [value for value in values if isinstance(value, float)]
+            row[column] = spread(numbers) if numbers else "; ".join(map(str, values))
+            row[f"{column}, published"] = published[column]
+        rows.append(row)
+    return rows
+
+
+def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
+    rows = []
+    for label, recipe in request.methods.items():
+        mine = [cell for cell in cells if cell.label == label]
+        columns = {}
+        for column in COLUMNS:
+            values = {str(c.seed): value for c in mine if (value := c.value(column)) is not None}
+            mean = statistics.fmean(values.values()) if values else None
+            columns[column] = {"values": values, "mean": mean}
+        found = {str(c.seed): dict(c.found) for c in mine if c.found}
+        published = dict(zip(FOUND, PUBLISHED[request.objects][label], strict=True))
+        rows.append({"row": label, "recipe": recipe, "columns": columns, "optimised": found, "published": published})
+    return {
+        "format": 1,
+        "study": "rae-structured",
+        "command": _command(request),
+        "objects": request.objects,
+        "scale": request.scale,
+        "setting": vars(request.setting),
+        "seeds": list(request.seeds),
+        "machine": machine(),
+        "noiseless": version("noiseless"),
+        "torch": torch.__version__,
+        "columns": list(COLUMNS),
+        "rows": rows,
+        "runs": [dict(cell.about) | {"rows": list(cell.rows)} for cell in cells],
+    }
+
+
+def _command(request: Structured) -> str:
+    words = ["noiseless reproduce rae-structured --objects", request.objects]
+    for name in ("data", "scale", "seeds", "rows", "steps", "width", "n", "threads"):
+        value = getattr(request, name)
+        if value != getattr(Structured(), name):
+            words += ["-n" if name == "n" else f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return " ".join(words)
