@@ -1,0 +1,231 @@
+"""A model of strings in use: the command line from training to tables, text files, pictures, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from noiseless import drawings, texts
+from noiseless.cli import run
+from noiseless.data import load as load_data
+from noiseless.errors import InputError
+from noiseless.evaluate_strings import evaluate_strings, identity_of
+from noiseless.reproduce import find
+from noiseless.reproduce.rae_structured import Structured
+from noiseless.runs import Run
+from noiseless.strings import parser, shipped
+from noiseless.values import Spec
+
+DATA = "expressions:size=150"
+FAST = ["--width", "4", "--latent", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
+SMILES = Spec("zinc", (60,), (), (), 76, shipped("smiles").text)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("strings") / "run"
+    assert run(["train", "grae", "--data", DATA, "--steps", "8", "--out", str(place), *FAST]) == 0
+    return place
+
+
+def words(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
+
+
+def test_a_run_has_text_files_and_pictures_and_its_language(trained: Path) -> None:
+    made = {path.name for path in (trained / "pictures").iterdir()}
+    assert {"samples-gmm.txt", "samples-gmm.png", "reconstructions.txt", "interpolation-linear.png"} <= made
+    about = json.loads((trained / "run.json").read_text())["data"]
+    assert (about["tokens"], about["alphabet"], about["language"]) == (12, "", shipped("expressions").text)
+    accepts = parser(shipped("expressions")).accepts
+    assert all(accepts(word) for word in words(trained / "pictures" / "samples-gmm.txt") if word)
+    assert all(len(line.split("\t")) == 8 for line in words(trained / "pictures" / "interpolation-spherical.txt"))
+    originals = [line.split("\t")[0] for line in words(trained / "pictures" / "reconstructions.txt")]
+    assert len(originals) == 15
+    assert all(map(accepts, originals))
+
+
+def test_strings_in_and_out(trained: Path, tmp_path: Path) -> None:
+    at = str(trained)
+    for decoding in ("best", "sampled"):
+        out = tmp_path / f"{decoding}.txt"
+        assert run(["sample", at, "-n", "30", "--decoding", decoding, "--out", str(out), "--device", "cpu"]) == 0
+        assert len(words(out)) == 30
+    assert run(["sample", at, "-n", "6", "--out", str(tmp_path / "s.png"), "--device", "cpu"]) == 0
+    assert run(["encode", at, DATA, "--out", str(tmp_path / "z.npy"), "--device", "cpu"]) == 0
+    assert np.load(tmp_path / "z.npy").shape == (150, 3)
+    assert run(["decode", at, str(tmp_path / "z.npy"), "--out", str(tmp_path / "d.txt"), "--device", "cpu"]) == 0
+    model = Run(trained).model()
+    z = model.encode(["x+x+(x)", "1/3+(x)+3"])
+    assert words(tmp_path / "d.txt") == [s or "" for s in model.strings(np.load(tmp_path / "z.npy"))]
+    assert z.shape == (2, 3)
+    assert model.decode(z).shape == (2, 15, 12)
+    assert run(["interpolate", at, DATA, "-n", "2", "--steps", "3", "--out", str(tmp_path / "i.txt")]) == 0
+    assert [len(line.split("\t")) for line in words(tmp_path / "i.txt")] == [3, 3]
+
+
+def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> None:
+    model = Run(trained).model()
+    z = model.draw(40, "gmm")
+    assert model.strings(z) == model.codec.decode(model.decode(z))
+    first, again, other = (model.strings(z, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("sample RUN --out s.npy", "written as .txt or .png"),
+        ("sample RUN --out folder", "written as .txt or .png"),
+        ("evaluate RUN --features pixels", "judged as such; leave out --samples and --features"),
+        ("compare grae --data expressions:size=50 --features pixels", "judged as such"),
+        ("train gvae --data expressions:codec=characters,size=50", "train character-vae"),
+        ("train rae --data expressions:size=50 --reconstruction bernoulli", "is for numbers"),
+        ("train grae --data digits", "digits are images; train rae-l2"),
+        ("reproduce rae-structured --rows GRAEE", "did you mean 'GRAE'"),
+    ],
+)
+def test_what_makes_no_sense_for_strings_is_refused(
+    line: str, sentence: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(line.replace("RUN", str(trained)).split()) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_strangers_are_named(trained: Path) -> None:
+    model = Run(trained).model()
+    with pytest.raises(InputError, match=r"'x\+y' is not in the language: 'y' at position 2"):
+        model.encode(["x", "x+y"])
+    with pytest.raises(InputError, match="uint8 below 12"):
+        model.encode(np.full((2, 15), 12, dtype=np.uint8))
+
+
+def test_shares_of_a_run(trained: Path, capsys) -> None:
+    assert run(["evaluate", str(trained), "--density", "gmm", "-n", "15", "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "in language" in out
+    rows = json.loads((trained / "results.json").read_text())
+    kinds = [(row["row"], row["density"], row.get("decoding")) for row in rows]
+    assert kinds == [
+        ("test data", None, None),
+        ("reconstruction", None, "best"),
+        ("reconstruction", None, "sampled"),
+        ("samples", "gmm", "best"),
+        ("samples", "gmm", "sampled"),
+        ("interpolation, spherical", None, "best"),
+        ("interpolation, spherical", None, "sampled"),
+        ("interpolation, linear", None, "best"),
+        ("interpolation, linear", None, "sampled"),
+    ]
+    assert rows[0]["valid"] == rows[0]["novel"] == 1.0
+    model, data = Run(trained).model(), Run(trained).data()
+    again = evaluate_strings(model, data, ["gmm"], n=15)
+    assert [row["valid"] for row in again] == [row["valid"] for row in rows]
+    z = model.encode(data.test.take(np.arange(15)))
+    original = model.codec.read(data.test.take(np.arange(15)))
+    share = np.mean([a == b for a, b in zip(model.strings(z), original, strict=True)])
+    assert rows[1]["exact"] == pytest.approx(float(share))
+    with pytest.raises(InputError, match="n is 1"):
+        evaluate_strings(model, data, [], n=1)
+
+
+def test_methods_of_strings_are_compared(tmp_path: Path) -> None:
+    line = ["compare", "rae", "grae", "--data", DATA, "--density", "gaussian", "-n", "12", "--steps", "3", *FAST]
+    assert run([*line, "--out", str(tmp_path / "c")]) == 0
+    assert {"grae", "rae", "results.json", "table.md", "samples.png"} <= {p.name for p in (tmp_path / "c").iterdir()}
+    assert "| method" in (tmp_path / "c" / "table.md").read_text()
+    shutil.rmtree(tmp_path / "c" / "grae" / "pictures")
+    assert run([*line, "--out", str(tmp_path / "c")]) == 0  # nothing is done again
+    assert not (tmp_path / "c" / "grae" / "pictures").exists()
+
+
+def test_a_run_needs_no_file_of_its_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "words.txt").write_text("".join(f"{'(' * (k % 5)}{'ab'[k % 2]}{')' * (k % 5)}\n" for k in range(60)))
+    (tmp_path / "own.txt").write_text("S -> '(' S ')' | 'a' | 'b'")
+    monkeypatch.chdir(tmp_path)
+    data = "strings:words.txt,grammar=own.txt"
+    given = ["--reconstruction", "categorical", "--steps", "3", "--out", "own", *FAST]
+    assert run(["train", "rae", "--data", data, *given]) == 0
+    assert not list((tmp_path / "own" / "pictures").glob("samples*.png"))
+    (tmp_path / "own.txt").unlink()
+    assert run(["sample", "own", "-n", "5", "--out", "s.txt", "--device", "cpu"]) == 0
+    assert all(set(word) <= set("()ab") for word in words(tmp_path / "s.txt"))
+    assert run(["sample", "own", "-n", "5", "--out", "s.png", "--device", "cpu"]) == 2
+
+
+def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = "reproduce rae-structured --objects expressions --data expressions:size=1200 --seeds 0 --rows GRAE CVAE"
+    line += " --steps 2 --width 4 -n 10 --threads 1 --device cpu --out table"
+    assert run(line.split()) == 0
+    content = json.loads(Path("table.json").read_text())
+    assert [row["row"] for row in content["rows"]] == ["GRAE", "CVAE"]
+    assert content["rows"][0]["published"]["valid"] == "1.00 ± 0.00"
+    assert content["rows"][0]["columns"]["valid, gmm"]["mean"] is not None
+    page = Path("table.md").read_text()
+    assert "3.22 ± 0.03" in page
+    assert "blank: not measured" in page
+    monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))
+    assert run(line.split()) == 0
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run(line.replace("--width 4", "--width 8").split()) == 2
+
+
+def test_the_character_model_of_the_table_reads_characters() -> None:
+    molecules = Structured("molecules")
+    assert molecules.source("grae") == "moses:length=170"
+    assert molecules.source("character-vae") == "moses:codec=characters"
+    assert Structured().source("character-vae") == "expressions:codec=characters"
+    own = Structured("molecules", data="smiles:a.smi,bad=skip")
+    assert own.source("character-vae") == "smiles:a.smi,bad=skip,codec=characters"
+    assert find("rae-structured").__name__ == "rae_structured"
+    assert Structured(steps=5).setting.steps == 5
+
+
+def test_pictures_of_expressions() -> None:
+    spec = load_data("expressions:size=30").spec
+    tiles = drawings.tiles(["x", "1/(1+2)", "exp(x*x)", None, "x/(x/x)", "x+"], spec)
+    assert tiles is not None
+    assert tiles.shape[:2] == (6, 3)
+    assert tiles.min() >= 0
+    assert tiles.max() <= 1
+    line = drawings._values("1/3+x+sin(x*x)")
+    assert line is not None
+    np.testing.assert_allclose(line, 1 / 3 + drawings.X + np.sin(drawings.X**2), rtol=1e-12)
+    np.testing.assert_allclose(drawings._values("x+1*2"), drawings.X + 2)  # the string's precedence, not the grammar's
+    assert drawings._values("__import__('os')") is None
+    assert drawings._values("x.real") is None
+    assert not torch.equal(tiles[0], tiles[1])
+    assert torch.equal(tiles[3], tiles[5])
+
+
+def test_pictures_of_molecules() -> None:
+    pytest.importorskip("rdkit")
+    assert drawings.has_pictures(SMILES)
+    tiles = drawings.tiles(["CCO", "c1ccccc1", "C1CC", None], SMILES)
+    assert tiles is not None
+    assert torch.equal(tiles[2], tiles[3])
+    assert not torch.equal(tiles[0], tiles[1])
+    assert identity_of(SMILES)("OCC") == "CCO"
+
+
+def test_without_rdkit_molecules_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.drawings.find_spec", lambda _: None)
+    assert not drawings.has_pictures(SMILES)
+    with pytest.raises(InputError, match=r"noiseless\[molecules\]"):
+        texts.save(["CCO"], SMILES, tmp_path / "m.png")
+    assert texts.save(["CCO", None], SMILES, tmp_path / "m.txt").read_text() == "CCO\n\n"
+    with pytest.raises(InputError, match="exists already"):
+        texts.save(["CCO"], SMILES, tmp_path / "m.txt")
+
+
+def test_other_languages_have_no_pictures() -> None:
+    assert drawings.tiles(["a"], Spec("own", (4,), (), (), 3, "S -> 'a' | 'b'")) is None
