@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "evaluate": {"runs", "metrics"},
     "compare": {"evaluate"},
     "reproduce": {"evaluate"},
+    "scores": {"errors", "named"},
     "cli": {"compare", "reproduce"},
     "__init__": {"runs"},
 }
