@@ -159,7 +159,7 @@ def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title
     return _write(_sheet(rows, labels=list(images), title=title), path)
 
 
-def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
+def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
     The axis is logarithmic where all values are positive and the largest is over 5 times the smallest. Values that
@@ -168,6 +168,7 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     Arguments:
         log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
         path: the PNG file.
+        along: what the step counts.
 
     Raises:
         InputError: no row has a term, or a path that does not end in `.png`.
@@ -183,7 +184,7 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
         for split, points in found.items():
             style = ".-" if len(points) < 30 else "-"
             panel.plot(list(points), list(points.values()), style, color=f"C{splits.index(split)}", label=split)
-        panel.set(title=term, xlabel="step")
+        panel.set(title=term, xlabel=along)
         values = [value for points in found.values() for value in points.values()]
         if min(values) > 0 and max(values) > WIDE * min(values):
             panel.set_yscale("log")

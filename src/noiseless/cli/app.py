@@ -31,6 +31,7 @@ VERBS = {
     "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
     "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
+    "optimise": ("optimise:optimise", "Look for codes whose strings score better than the training data."),
     "reproduce": ("reproduce:application", "Make a table or a figure of a paper again, measured beside published."),
     "list": ("catalogue:list_", "List what there is to choose from."),
 }
