@@ -99,6 +99,14 @@ def test_a_fit_finds_the_function_and_knows_its_error() -> None:
     assert 0.4 < ((y - mean).square() / (variance + law.noise)).mean().sqrt() < 1.3
 
 
+def test_a_minibatch_in_float32_is_the_same_to_its_rounding() -> None:
+    gp, x, y = process(), draw(6, 2, seed=3), draw(6, seed=4)
+    double, single = (torch.autograd.grad(gp.energy(part, y, 50), list(gp.parameters())) for part in (x, x.float()))
+    torch.testing.assert_close(gp.energy(x.float(), y, 50), gp.energy(x, y, 50), rtol=1e-5, atol=1e-5)
+    for exact_slope, slope in zip(double, single, strict=True):
+        torch.testing.assert_close(slope, exact_slope, rtol=1e-3, atol=1e-4)
+
+
 def test_a_fit_is_a_function_of_its_generator() -> None:
     a, b, c = fitted(epochs=2), fitted(epochs=2), fitted(1, epochs=2)
     assert torch.equal(a.b, b.b)

@@ -31,12 +31,13 @@ def paper(
     lr: float = 5e-4,
     candidates: int = 10_000,
     standardise: bool = False,
+    single: bool = True,
 ) -> Proposal:
     """The papers': a sparse Gaussian process, refitted every round, and batches by greedy expected improvement.
 
     Arguments:
         round_: what is known.
-        inducing, epochs, batch, lr: of the process, see :func:`noiseless.optimise.sparse_gp.fit`.
+        inducing, epochs, batch, lr, single: of the process, see :func:`noiseless.optimise.sparse_gp.fit`.
         candidates: uniform points in the box.
         standardise: fit to costs of mean 0 and variance 1, in place of the costs as they are.
 
@@ -55,6 +56,7 @@ def paper(
         epochs=epochs,
         batch=batch,
         lr=lr,
+        single=single,
         tell=lambda done, total: round_.tell("fitting", done, total),
     )
     points = greedy(

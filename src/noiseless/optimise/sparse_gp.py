@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from noiseless.errors import InputError, RunError
@@ -124,18 +124,19 @@ class SparseGP(nn.Module):
         self.log_amplitude = nn.Parameter(z.new_zeros(()))
         self.log_noise = nn.Parameter(z.new_tensor(math.log(noise)))
 
-    def energy(self, x: Float64[Tensor, "b d"], y: Float64[Tensor, " b"], total: int) -> Float64[Tensor, ""]:
+    def energy(self, x: Float[Tensor, "b d"], y: Float64[Tensor, " b"], total: int) -> Float64[Tensor, ""]:
         r""":math:`-\log Z / N`, estimated from a minibatch.
 
         Arguments:
-            x, y: the minibatch.
+            x, y: the minibatch. What depends on it is computed in the precision of `x`, all else in float64.
             total: how many data there are, N.
         """
         c = (total - 1) / total
         products = self._products()
         phi, a, b = self._law(c, *products)
         phi_1, _ = self._normaliser(1.0, *products)
-        mean, reduction = _Predict.apply(kernel(x, self.z, self.log_squares, self.log_amplitude), a, b)
+        k = kernel(x, self.z.to(x), self.log_squares.to(x), self.log_amplitude.to(x))
+        mean, reduction = (found.double() for found in _Predict.apply(k, a.to(x), b.to(x)))
         variance = self.log_amplitude.exp() - reduction + self.log_noise.exp()
         log_z = -0.5 * (variance.log() + math.log(2 * math.pi) + (y - mean).square() / variance)
         return -(phi_1 / total + log_z.mean() + phi - phi_1)
@@ -168,11 +169,11 @@ class SparseGP(nn.Module):
 
 
 def kernel(
-    x: Float64[Tensor, "n d"],
-    other: Float64[Tensor, "k d"],
-    log_squares: Float64[Tensor, " d"],
-    log_amplitude: Float64[Tensor, ""],
-) -> Float64[Tensor, "n k"]:
+    x: Float[Tensor, "n d"],
+    other: Float[Tensor, "k d"],
+    log_squares: Float[Tensor, " d"],
+    log_amplitude: Float[Tensor, ""],
+) -> Float[Tensor, "n k"]:
     """The squared exponential kernel, whose exponent is one matrix product of points with two more columns each."""
     scale = (-0.5 * log_squares).exp()
     left, right = x * scale, other * scale
@@ -204,15 +205,17 @@ def fit(
     epochs: int = 50,
     batch: int = 5000,
     lr: float = 5e-4,
+    single: bool = True,
     tell: Progress = silent,
 ) -> Posterior:
-    """Minimises the energy by Adam over minibatches, in float64.
+    """Minimises the energy by Adam over minibatches.
 
     Arguments:
         x, y: the data, 2 or more.
         generator: what start and minibatches are drawn from.
         inducing: how many inducing points, or all data where they are fewer.
         epochs, batch, lr: passes over the data, data in a minibatch, Adam's rate.
+        single: minibatches in float32, which is faster; the matrices of the inducing points are in float64 anyhow.
         tell: is told the steps done and the steps in all.
 
     Raises:
@@ -222,13 +225,14 @@ def fit(
     if min(inducing, epochs, batch) < 1 or not lr > 0:
         raise InputError(f"inducing, epochs and batch are {inducing}, {epochs}, {batch}, lr {lr}; all must be positive")
     gp = initial(x, y, inducing, generator)
+    inputs = x.float() if single else x
     adam = torch.optim.Adam(gp.parameters(), lr=lr)
     steps = -(-len(x) // batch)
     for step in range(epochs * steps):
         if step % steps == 0:
             order = torch.randperm(len(x), generator=generator).split(batch)
         rows = order[step % steps]
-        energy = gp.energy(x[rows], y[rows], len(x)) * (len(rows) / batch)  # a last, smaller one counts less
+        energy = gp.energy(inputs[rows], y[rows], len(x)) * (len(rows) / batch)  # a last, smaller one counts less
         if not energy.isfinite():
             raise RunError(f"the Gaussian process's energy became {energy.item()} in step {step + 1}; take a lower lr")
         adam.zero_grad()
