@@ -6,9 +6,8 @@
 Codes are normal; costs are a smooth function of them with noise, of the mean and deviation of the expressions'
 scores, so that the error of the process can be read: one that learned nothing would have the costs' deviation. With
 --peers, steps of the same length stand beside ours, in turns: the same energy as it is defined, differentiated by
-torch, and gpytorch's variational process with the same numbers. CPU seconds are those of the process, which do not
-grow with what else the machine does; with one thread they are the seconds of an idle machine, or a little more.
-Decoding and scoring are the model's and not timed.
+torch, and gpytorch's variational process with the same numbers. CPU seconds are those of the process, which grow far
+less than the clock's with what else the machine does. Decoding and scoring are the model's and not timed.
 """
 
 from __future__ import annotations

@@ -239,6 +239,9 @@ def test_standard_errors_over_trials(tmp_path: Path) -> None:
     assert error["average"] == pytest.approx(float(averages.std()) / math.sqrt(3))
     assert content["standard error"] == "deviation over 3 trials (divisor 2) over sqrt(3)"
     assert json.loads((tmp_path / "report.json").read_text()) == content
+    alone = optimise(problem(), tmp_path, objective="toy", search="random", rounds=2, batch=5, show=False)
+    assert [row["trial"] for row in alone["rows"]] == ["0", "mean"]
+    assert alone["standard error"] == "none of one trial"
     assert "standard error" in (tmp_path / "table.md").read_text()
     assert (tmp_path / "best-so-far.png").stat().st_size > 1000
     again = optimise(

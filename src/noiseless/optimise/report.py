@@ -88,7 +88,7 @@ def report(trials: Mapping[int, Found], problem: Problem, about: Mapping[str, An
             "best": problem.score.sign * float((problem.score.sign * training).min()),
         },
         "rows": rows + _over(rows),
-        "standard error": f"deviation over {len(rows)} trials (divisor {max(len(rows) - 1, 0)}) over sqrt({len(rows)})",
+        "standard error": _divisors(len(rows)),
         "best": ranked[:shown],
         "best new": [row for row in ranked if not row["training"]][:shown],
         "rounds": {str(seed): found.rounds for seed, found in trials.items()},
@@ -121,6 +121,11 @@ def _over(rows: Sequence[Row]) -> list[Row]:
         return [mean]
     error = {name: stdev(v) / math.sqrt(len(v)) if len(v) > 1 else None for name, v in columns.items()}
     return [mean, {"trial": "standard error", **error}]
+
+
+def _divisors(n: int) -> str:
+    """How the standard error is computed."""
+    return f"deviation over {n} trials (divisor {n - 1}) over sqrt({n})" if n > 1 else "none of one trial"
 
 
 def _known(problem: Problem) -> set[int]:
