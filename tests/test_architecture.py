@@ -39,9 +39,10 @@ ARROWS: dict[str, set[str]] = {
     "journal": {"gallery", "objectives"},
     "runs": {"journal", "recipes"},
     "evaluate": {"runs", "metrics"},
+    "prune": {"runs"},
     "compare": {"evaluate"},
     "reproduce": {"evaluate"},
-    "cli": {"compare", "reproduce"},
+    "cli": {"compare", "reproduce", "prune"},
     "__init__": {"runs"},
 }
 
