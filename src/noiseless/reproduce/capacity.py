@@ -9,7 +9,7 @@ A reading of a run is, on n held-out data and as many draws of N(0, I),
 * **reconstruction**, the mean squared error of a datum, summed over its standardised numbers or its pixels.
 
 Two scales. `paper` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. `small` is the robust
-form of the recipe, compressed: 2 x 256, and the schedule in the same proportions of fewer steps.
+form of the recipe, compressed: 2 x 256, the schedule in the same proportions of fewer steps, and a faster mask.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from noiseless.runs import Run
 from noiseless.runs import Weights as Kept
 from noiseless.training import Stopped
 
-__all__ = ["METHODS", "Reading", "codes", "lines", "log", "mask", "model", "readings", "sized"]
+__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "mask", "model", "readings", "sized"]
 
 METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
 """The method with a mask, and the one without, by label."""
@@ -63,7 +63,11 @@ class Size:
     steps: int
 
 
-SIZES = {"small": Size(32, 2, 256, 4800), "paper": Size(128, 4, 64, 500_000)}
+SIZES = {"small": Size(32, 2, 128, 2400), "paper": Size(128, 4, 64, 500_000)}
+CRITIC = 2
+"""Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
+FASTER = {"mask_lr": 4e-3, "mask_reconstruction": 50.0}
+"""What the mask needs in few steps, for vectors of standardised numbers."""
 
 
 def sized(asked: Request) -> Request:
@@ -92,17 +96,21 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
         recipe,
         sources,
         networks={"latent": m, "depth": size.depth},
-        arguments=_schedule(request.scale, steps) if label == "MaskAAE" else {},
+        arguments=_arguments(request.scale, recipe, steps),
         training={"batch": size.batch, "schedule": "constant", "lr_factor": None, "validate_every": -(-steps // 40)},
         name=f"{recipe}-{m}",
     )
 
 
-def _schedule(scale: str, steps: int) -> dict[str, Any]:
-    """The paper's schedule, or the robust one in the same proportions of other steps."""
+def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
     if scale == "paper":
-        return {"form": "paper"}
-    return {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
+        return {"form": "paper"} if recipe == "maskaae" else {}
+    return {"critic_depth": CRITIC} | (compressed(steps) if recipe == "maskaae" else {})
+
+
+def compressed(steps: int) -> dict[str, Any]:
+    """MaskAAE's arguments for few steps: the robust schedule in the same proportions, and a mask that moves faster."""
+    return {**FASTER, "polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
 
 
 @dataclass(frozen=True)
