@@ -39,11 +39,12 @@ ARROWS: dict[str, set[str]] = {
     "journal": {"gallery", "objectives"},
     "runs": {"journal", "recipes"},
     "evaluate": {"runs", "metrics"},
+    "prune": {"runs"},
     "compare": {"evaluate"},
     "reproduce": {"evaluate"},
     "scores": {"errors", "named"},
     "optimise": {"journal", "scores"},
-    "cli": {"compare", "reproduce", "optimise"},
+    "cli": {"compare", "reproduce", "optimise", "prune"},
     "__init__": {"runs"},
 }
 

@@ -28,6 +28,7 @@ VERBS = {
     "sample": ("use:sample", "Draw new data from a density of the codes."),
     "encode": ("use:encode", "Write the codes of data."),
     "decode": ("use:decode", "Write the data that codes stand for."),
+    "prune": ("use:prune", "Remove the latent dimensions that a run's mask has closed, for good."),
     "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
     "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
