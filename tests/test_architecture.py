@@ -43,9 +43,12 @@ ARROWS: dict[str, set[str]] = {
     "runs": {"journal", "recipes"},
     "evaluate": {"runs", "metrics"},
     "evaluate_strings": {"evaluate"},
+    "prune": {"runs"},
     "compare": {"evaluate_strings"},
     "reproduce": {"evaluate_strings"},
-    "cli": {"compare", "reproduce"},
+    "scores": {"errors", "named"},
+    "optimise": {"journal", "scores"},
+    "cli": {"compare", "reproduce", "optimise", "prune"},
     "__init__": {"runs"},
 }
 
@@ -171,9 +174,9 @@ def test_the_check_of_code_can_fail(line: str) -> None:
 
 def test_the_core_imports_no_extra() -> None:
     check = (
-        "import sys, noiseless, noiseless.cli, noiseless.runs, noiseless.cli.train; "
+        "import sys, noiseless, noiseless.cli, noiseless.runs, noiseless.cli.train, noiseless.cli.optimise; "
         "heavy = {'torchvision', 'torch_fidelity', 'tensorboard', 'wandb', 'mlflow', 'gradio', 'rdkit', 'zuko'}; "
-        "heavy |= {'lark', 'networkx'}; "
+        "heavy |= {'botorch', 'gpytorch', 'lark', 'networkx'}; "
         "found = heavy & set(sys.modules); sys.exit(', '.join(sorted(found)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)

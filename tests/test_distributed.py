@@ -44,7 +44,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "aae, Gaussian codes": ("aae", {"critic_width": 8, "posterior": "gaussian"}),
     "maskaae": ("maskaae", {"critic_width": 8}),
     "maskaae, Jensen-Shannon": ("maskaae", {"critic_width": 8, "game": "jensen-shannon", "form": "paper"}),
+    "maskaae, one batch": ("maskaae", {"critic_width": 8, "share_batch": True}),
     "wae-wgan": ("wae-wgan", {"critic_width": 8}),
+    "vae-flow": ("vae-flow", {"beta": 0.3}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
     "grae": ("grae", {}),
@@ -82,7 +84,7 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
         label = {id(p): k for k, p in objective.named_parameters()}
         found |= {f"{phase.name}: {label[id(p)]}": p.grad for p in phase.parameters if p.grad is not None}
         found |= {f"{phase.name}: mean of {k}": engine.mean(v.detach()) for k, v in values.items()}
-    return found | {f"moments: {k}": v for k, v in objective.named_buffers()}
+    return found | {f"moments: {k}": v for k, v in objective.named_buffers() if v.is_floating_point()}
 
 
 def trained_alone() -> float:

@@ -42,7 +42,7 @@ from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Own", "Run", "load", "plain", "train"]
+__all__ = ["Own", "Run", "Weights", "load", "plain", "refuse_existing", "train"]
 
 FORMAT = 1
 Weights = Literal["best", "last", "average"]
@@ -456,12 +456,17 @@ def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[st
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 
 
-def _make_room(directory: Path, overwrite: bool) -> None:
+def refuse_existing(directory: Path, overwrite: bool) -> None:
+    """Refuses a folder that holds something, unless it is a run that may be replaced."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         if not overwrite:
             raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
         if not (directory / "run.json").is_file():
             raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+
+
+def _make_room(directory: Path, overwrite: bool) -> None:
+    refuse_existing(directory, overwrite)
     try:
         if directory.exists():
             shutil.rmtree(directory)

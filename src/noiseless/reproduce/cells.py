@@ -35,7 +35,7 @@ from noiseless.runs import Run, plain, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
-__all__ = ["Cell", "Measured", "cells", "measure", "trained"]
+__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "trained"]
 
 ALWAYS = ("normal", "gaussian", "gmm")
 """Densities that are measured in every cell, whichever of them a table shows."""
@@ -186,7 +186,7 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
 def _measured(cell: Cell) -> Measured:
     if isinstance(cell.data, str):
         return Measured(cell, reasons=(cell.data,))  # the same for every line
-    features = _features(cell.request, cell.data)
+    features = features_for(cell.request, cell.data)
     rows: dict[float, Sequence[Row]] = {}
     reasons: list[str] = []
     for part in sorted({1.0, *(source.part for source in cell.sources)}):
@@ -291,7 +291,8 @@ def _loaded(request: Request, seed: int) -> Data | str:
         return str(error).partition(";")[0]
 
 
-def _features(request: Request, data: Data) -> Features:
+def features_for(request: Request, data: Data) -> Features:
+    """The features asked for, or the default of the kind of data."""
     name = request.features or ("efficientnet" if data.spec.is_image else "identity")
     own = load_callable(name) if is_named(name) else None
     resize = request.setting.resize if name == "efficientnet" else None
