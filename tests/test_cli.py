@@ -62,8 +62,14 @@ def example(verb: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_every_verb_has_an_example_that_works(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("train", "resume", "sample", "encode", "decode", "interpolate", "evaluate", "compare", "list"):
+    for verb in (
+        "train", "resume", "sample", "encode", "decode", "interpolate", "evaluate", "compare", "optimise", "list",
+    ):  # fmt: skip
         words = example(verb, capsys)
+        if verb == "optimise":
+            ok(["train", "grae", "--data", "expressions:size=60", "--out", "runs/expressions", *TINY])
+            words[words.index("paper:epochs=5")] = "paper:epochs=1,inducing=5,candidates=20"
+            words += ["--rounds", "1", "--batch", "2", "--votes", "2"]
         if verb in ("train", "compare"):
             words += ["--precision", "float32"]
             words[words.index("400")] = "4"
@@ -74,6 +80,7 @@ def test_every_verb_has_an_example_that_works(capsys: pytest.CaptureFixture[str]
         assert capsys.readouterr().out
     for made in ("samples.png", "codes.npy", "images/000000.png", "runs/digits/results.json", "runs/compared/table.md"):
         assert Path(made).is_file(), made
+    assert list(Path("runs/expressions/optimise").glob("*/report.json"))
 
 
 def test_help_shows_defaults_choices_and_where_a_method_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

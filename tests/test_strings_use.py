@@ -12,17 +12,21 @@ import torch
 
 from noiseless import drawings, texts
 from noiseless.cli import run
+from noiseless.cli.optimise import strings as searched_strings
+from noiseless.cli.options import Use
 from noiseless.data import load as load_data
 from noiseless.errors import InputError
 from noiseless.evaluate_strings import evaluate_strings, identity_of
 from noiseless.reproduce import find
 from noiseless.reproduce.rae_structured import Structured
 from noiseless.runs import Run
+from noiseless.scores.expression import distance
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
 
 DATA = "expressions:size=150"
 FAST = ["--width", "4", "--latent", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
+SEARCHED = "--objective expression --search random --rounds 1 --batch 4 --votes 3 --threads 1 --device cpu"
 SMILES = Spec("zinc", (60,), (), (), 76, shipped("smiles").text)
 
 
@@ -135,6 +139,19 @@ def test_shares_of_a_run(trained: Path, capsys) -> None:
         evaluate_strings(model, data, [], n=1)
 
 
+def test_codes_are_searched_for_better_strings(trained: Path, tmp_path: Path) -> None:
+    opened, model = Run(trained), Run(trained).model()
+    kept = searched_strings(opened, model, Use())
+    assert len(kept.strings) == len(kept.codes) == json.loads((trained / "run.json").read_text())["data"]["train"]
+    assert all(map(parser(shipped("expressions")).accepts, kept.strings))
+    torch.testing.assert_close(kept.codes, model.encode(kept.strings))
+    assert run(["optimise", str(trained), *SEARCHED.split(), "--out", str(tmp_path / "o")]) == 0
+    content = json.loads((tmp_path / "o" / "report.json").read_text())
+    assert content["training"]["best"] == pytest.approx(min(map(distance, kept.strings)))
+    assert all(row["score"] == pytest.approx(distance(row["string"])) for row in content["best"])
+    assert all((row["string"] in kept.strings) == row["training"] for row in content["best"])
+
+
 def test_methods_of_strings_are_compared(tmp_path: Path) -> None:
     line = ["compare", "rae", "grae", "--data", DATA, "--density", "gaussian", "-n", "12", "--steps", "3", *FAST]
     assert run([*line, "--out", str(tmp_path / "c")]) == 0
@@ -171,9 +188,22 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     page = Path("table.md").read_text()
     assert "3.22 ± 0.03" in page
     assert "blank: not measured" in page
+    assert "noiseless optimise RUN --objective expression" in page
+    place = Path("runs/rae-structured-expressions-small/grae-0")
+    assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
     monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))
-    assert run(line.split()) == 0
+    assert run([*line.split(), "--search", "random"]) == 0
+    grae, cvae = json.loads(Path("table.json").read_text())["rows"]
+    report = json.loads((place / "optimise/expression-random/report.json").read_text())
+    assert grae["optimised"]["0"]["trials"] == report["rows"][:2]
+    assert grae["optimised"]["0"]["best new"] == report["best new"][:3]
+    assert cvae["optimised"] == {}
+    page = Path("table.md").read_text()
+    assert "1 x 4 codes, 3 votes each; mean ± standard deviation over trials. Trials: 2; runs: 1." in page
+    assert f"{report['best new'][0]['score']:.2f} `{report['best new'][0]['string']}`" in page
+    (place / "optimise/expression-random/report.json").write_text("{}")
+    assert run([*line.split(), "--search", "random"]) == 2
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert run(line.replace("--width 4", "--width 8").split()) == 2
@@ -203,6 +233,7 @@ def test_pictures_of_expressions() -> None:
     np.testing.assert_allclose(drawings._values("x+1*2"), drawings.X + 2)  # the string's precedence, not the grammar's
     assert drawings._values("__import__('os')") is None
     assert drawings._values("x.real") is None
+    assert drawings._values("*".join("3" * 60)) is not None  # more than 64 bits
     assert not torch.equal(tiles[0], tiles[1])
     assert torch.equal(tiles[3], tiles[5])
 

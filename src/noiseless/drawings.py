@@ -6,8 +6,7 @@ what is no object is an empty tile with a dash.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from noiseless.errors import InputError
+from noiseless.scores.expression import X, evaluate, parse
+from noiseless.scores.molecule import read
 from noiseless.strings import shipped
 from noiseless.values import Spec
 
@@ -27,13 +28,6 @@ WIDE, HIGH = 168, 128
 STRIP = 16
 EXTENT = 12.0
 LETTER = 11
-X = np.linspace(-10, 10, 1000)
-OPERATORS: dict[type[ast.operator], Callable[..., np.ndarray | np.floating]] = {
-    ast.Add: np.add,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-}
-FUNCTIONS: dict[str, Callable[..., np.ndarray | np.floating]] = {"sin": np.sin, "exp": np.exp}
 
 
 def is_expressions(spec: Spec) -> bool:
@@ -84,24 +78,12 @@ def _curve(string: str | None) -> Image.Image:
 
 
 def _values(string: str) -> np.ndarray | None:
-    """The expression at :data:`X`; None where it is none. Its syntax tree is walked: nothing is run."""
+    """The expression at the points of its score; None where it is none, or cannot be computed."""
     try:
         with np.errstate(all="ignore"):
-            return np.broadcast_to(_walked(ast.parse(string, mode="eval").body), X.shape)
-    except (SyntaxError, ValueError, KeyError, RecursionError, MemoryError):
+            return np.broadcast_to(np.asarray(evaluate(parse(string), X), dtype=np.float64), X.shape)
+    except (InputError, ZeroDivisionError, OverflowError):
         return None
-
-
-def _walked(node: ast.AST) -> np.ndarray | np.floating:
-    if isinstance(node, ast.BinOp):
-        return OPERATORS[type(node.op)](_walked(node.left), _walked(node.right))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-        return FUNCTIONS[node.func.id](_walked(node.args[0]))
-    if isinstance(node, ast.Name) and node.id == "x":
-        return X
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return np.asarray(float(node.value))
-    raise ValueError(f"{type(node).__name__} is not in the language")
 
 
 def _pieces(shown: np.ndarray) -> list[slice]:
@@ -111,10 +93,9 @@ def _pieces(shown: np.ndarray) -> list[slice]:
 
 
 def _structure(smiles: str | None) -> Image.Image:
-    chem, draw = _chemistry()
-    molecule = chem.MolFromSmiles(smiles) if smiles else None
+    molecule = read(smiles or "")
     if molecule is not None:
-        return draw.MolToImage(molecule, size=(WIDE, HIGH)).convert("RGB")
+        return _drawn(molecule)
     paper = Image.new("RGB", (WIDE, HIGH), "white")
     ImageDraw.Draw(paper).text(
         (WIDE / 2, HIGH / 2), "–", fill="black", anchor="mm", font=ImageFont.load_default(LETTER)
@@ -122,11 +103,8 @@ def _structure(smiles: str | None) -> Image.Image:
     return paper
 
 
-def _chemistry() -> tuple[Any, Any]:
-    try:
-        from rdkit import Chem, RDLogger
-        from rdkit.Chem import Draw
-    except ImportError as error:
-        raise InputError(f"pictures of molecules need RDKit ({error}); pip install 'noiseless[molecules]'") from error
-    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
-    return Chem, Draw
+def _drawn(molecule: Any) -> Image.Image:
+    from rdkit.Chem import Draw  # it is there: it has read the molecule
+
+    picture: Image.Image = Draw.MolToImage(molecule, size=(WIDE, HIGH))
+    return picture.convert("RGB")

@@ -27,8 +27,9 @@ from noiseless.errors import InputError, RunError
 from noiseless.evaluate import Reference, Row, choice, pairs
 from noiseless.files import whole
 from noiseless.interpolation import PATHS
-from noiseless.metrics.strings import canonical, exact, portrait
+from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
+from noiseless.scores.molecule import canonical
 from noiseless.strings import Codec, of
 from noiseless.texts import spelled
 from noiseless.values import Spec

@@ -52,13 +52,13 @@ def test_expressions_by_rules_and_by_characters() -> None:
 
 
 def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
-    data = nd.load("expressions:uniform,size=400")
+    data = nd.load("expressions:uniform,size=100")
     strings = of(data.spec).read(data.train.raw)
-    assert len(set(strings)) == 400
+    assert len(set(strings)) == 100
     assert all(parser(shipped("expressions")).accepts(str(string)) for string in strings)
-    short = nd.load("expressions:uniform,characters,size=100,length=16")
+    short = nd.load("expressions:uniform,characters,size=40,length=16")
     assert max(len(str(s)) for s in of(short.spec).read(short.train.raw)) <= 16
-    assert nd.load("expressions:uniform,size=400,seed=1").fingerprint != data.fingerprint
+    assert nd.load("expressions:uniform,size=100,seed=1").fingerprint != data.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Shares of strings, by hand and with RDKit."""
+"""Shares of strings, by hand."""
 
 from __future__ import annotations
 
 import pytest
 
 from noiseless.errors import InputError
-from noiseless.metrics.strings import canonical, exact, portrait
+from noiseless.metrics.strings import exact, portrait
 
 
 def letters(string: str) -> str | None:
@@ -32,25 +32,3 @@ def test_nothing_to_judge_is_refused() -> None:
         portrait([], letters, set())
     with pytest.raises(InputError, match="1 strings are compared with 2"):
         exact(["a"], ["a", "b"])
-
-
-def test_molecules_are_judged_by_rdkit() -> None:
-    pytest.importorskip("rdkit")
-    assert canonical("OCC") == canonical("CCO") == "CCO"
-    assert canonical("C(C)(C)(C)(C)C") is None  # in the grammar, and no molecule
-    assert canonical("") is None
-    assert canonical("not a molecule") is None
-    found = portrait(["OCC", "CCO", "C1CC", None, "CC"], canonical, {"CCO"})
-    assert found == {"valid": 3 / 5, "unique": 2 / 3, "novel": 1 / 2}
-
-
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    from noiseless.metrics import strings
-
-    strings._rdkit.cache_clear()
-    monkeypatch.setitem(sys.modules, "rdkit", None)
-    with pytest.raises(InputError, match=r"pip install 'noiseless\[molecules\]'"):
-        canonical("CCO")
-    strings._rdkit.cache_clear()

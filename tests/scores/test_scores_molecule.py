@@ -61,7 +61,9 @@ def test_what_is_no_molecule(string: str, capfd: pytest.CaptureFixture[str]) -> 
 def test_as_a_score() -> None:
     score = scores.build("logp", [])
     assert (score.goal, score.sign, score.failure, score.votes) == ("maximise", -1.0, None, 500)
-    assert canonical("OCC") == canonical("CCO") == score.identity("C(C)O")
+    assert canonical("OCC") == canonical("CCO") == score.identity("C(C)O") == "CCO"
+    assert canonical("C(C)(C)(C)(C)C") is None  # in the grammar, and no molecule
+    assert score.identity("C1CC") == "C1CC"
     with pytest.raises(InputError, match="did you mean 'zinc'"):
         scores.build("logp:zink", [])
 

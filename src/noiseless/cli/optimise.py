@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from noiseless.named import is_named, load_callable
 from noiseless.optimise import Decode, Problem, build, scored
 from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
+from noiseless.optimise.protocol import place, plain
 from noiseless.optimise.report import COLUMNS
 from noiseless.runs import Run
 from noiseless.scores import Goal, Score
@@ -44,13 +44,15 @@ class Strings:
     decode: Decode
 
 
-def strings(run: Run, model: Model, use: Use) -> Strings:  # noqa: ARG001
-    """The strings of a run.
+def strings(run: Run, model: Model, use: Use) -> Strings:
+    """The training strings of a run, and its model as their encoder and decoder.
 
     Raises:
         InputError: it was not trained on strings.
     """
-    raise InputError(f"{run.directory} was trained on {model.spec.name}, which are no strings; nothing can be scored")
+    codec, data = model.codec, run.data(use.data_dir)
+    raw = data.train.take(range(len(data.train)))
+    return Strings([string or "" for string in codec.read(raw)], model.encode(raw), model.strings)
 
 
 def optimise(
@@ -92,9 +94,9 @@ def optimise(
     _check(objective, goal, search)
     opened, model = use.open(run, own)
     kept = strings(opened, model, use)
-    name = _plain(objective)
-    folder = out or run / "optimise" / f"{name}-{_plain(search)}"
-    problem = _problem(opened, model, kept, objective, goal, run / "optimise" / f"{name}.safetensors")
+    folder = out or place(run, objective, search)
+    known = run / "optimise" / f"{plain(objective)}.safetensors"
+    problem = _problem(opened, model, kept, objective, goal, known)
     try:
         content = run_trials(
             problem,
@@ -152,15 +154,6 @@ def _fingerprint(model: Model, *about: str) -> str:
     for name, value in sorted(model.autoencoder.state_dict().items()):
         digest.update(name.encode() + value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _plain(name: str) -> str:
-    """A name as part of a path.
-
-    >>> _plain("paper:epochs=5,inducing=50")
-    'paper-epochs-5-inducing-50'
-    """
-    return re.sub(r"[^\w.]+", "-", name)
 
 
 def _report(content: dict[str, Any]) -> None:

@@ -21,12 +21,10 @@ novel; Grammar Variational Autoencoder (Kusner et al., 2017), https://arxiv.org/
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
-from typing import Any
 
 from noiseless.errors import InputError
 
-__all__ = ["canonical", "exact", "portrait"]
+__all__ = ["exact", "portrait"]
 
 String = str | None
 Identity = Callable[[str], String]
@@ -70,25 +68,3 @@ def portrait(made: Sequence[String], identity: Identity, known: Collection[str])
         "unique": len(different) / len(valid) if valid else None,
         "novel": sum(found not in known for found in different) / len(different) if different else None,
     }
-
-
-def canonical(smiles: str) -> String:
-    """RDKit's canonical SMILES; None where RDKit accepts no molecule.
-
-    Raises:
-        InputError: RDKit is not installed.
-    """
-    if not smiles:
-        return None
-    molecule = _rdkit().MolFromSmiles(smiles)
-    return None if molecule is None else _rdkit().MolToSmiles(molecule)
-
-
-@cache
-def _rdkit() -> Any:
-    try:
-        from rdkit import Chem, RDLogger
-    except ImportError as error:
-        raise InputError(f"molecules need RDKit ({error}); pip install 'noiseless[molecules]'") from error
-    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # a line for every string that is no molecule
-    return Chem

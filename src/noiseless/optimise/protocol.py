@@ -8,6 +8,7 @@ best-so-far.png          the best score after each code, of all objects and of n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,25 @@ from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
 
-__all__ = ["optimise"]
+__all__ = ["optimise", "place", "plain"]
+
+
+def plain(name: str) -> str:
+    """A name as part of a path.
+
+    >>> plain("paper:epochs=50,inducing=500")
+    'paper-epochs-50-inducing-500'
+    """
+    return re.sub(r"[^\w.]+", "-", name)
+
+
+def place(run: Path, objective: str, search: str) -> Path:
+    """Where the trials on a run are kept, unless another folder is asked for.
+
+    >>> place(Path("r"), "expression", "paper:epochs=5").as_posix()
+    'r/optimise/expression-paper-epochs-5'
+    """
+    return run / "optimise" / f"{plain(objective)}-{plain(search)}"
 
 
 def optimise(

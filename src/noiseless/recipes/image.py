@@ -126,7 +126,7 @@ class Frame:
     ) -> Method:
         """The method that adds `terms` to the reconstruction; `calibrated` if their weights are for this one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
-        notes = notes if calibrated or not terms else (*notes, *self.uncalibrated, *self.borrowed)
+        notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
 
     def adversarial(

@@ -142,7 +142,7 @@ def maskaae(
         share_batch,
     )
     glorot_normal(objective)
-    notes = tuple(filter(None, [chosen.note, SHARED if share_batch else ""]))
+    notes = tuple(filter(None, [chosen.note, SHARED if share_batch else "", *parts.borrowed]))
     return Method(objective, _training(chosen.steps), ("normal", "gmm", "gaussian"), notes)
 
 
@@ -181,7 +181,7 @@ def wae_wgan(
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
     """The paper's perceptrons where its data are alike, unless others were asked for."""
-    alike = not spec.is_image or (spec.shape[0] == 1 and max(spec.shape) <= 28)
+    alike = max(spec.shape) <= 28 and spec.shape[0] == 1 if spec.is_image else not spec.tokens
     return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
 
 

@@ -2,7 +2,8 @@
 
 Grammar RAE, GVAE, GCVVAE and the character VAE on expressions or molecules: exact reconstructions of held-out strings,
 the share of valid ones among samples and mid-points, and of unique and new ones; then what optimisation in the latent
-space finds, as published: the share of valid points, their average score, and the best three.
+space finds, as published: the share of valid points, their average score, and the best three. The latter is read from
+what `noiseless optimise RUN` left in the runs, and blank where it was not done.
 
 Published numbers are those of the paper as submitted, but for GCVVAE's, which were added later and are quoted from
 memory. They are of the optimisation alone: the paper gives no validity of samples. Its molecules are those of ZINC,
@@ -28,6 +29,9 @@ from noiseless.errors import InputError, unknown
 from noiseless.evaluate import Row, known, noted, record
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.figures import markdown
+from noiseless.files import read_json
+from noiseless.optimise import build
+from noiseless.optimise.protocol import place
 from noiseless.reproduce.core import Many, Report, Rows, Seeds
 from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run, train
@@ -57,6 +61,9 @@ PUBLISHED: dict[str, dict[str, tuple[str, str, str]]] = {
 """By objects and row: valid, average score of the valid, best three; in brackets what is quoted from memory."""
 
 FOUND = ("valid", "average", "best three")
+OBJECTIVES = {"expressions": "expression", "molecules": "logp"}
+TRIALS = {"valid": "valid", "average": "published average"}
+"""By column: what a trial's row calls it."""
 COLUMNS: dict[str, tuple[str, str | None, str, str]] = {
     "exact": ("reconstruction", None, "best", "exact"),
     "valid, normal": ("samples", "normal", "sampled", "valid"),
@@ -97,6 +104,7 @@ class Structured:
         steps: Updates, in place of the scale's.
         width: Of the networks, in place of the scale's; 128 is the paper's.
         n: Strings in each row, in place of the scale's.
+        search: The search of noiseless optimise whose reports are read, as it was given there.
         threads: CPU threads. Default: torch's.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-OBJECTS-SCALE.
@@ -112,6 +120,7 @@ class Structured:
     steps: int | None = None
     width: int | None = None
     n: Many = None
+    search: str = "paper"
     threads: int | None = None
     device: str = "auto"
     runs: Path | None = None
@@ -127,6 +136,7 @@ class Structured:
         for row in self.rows:
             if row.upper() not in METHODS:
                 raise unknown("row", row, METHODS)
+        build(self.search)
 
     @property
     def setting(self) -> Scale:
@@ -189,12 +199,23 @@ def rae_structured(request: Structured) -> Report:
     return Report(_page(request, cells), _content(request, cells))
 
 
-def optimised(run: Run) -> Mapping[str, Any]:  # noqa: ARG001
-    """What optimisation in the run's latent space found: `valid`, `average` and `best three`, as far as it was done.
+def optimised(run: Run, request: Structured) -> Mapping[str, Any]:
+    """What `noiseless optimise` found in the run's latent space: terms, trials and best objects; empty if nothing.
 
-    The one place from which these columns are filled; nothing is known of them yet.
+    Raises:
+        InputError: its report is damaged.
     """
-    return {}
+    path = place(run.directory, OBJECTIVES[request.objects], request.search) / "report.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = read_json(path)
+        terms = {name: content[name] for name in ("objective", "search", "batch", "votes", "goal")}
+        trials = [row for row in content["rows"] if row["trial"] in content["rounds"]]
+        best = {name: content[name][:3] for name in ("best", "best new")}
+        return terms | {"rounds": max(map(len, content["rounds"].values())), "trials": trials} | best
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}); make it again with noiseless optimise") from error
 
 
 def _measured(request: Structured, label: str, recipe: str, seed: int, folder: Path, data: Data) -> Cell:
@@ -206,7 +227,7 @@ def _measured(request: Structured, label: str, recipe: str, seed: int, folder: P
         rows = noted(made, "best", run.record["notes"])
         record(run.directory, rows)
     about = {"run": run.directory.name, "seed": seed, "fingerprint": data.fingerprint, "steps": run.steps[1]}
-    return Cell(label, seed, rows, optimised(run), about)
+    return Cell(label, seed, rows, optimised(run, request), about)
 
 
 def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Data) -> Run:
@@ -256,8 +277,7 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
         f"```sh\n{_command(request)}\n```",
         "Shares, mean ± standard deviation over seeds. Samples and mid-points are decoded by drawing.",
         markdown(rows),
-        "What optimisation in the latent space found, published beside measured"
-        + (" (blank: not measured)." if not any(cell.found for cell in cells) else "."),
+        _searched(request, cells),
         markdown(_optimisation(request, cells)),
         f"Data: {request.data or DATA[request.objects]}; width {setting.width}, {steps}; n = {setting.n:,}; seeds "
         f"{', '.join(map(str, request.seeds))}. Machine: {machine()}; noiseless {version('noiseless')}, torch "
@@ -267,7 +287,9 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
             [
                 "* published numbers in brackets are quoted from memory; those of expressions follow a Python 2 "
                 "in which "
-                "new points divided whole numbers with floor",
+                "new points divided whole numbers with floor; their ± is a deviation over the root of 5",
+                "* the average leaves out what is as bad as the worst of its trial, as published; the three best are "
+                "of all trials",
                 *(f"* {note}" for note in notes),
             ]
         ),
@@ -275,18 +297,51 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _searched(request: Structured, cells: Sequence[Cell]) -> str:
+    """What the second table is of: the terms of every search that was found, or how to make one."""
+    said = "What optimisation in the latent space found, published beside measured"
+    made = [cell.found for cell in cells if cell.found]
+    if not made:
+        command = f"noiseless optimise RUN --objective {OBJECTIVES[request.objects]} --search {request.search}"
+        return f"{said} (blank: not measured; `{command}` for each run, then this command again)."
+    terms = dict.fromkeys(
+        f"`{f['search']}` on {f['objective']}, to {f['goal']}, {f['rounds']} x {f['batch']} codes, {f['votes']} "
+        "votes each"
+        for f in made
+    )
+    trials = sum(len(found["trials"]) for found in made)
+    return f"{said}: {'; '.join(terms)}; mean ± standard deviation over trials. Trials: {trials}; runs: {len(made)}."
+
+
 def _optimisation(request: Structured, cells: Sequence[Cell]) -> list[dict[str, Any]]:
     rows = []
     for label in request.methods:
-        published = dict(zip(FOUND, PUBLISHED[request.objects][label], strict=True))
+        measured = _over([cell.found for cell in cells if cell.label == label and cell.found])
         row: dict[str, Any] = {"method": label}
-        for column in FOUND:
-            values = [cell.found[column] for cell in cells if cell.label == label and column in cell.found]
-            numbers = [value for value in values if isinstance(value, float)]
-            row[column] = spread(numbers) if numbers else "; ".join(map(str, values))
-            row[f"{column}, published"] = published[column]
-        rows.append(row)
+        for column, published in zip(FOUND, PUBLISHED[request.objects][label], strict=True):
+            row |= {column: measured.get(column, ""), f"{column}, published": published}
+        rows.append(row | {"best not in training": measured.get("best not in training", "")})
     return rows
+
+
+def _over(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The cells of a row of the second table, from the searches on its runs."""
+    trials = [trial for one in found for trial in one["trials"]]
+    columns = {name: [trial[key] for trial in trials if trial[key] is not None] for name, key in TRIALS.items()}
+    cells = {name: spread(values) for name, values in columns.items() if values}
+    best = _ranked(found, "best")
+    if best:
+        cells["best three"] = " ".join(f"{row['score']:.2f}" for row in best[:3])
+    for row in _ranked(found, "best new")[:1]:
+        cells["best not in training"] = f"{row['score']:.2f} `{row['string']}`"
+    return cells
+
+
+def _ranked(found: Sequence[Mapping[str, Any]], which: str) -> list[dict[str, Any]]:
+    """Different objects of several searches, the best first."""
+    objects = {row["string"]: row for one in found for row in one[which]}
+    sign = -1 if any(one["goal"] == "maximise" for one in found) else 1
+    return sorted(objects.values(), key=lambda row: sign * row["score"])
 
 
 def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
@@ -320,7 +375,7 @@ def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _command(request: Structured) -> str:
     words = ["noiseless reproduce rae-structured --objects", request.objects]
-    for name in ("data", "scale", "seeds", "rows", "steps", "width", "n", "threads"):
+    for name in ("data", "scale", "seeds", "rows", "steps", "width", "n", "search", "threads"):
         value = getattr(request, name)
         if value != getattr(Structured(), name):
             words += ["-n" if name == "n" else f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]

@@ -29,7 +29,7 @@ import numpy as np
 from noiseless.errors import InputError, unknown
 from noiseless.scores.core import Score
 
-__all__ = ["SCORES", "ZINC", "canonical", "is_molecule", "parts", "penalised"]
+__all__ = ["SCORES", "ZINC", "canonical", "is_molecule", "parts", "penalised", "read"]
 
 Standard = tuple[tuple[float, float], ...]
 """Mean and standard deviation of log P, of -SA and of -cycle."""
@@ -40,7 +40,7 @@ SIX = 6
 
 def parts(smiles: str) -> tuple[float, float, float] | None:
     """log P, -SA and -cycle of a molecule; None where the string is none."""
-    molecule = _molecule(smiles)
+    molecule = read(smiles)
     if molecule is None:
         return None
     chemistry = _chemistry()
@@ -59,17 +59,21 @@ def penalised(smiles: str, standard: Standard = ZINC) -> float | None:
 
 def is_molecule(smiles: str) -> bool:
     """Whether RDKit can read and sanitise it, and it has an atom."""
-    return _molecule(smiles) is not None
+    return read(smiles) is not None
 
 
-def canonical(smiles: str) -> str:
-    """The one string that RDKit writes for the molecule; the string itself where it is none."""
-    molecule = _molecule(smiles)
-    return smiles if molecule is None else str(_chemistry().write(molecule))
+def canonical(smiles: str) -> str | None:
+    """The one string that RDKit writes for the molecule; None where the string is none.
+
+    Raises:
+        InputError: the extra is not installed.
+    """
+    molecule = read(smiles)
+    return None if molecule is None else str(_chemistry().write(molecule))
 
 
-def _molecule(smiles: str) -> Any:
-    """The molecule, or None; RDKit's complaints about other strings are not shown."""
+def read(smiles: str) -> Any:
+    """RDKit's molecule, or None; RDKit's complaints about other strings are not shown."""
     chemistry = _chemistry()
     with chemistry.silence():
         molecule = chemistry.read(smiles)
@@ -89,9 +93,7 @@ def _chemistry() -> SimpleNamespace:
         from rdkit.Chem import rdMolDescriptors, rdmolops
         from rdkit.Contrib.SA_Score import sascorer
     except ImportError as error:
-        raise InputError(
-            f"the score 'logp' needs rdkit and networkx ({error}); pip install 'noiseless[molecules]'"
-        ) from error
+        raise InputError(f"molecules need rdkit and networkx ({error}); pip install 'noiseless[molecules]'") from error
     return SimpleNamespace(
         read=Chem.MolFromSmiles,
         write=Chem.MolToSmiles,
@@ -120,7 +122,7 @@ def logp(training: Sequence[str], constants: str = "zinc") -> Score:
     """Penalised logP, maximised, standardised as on ZINC; logp:training, logp:none (extra molecules)."""
     _chemistry()
     value = partial(penalised, standard=_standard(constants, training))
-    return Score(value, "maximise", None, is_molecule, canonical, votes=500)
+    return Score(value, "maximise", None, is_molecule, lambda smiles: canonical(smiles) or smiles, votes=500)
 
 
 SCORES = {"logp": logp}

@@ -268,7 +268,8 @@ def of(spec: Spec) -> Codec:
         InputError: they are numbers.
     """
     if not spec.tokens:
-        raise InputError(f"{spec.name} are {'images' if spec.is_image else 'vectors'}, and not strings")
+        kind = "images" if spec.is_image else "vectors"
+        raise InputError(f"{spec.name} are {kind}, and not strings; take a run on such, as --data expressions gives")
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:
         raise InputError(
