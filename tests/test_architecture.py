@@ -28,8 +28,10 @@ ARROWS: dict[str, set[str]] = {
     "autoencoder": {"named", "bottlenecks"},
     "entropy": {"errors"},
     "penalties": {"autoencoder", "entropy"},
-    "reconstruction": {"autoencoder"},
-    "objectives": {"penalties", "reconstruction", "metrics"},
+    "patterns": {"errors"},
+    "clusters": {"errors"},
+    "reconstruction": {"autoencoder", "data"},  # data: where weights lie and how they are downloaded
+    "objectives": {"penalties", "reconstruction", "metrics", "patterns", "clusters"},
     "training": {"objectives", "data"},
     "densities": {"training"},
     "interpolation": set(),

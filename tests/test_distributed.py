@@ -24,7 +24,7 @@ from noiseless.journal import read_header
 from noiseless.nn.joint import alone, gather, world
 from noiseless.recipes.core import names
 from noiseless.training import Engine, Training, fit
-from noiseless.training.core import _prepare, _Validation
+from noiseless.training.core import _introduce, _prepare, _Validation
 from noiseless.training.feed import Feed, mix
 from noiseless.values import Batch, Noise
 from tiny import FAST, images, vectors
@@ -45,6 +45,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "maskaae": ("maskaae", {"critic_width": 8}),
     "maskaae, Jensen-Shannon": ("maskaae", {"critic_width": 8, "game": "jensen-shannon", "form": "paper"}),
     "wae-wgan": ("wae-wgan", {"critic_width": 8}),
+    "deciphering": ("deciphering", {"reconstruction": "squared-error", "mirrored": False}),
+    "deciphering, perceptual": ("deciphering", {"pattern": "gaussian", "input": "constant"}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
 }
@@ -57,10 +59,12 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
     name, arguments = CASES[case]
     data = vectors(held=21) if net == "mlp" else images(shape=(1, 10, 8), held=21)
     torch.manual_seed(0)
-    networks = Networks(latent=3, width=2, net=net)
+    own = "deciphering" in name and net != "mlp"  # it has convolutional networks of its own
+    networks = Networks(latent=3, width=2, net=None if own else net)
     objective = names()[name](data.spec, networks, **arguments).objective
     training = Training(batch=batch, precision="float64", device="cpu")
     _prepare(objective, training, CPU)
+    _introduce(objective, data, training, engine)
     terms = _Validation(data, training, engine, CPU)(objective)
     plain = {"validation/reconstruction", "validation/code"}  # draws depend on how data are shared out
     plain = set() if "vae" in name or "learnt" in case or "Gaussian" in case else plain & terms.keys()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
+from noiseless.objectives.core import Course, Indexed
 from noiseless.recipes.core import Method, names
 from noiseless.runs import Run, train
 from noiseless.training import Training
@@ -44,8 +45,13 @@ KINDS = {"images": images, "vectors": vectors}
 
 
 def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
+    """A small method, which has met as many data as images and vectors above have for training."""
     torch.manual_seed(seed)
-    return names()[name](spec, NETWORKS, **arguments)
+    made = names()[name](spec, NETWORKS, **arguments)
+    if isinstance(made.objective, Indexed):
+        rows = torch.rand(80, spec.size, generator=torch.Generator().manual_seed(seed))
+        made.objective.meet(Course(80, 20, seed), lambda: rows)
+    return made
 
 
 def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **training: Any) -> Run:

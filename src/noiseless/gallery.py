@@ -57,9 +57,8 @@ def interpolations(model: Model, a: np.ndarray, b: np.ndarray, folder: Path) -> 
     return list(paths.values())
 
 
-def snapshot(model: Model, data: Data, path: Path) -> None:
-    """Samples along training, from one Gaussian fitted to the codes of a thousand training data."""
-    codes = model.encode(_first(data.train, 1000))
+def snapshot(model: Model, data: Data, codes: Tensor, path: Path) -> None:
+    """Samples along training, from one Gaussian fitted to the codes of some training data."""
     density = densities.build("gaussian", model.latent).fit(codes, torch.Generator().manual_seed(0))
     samples(model, data, "gaussian", model.decode(density.sample(64, torch.Generator().manual_seed(0))), path)
 

@@ -26,26 +26,32 @@ from typing import Any, Literal, get_type_hints
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
 from noiseless import densities, gallery
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.densities.pattern import bound
 from noiseless.errors import InputError, RunError
 from noiseless.files import read_json, sweep, write_json
-from noiseless.journal import Journal, read_header, read_tensors
+from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.named import Named, is_named
+from noiseless.nn.joint import take_moments
+from noiseless.nn.search import Search
 from noiseless.objectives.core import Objective
 from noiseless.recipes.core import Method, Recipe, find, names
+from noiseless.reconstruction.perceptual import trained_on
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Own", "Run", "load", "plain", "train"]
+__all__ = ["Moments", "Own", "Run", "load", "plain", "train"]
 
 FORMAT = 1
 Weights = Literal["best", "last", "average"]
+Moments = Literal["running", "batch"]
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,7 @@ class Run:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             given = record.get("format") if isinstance(record, dict) else None
             raise InputError(f"{self.directory} is a run of format {given}; this version reads format {FORMAT}")
+        record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
         _check_record(self.directory, record)
         return record
 
@@ -313,36 +320,62 @@ class Run:
         precision: Literal["float32", "bfloat16", "float64"] = "float32",
         data: Data | None = None,
         data_dir: Path | None = None,
+        moments: Moments = "running",
     ) -> Model:
-        """The trained model; see :func:`load`."""
+        """The trained model; see :func:`load`.
+
+        Arguments:
+            weights, device, data: as for :func:`load`.
+            precision: of the networks.
+            data_dir: where to look first for the files of a named data set.
+            moments: of batch norms: running means, or those of the batch that passes.
+        """
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
-        objective.autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
+        objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
+        take_moments(objective, of_batch=moments == "batch")
         if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
             objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def fitted(name: str) -> densities.LatentDensity:
-            return self.density(name, model, data, weights, data_dir)
+            return self.density(name, objective, data, weights, data_dir, moments)
 
-        model = Model(objective.autoencoder, self.spec, fitted)
-        return model
+        searched = isinstance(objective.autoencoder.encoder, Search)
+        return Model(
+            objective.autoencoder, self.spec, fitted, searched=searched, trained_on=trained_on(objective.distance)
+        )
+
+    def codes(
+        self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The mean codes of the training part, in its order: those to which densities are fitted.
+
+        Arguments:
+            objective: what :meth:`objective` gave, in evaluation mode.
+            data, data_dir: the run's data, or where to look for them.
+        """
+        found = data or self.data(data_dir)
+        chunks = np.array_split(np.arange(len(found.train)), -(-len(found.train) // 5000))
+        parts = [part for chunk in chunks for part in np.split(chunk, range(500, len(chunk), 500))]
+        return torch.cat([coded(objective, found, part) for part in parts])
 
     def density(
         self,
         name: str,
-        model: Model,
+        objective: Objective,
         data: Data | None = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
+        moments: Moments = "running",
     ) -> densities.LatentDensity:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
-        suffix = "" if weights == "best" else f"-{weights}"
+        suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
         path = self.directory / "densities" / f"{name.replace(':', '-')}{suffix}.safetensors"
         if path.is_file():
-            return densities.load(path)
-        density = densities.build(name, model.latent)
+            return bound(densities.load(path), objective)
+        density = bound(densities.build(name, objective.autoencoder.latent), objective)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
-        density.fit(self._codes(model, data or self.data(data_dir)), generator)
+        density.fit(self.codes(objective, data, data_dir), generator)
         densities.save(density, path, name=name, codes="mean")
         return density
 
@@ -366,10 +399,6 @@ class Run:
                     )
                 networks[part] = getattr(self.own, part)
         return arguments | ({"networks": networks} if networks else {})
-
-    def _codes(self, model: Model, data: Data) -> Tensor:
-        chunks = np.array_split(np.arange(len(data.train)), -(-len(data.train) // 5000))
-        return torch.cat([model.encode(data.train.take(chunk)) for chunk in chunks])
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()
@@ -407,10 +436,14 @@ def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) 
 
 
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, with dataclasses made again where the recipe's signature has such."""
+    """Arguments as run.json has them, with tuples, and with dataclasses where the recipe's signature has such."""
     hints = get_type_hints(recipe)
     return {
-        name: hints[name](**value) if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name)) else value
+        name: hints[name](**value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name))
+        else tuple(value)
+        if isinstance(value, list)
+        else value
         for name, value in arguments.items()
     }
 
@@ -427,6 +460,8 @@ def plain(value: Any) -> Any:
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
 
+ADDED = {"ema_form": "constant"}
+"""Settings of training that older runs do not have, and what they stood for."""
 RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
 

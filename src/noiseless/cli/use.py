@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from noiseless import gallery
 from noiseless.cli.console import note, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
 from noiseless.errors import InputError
+from noiseless.model import Model
 from noiseless.runs import Run
 from noiseless.values import Spec
 
@@ -53,7 +54,7 @@ def sample(
 
 def encode(
     run: Path,
-    data: Given,
+    data: Given | None = None,
     /,
     *,
     out: Annotated[Path, Parameter(help="The .npy file of the codes, a row for each datum in its order.")],
@@ -62,16 +63,17 @@ def encode(
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Write the codes of data.
+    """Write the codes of data; without data, those of the training part, to which densities are fitted.
+
+    A deciphering autoencoder knows the codes of its training data by their number,
+    and searches for those of other data.
 
     Example: noiseless encode runs/digits digits --out codes.npy
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent,))
     gallery.check(out, codes, 1, overwrite)
-    array = _array(opened, data, size, use)
-    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
-    encoded = torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
+    encoded = _encoded(opened, model, data, size, use)
     wrote(gallery.save(encoded, codes, out, overwrite))
 
 
@@ -97,9 +99,12 @@ def decode(
 
 def interpolate(
     run: Path,
-    data: Given,
+    data: Given | None = None,
     /,
     *,
+    density: Annotated[
+        str | None, Parameter(help="Paths between draws of this density, in place of data: noiseless list densities.")
+    ] = None,
     n: Annotated[int, Parameter(name=["-n", "--n"], help="How many pairs.")] = 8,
     steps: Annotated[int, Parameter(help="Points on each path, ends included.")] = 8,
     path: Annotated[
@@ -114,18 +119,31 @@ def interpolate(
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Write the paths between random pairs of data.
+    """Write the paths between random pairs of data, or of draws from a density.
 
     Example: noiseless interpolate runs/digits digits -n 8 --path linear
     """
+    if (data is None) == (density is None):
+        raise InputError("give either data to interpolate between, or a --density whose draws are meant")
     opened, model = use.open(run, own)
     ending = "png" if model.spec.is_image else "npy"
     place = out or run / "pictures" / f"interpolation-{path}-{n}-{seed}.{ending}"
     gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
-    array = _array(opened, data, size, use)
-    left, right = _pairs(array, n, seed, data)
-    drawn = model.interpolate(left, right, steps, path)
+    if data is not None:
+        left, right = _pairs(_array(opened, data, size, use), n, seed, data)
+        drawn = model.interpolate(left, right, steps, path)
+    else:
+        z = model.density(cast(str, density)).sample(2 * n, torch.Generator().manual_seed(seed))
+        drawn = model.between(z[:n], z[n:], steps, path)
     wrote(gallery.save_paths(drawn, model.spec, place, overwrite or out is None))
+
+
+def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:
+    if data is None:
+        return run.codes(run.objective(use.weights).to(model.device, model.dtype).eval(), data_dir=use.data_dir)
+    array = _array(run, data, size, use)
+    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
+    return torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:

@@ -80,6 +80,13 @@ class Engine:
         """The mean over processes."""
         return self._sum(values) / self.world if self.world > 1 else values
 
+    def share(self, values: Tensor) -> None:
+        """Replaces `values` by those of the first process."""
+        if self.world > 1 and values.numel():
+            bytes_ = values.contiguous().view(-1).view(torch.uint8)
+            dist.broadcast(bytes_, 0)
+            values.copy_(bytes_.view(values.dtype).view(values.shape))
+
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """Replaces gradients by their mean over processes, in one reduction."""
         gradients = [p.grad for p in parameters if p.grad is not None]
