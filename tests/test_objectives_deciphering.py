@@ -319,7 +319,7 @@ def test_the_ramped_average_is_a_copy_and_then_follows_its_decay() -> None:
         with torch.no_grad():
             mine.fill_(float(step))
         state.averaging()
-        values[step] = float(average[0])
+        values[step] = average[0].item()
     assert (values[0], values[95], values[110], values[119]) == (0, 90, 110, 110)
     expected = 110.0
     for step in (120, 130, 140):

@@ -48,6 +48,7 @@ class Empirical(LatentDensity):
         self.codes[: len(chosen)] = z[chosen.to(z.device)].to(self.codes)
         self.kept.fill_(len(chosen))
         self.n.fill_(len(z))
+        self.note = "draws are codes of training data, which decode to reconstructions and to nothing new"
         return self
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
