@@ -276,8 +276,9 @@ def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path) -> None:
         (Networks(depth=3), {}, "networks of its own"),
         (NETWORKS, {"active": (1, 2)}, r"expected 3 numbers"),
         (NETWORKS, {"clusters": 0}, "clusters is 0"),
-        (replace(NETWORKS, net="mlp"), {"shift": "both"}, "no axis to shift along"),
+        (replace(NETWORKS, net="mlp"), {"shift": "both"}, "no axis to shift or mirror along"),
         (replace(NETWORKS, width=1), {}, "width is 1"),
+        (NETWORKS, {"pattern": "gaussian", "clusters": 4}, "gaussian patterns do not have"),
     ],
 )
 def test_what_cannot_be_is_refused(networks: Networks, arguments: dict[str, Any], message: str) -> None:

@@ -42,5 +42,3 @@ def test_table_1_has_its_laws_in_one_run_and_the_mean_image() -> None:
 def test_constants_have_no_meaning(name: str) -> None:
     with pytest.raises(ValueError, match="has no meaning for deciphering"):
         find(name)(Request("tiny.npy", constants="mnist"))
-
-

@@ -41,7 +41,7 @@ from noiseless.model import Model
 from noiseless.named import Named, is_named
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
-from noiseless.objectives.core import Objective
+from noiseless.objectives.core import Indexed, Objective
 from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.training import Engine, State, Training, check_device, fit, settle
@@ -322,16 +322,11 @@ class Run:
         data_dir: Path | None = None,
         moments: Moments = "running",
     ) -> Model:
-        """The trained model; see :func:`load`.
-
-        Arguments:
-            weights, device, data: as for :func:`load`.
-            precision: of the networks.
-            data_dir: where to look first for the files of a named data set.
-            moments: of batch norms: running means, or those of the batch that passes.
-        """
+        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
+        if weights != "best" and isinstance(objective, Indexed):  # the best were kept with such moments
+            objective = objective.recalibrated()
         objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
         take_moments(objective, of_batch=moments == "batch")
         if any(isinstance(m, nn.Conv2d) for m in objective.modules()):

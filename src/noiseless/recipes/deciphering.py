@@ -81,6 +81,8 @@ def deciphering(
             for images of 1 or 3 channels from 16 pixels on, else squared-error.
     """
     convolutional = _convolutional(spec, networks)
+    if pattern == "gaussian" and clusters not in (None, 1):
+        raise InputError(f"clusters are groups of channels, which gaussian patterns do not have; leave out {clusters}")
     latent, width = networks.latent or LATENT, networks.width
     distance = reconstructions.build(reconstruction or _distance(spec), spec)
     given: dict[str, object] = {
@@ -133,14 +135,15 @@ def _active(width: int) -> tuple[int, ...]:
 def _plan(form: str, given: Mapping[str, object], width: int, convolutional: bool) -> Plan:
     plan = PLANS[form]
     clusters = min(plan.clusters, max(1, width // 2))
-    plan = replace(plan, clusters=clusters, shift=plan.shift if plan.shift_epochs else "none")
+    shifts = plan.shift_epochs if given["shift_epochs"] is None else given["shift_epochs"]
+    plan = replace(plan, clusters=clusters, shift=plan.shift if shifts else "none")
     plan = plan if convolutional else replace(plan, shift="none", mirrored=False)
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    if plan.shift != "none" and not convolutional:
-        raise InputError(f"shift is {plan.shift!r}, and these networks have no axis to shift along; give --shift none")
+    if not convolutional and (plan.shift != "none" or plan.mirrored):
+        raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
     if given["shift_lr"] is None:
         plan = replace(plan, shift_lr=plan.lr / 10)
-    if plan.shift != "none" and not plan.shift_epochs:
+    if plan.shift != "none" and not plan.shift_epochs and given["shift_epochs"] is None:
         plan = replace(plan, shift_epochs=PLANS["paper"].shift_epochs)
     return plan
 

@@ -214,7 +214,8 @@ def _rows(cell: Cell, part: float) -> tuple[Sequence[Row], list[str]]:
     for source in [*usual, *sorted((s for s in cell.sources if s.part == part), key=repr)]:
         names = protocols.setdefault((source.features, source.reference, source.moments), set())
         names |= {source.density} if source.density else set()
-    rows, reasons = [], []
+    rows: list[Row] = []
+    reasons: list[str] = []
     for protocol, names in protocols.items():
         found, missing = _under(cell, part, sorted(names), protocol)
         rows += [row | {"asked features": protocol[0]} for row in found]
