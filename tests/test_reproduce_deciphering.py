@@ -12,7 +12,7 @@ from noiseless.cli import run
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.deciphering import COLUMNS
 
-TERMS = "--data tiny.npy --width 2 --steps 2 -n 30 --features pixels --threads 1 --seeds 0"
+TERMS = "--data tiny.npy --width 4 --steps 2 -n 30 --features pixels --threads 1 --seeds 0"
 
 
 @pytest.fixture(autouse=True)
