@@ -194,7 +194,7 @@ def ours(setting: Setting, window: Callable[[], None], method: str, precision: s
     data = Data(spec, *parts, parts[1], fingerprint="", source="")
     width = setting.width or MLP_HIDDEN // 8
     sizes = Networks(latent=setting.latent, width=width, depth=MLP_DEPTH)
-    if "form" in arguments or "probes" in arguments:
+    if method == "rae-gp":
         arguments["gradient"] = 1e-3
     objective = find(method)(spec, sizes, **arguments).objective
     training = Training(
@@ -299,7 +299,7 @@ def resident() -> float:
 class Runner:
     """A competitor's process."""
 
-    def __init__(self, competitor: Competitor, setting: Setting, log: Path) -> None:
+    def __init__(self, competitor: Competitor, setting: Setting, log: Path, script: str = __file__) -> None:
         steps = -(-setting.steps // competitor.steps) * competitor.steps if competitor.steps else setting.steps
         steps = 1 if competitor.steps == 1 else steps
         self.images, self.peak, self.log = steps * BATCH, 0.0, log
@@ -308,7 +308,7 @@ class Runner:
         python = environment() if competitor.loop == "pythae" else sys.executable
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [str(python), __file__, "--child", json.dumps(order)],
+                [str(python), script, "--child", json.dumps(order)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -345,9 +345,11 @@ def environment() -> Path:
     return python
 
 
-def measure(setting: Setting, rows: list[Competitor], windows: int, log: Path) -> tuple[dict[str, list[float]], dict]:
+def measure(
+    setting: Setting, rows: list[Competitor], windows: int, log: Path, script: str = __file__
+) -> tuple[dict[str, list[float]], dict]:
     """Images/s of every window by competitor, round by round, and peak MiB."""
-    runners = {row.name: Runner(row, setting, log) for row in rows}
+    runners = {row.name: Runner(row, setting, log, script) for row in rows}
     rates: dict[str, list[float]] = {name: [] for name in runners}
     order = list(runners)
     for turn in range(windows + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -349,3 +350,59 @@ def test_a_decoder_without_mask_is_refused() -> None:
         MaskAAE(
             made.autoencoder, made.critic, squared_error, Wasserstein(), made.optimisers, made.weights, made.polarising
         )
+
+
+class _Counted(nn.Linear):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(x)
+
+
+def test_one_batch_is_shared_by_all_phases_and_encoded_twice() -> None:
+    data, seen = vectors(), []
+    for share in (False, True):
+        made = build("maskaae", data.spec, share_batch=share).objective
+        made.autoencoder.encoder = _Counted(5, made.autoencoder.latent)
+        phases, spied = made.phases(), []
+
+        def spy(loss: Any, spied: list[Tensor] = spied) -> Any:
+            return lambda batch: (spied.append(batch.index), loss(batch))[1]
+
+        made.phases = lambda phases=phases, spy=spy: [replace(p, loss=spy(p.loss)) for p in phases]  # type: ignore[method-assign]
+        fit(made, data, Training(**FAST, steps=1, schedule="constant", validate_every=9), show=False)
+        calls = made.autoencoder.encoder.calls
+        seen.append((len({tuple(index.tolist()) for index in spied}), len(spied), calls))
+    assert [row[:2] for row in seen] == [(8, 8), (1, 8)]
+    assert seen[0][2] - seen[1][2] == 6  # five rounds of the critic, and the mask
+
+
+def test_shared_codes_are_those_of_the_step() -> None:
+    made = maskaae(share_batch=True)
+    given = batch(3)
+    made.rebuild(given)
+    z = made.autoencoder.encoder(given.x)
+    nn.init.normal_(made.autoencoder.encoder.weight)
+    p = made.mask(given.noise.normal(z))
+    expected = made.critic(made.mask(z)).mean() - made.critic(p).mean()
+    torch.testing.assert_close(made.judge(batch(3))["distance"], expected, **EXACT)
+    fresh = made.autoencoder.encoder(given.x)
+    made.deceive(batch(3))
+    rebuilt = made.rebuild(batch(4))["reconstruction"]
+    torch.testing.assert_close(made.select(batch(4))["reconstruction"], 3 * rebuilt, **EXACT)
+    judged = made.judge(batch(5))["distance"]  # of a step that has kept nothing
+    torch.testing.assert_close(judged, made.critic(made.mask(fresh)).mean() - made.critic(p).mean(), **EXACT)
+
+
+def test_a_shared_batch_is_said_and_is_not_the_default() -> None:
+    assert not build("maskaae", vectors().spec).objective.share_batch
+    assert any("share one batch" in note for note in build("maskaae", vectors().spec, share_batch=True).notes)
+
+
+def test_the_mask_is_logged_at_validations() -> None:
+    objective = build("maskaae", vectors().spec).objective
+    row = _logged(objective)
+    assert row["mask"] == objective.mask.mu.tolist()

@@ -62,7 +62,10 @@ class Autoencoder(nn.Module):
     def forward(self, batch: Batch) -> Trace:
         """One pass, from data to outputs."""
         q = self.encode(batch.x)
-        z = q.sample(batch.noise)
+        return self.decoded(batch, q, q.sample(batch.noise))
+
+    def decoded(self, batch: Batch, q: Code, z: Float[Tensor, "b d"]) -> Trace:
+        """The second half of a pass, from codes to outputs."""
         out = self._run(self.decoder, z)
         return Trace(batch, q, z, torch.sigmoid(out), out) if self.logits else Trace(batch, q, z, out)
 

@@ -44,10 +44,13 @@ __all__ = [
     "interpolations",
     "latent",
     "markdown",
+    "masks",
+    "panelled",
     "reconstructions",
     "table",
     "to_bytes",
     "vectors",
+    "written",
 ]
 
 LEGIBLE = 64
@@ -95,7 +98,7 @@ def grid(
     tiles = to_bytes(images)
     gap = tiles.new_full((-len(tiles) % columns, *tiles.shape[1:]), 255)
     rows = torch.cat([tiles, gap]).unflatten(0, (-1, columns))
-    return _write(_sheet(rows, title=title, scale=scale), path)
+    return written(_sheet(rows, title=title, scale=scale), path)
 
 
 def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], path: Path, columns: int = 10) -> Path:
@@ -116,7 +119,7 @@ def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], pa
     tiles = torch.stack([to_bytes(x), to_bytes(y)])
     gap = tiles.new_full((2, -len(x) % columns, *tiles.shape[2:]), 255)
     rows = torch.cat([tiles, gap], dim=1).unflatten(1, (-1, columns)).transpose(0, 1).flatten(0, 1)
-    return _write(_sheet(rows, labels=["original", "reconstruction"] * (len(rows) // 2), group=2), path)
+    return written(_sheet(rows, labels=["original", "reconstruction"] * (len(rows) // 2), group=2), path)
 
 
 def interpolations(
@@ -136,7 +139,7 @@ def interpolations(
     if labels is not None and len(labels) != len(rows):
         raise InputError(f"{len(rows)} interpolations need as many labels, not {len(labels)}")
     tiles = to_bytes(rows.flatten(0, 1)).unflatten(0, rows.shape[:2])
-    return _write(_sheet(tiles, labels=labels, title=title), path)
+    return written(_sheet(tiles, labels=labels, title=title), path)
 
 
 def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title: str | None = None) -> Path:
@@ -156,10 +159,10 @@ def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title
     tiles = [to_bytes(some) for some in images.values()]
     shortest = min(len(some) for some in tiles)
     rows = torch.stack([some[:shortest] for some in tiles])
-    return _write(_sheet(rows, labels=list(images), title=title), path)
+    return written(_sheet(rows, labels=list(images), title=title), path)
 
 
-def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
+def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
     The axis is logarithmic where all values are positive and the largest is over 5 times the smallest. Values that
@@ -168,6 +171,7 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     Arguments:
         log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
         path: the PNG file.
+        along: what the step counts.
 
     Raises:
         InputError: no row has a term, or a path that does not end in `.png`.
@@ -176,21 +180,44 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     terms = list(dict.fromkeys(term for _, term in lines))
     if not terms:
         raise InputError("the log has no loss terms to draw (keys such as 'train/reconstruction'); train for longer")
-    figure, panels = _panels(len(terms))
+    figure, panels = panelled(len(terms))
     splits = list(dict.fromkeys(["train", "validation", *(split for split, _ in lines)]))
     for panel, term in zip(panels, terms, strict=True):
         found = {split: lines[split, term] for split in splits if (split, term) in lines}
         for split, points in found.items():
             style = ".-" if len(points) < 30 else "-"
             panel.plot(list(points), list(points.values()), style, color=f"C{splits.index(split)}", label=split)
-        panel.set(title=term, xlabel="step")
+        panel.set(title=term, xlabel=along)
         values = [value for points in found.values() for value in points.values()]
         if min(values) > 0 and max(values) > WIDE * min(values):
             panel.set_yscale("log")
             panel.yaxis.set_major_formatter(LogFormatter())
             panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
         panel.legend()
-    return _write(figure, path)
+    return written(figure, path)
+
+
+def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    r"""The mask :math:`\mu_j` of every dimension against the step, and how many are active.
+
+    Arguments:
+        log: rows with a `step`, of which some have a `mask`, a list of d numbers, and `validation/active`.
+        path: the PNG file.
+
+    Raises:
+        InputError: no row has a mask, or a path that does not end in `.png`.
+    """
+    rows = [row for row in log if "mask" in row]
+    if not rows:
+        raise InputError("the log has no mask to draw; only methods with a mask log one")
+    steps = [row["step"] for row in rows]
+    figure, (left, right) = panelled(2)
+    left.plot(steps, [row["mask"] for row in rows], color=COLOUR, alpha=0.6, linewidth=1)
+    left.set(title=f"mask of {len(rows[-1]['mask'])} dimensions", xlabel="step", ylim=(-0.05, 1.05))
+    right.plot(steps, [row["validation/active"] for row in rows], ".-", color=COLOUR)
+    right.set(title="active dimensions", xlabel="step")
+    right.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return written(figure, path)
 
 
 def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) -> Path:
@@ -215,12 +242,12 @@ def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) 
     mean = real.double().mean(dim=0)
     _, scales, axes = torch.linalg.svd(real.double() - mean, full_matrices=False)
     planes = [((v.double() - mean) @ axes[:2].T).cpu().numpy() for v in (real, fake)]
-    figure, panels = _panels(2, shared=True)
+    figure, panels = panelled(2, shared=True)
     for panel, points, colour, name in zip(panels, planes, (GREY, COLOUR), ("real", "generated"), strict=True):
         _cloud(panel, points, colour)
         panel.set(title=f"{name}, n = {len(points)}", xlabel=f"component 1 ({_share(scales, 0)} of variance)")
     panels[0].set_ylabel(f"component 2 ({_share(scales, 1)})" if len(scales) > 1 else "frequency")
-    return _write(figure, path)
+    return written(figure, path)
 
 
 def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
@@ -242,7 +269,7 @@ def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
     mean, std = z.double().mean(dim=0), z.double().std(dim=0)
     order = std.argsort(descending=True).tolist()
     chosen = list(dict.fromkeys([order[0], order[len(order) // 2], order[-1]]))
-    figure, panels = _panels(3 + len(chosen))
+    figure, panels = panelled(3 + len(chosen))
     for panel, values, title, normal in zip(
         panels, (std.square(), mean), ("variance", "mean"), (1.0, 0.0), strict=False
     ):
@@ -260,7 +287,7 @@ def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
     for panel, j in zip(panels[3:], chosen, strict=True):
         _beside_normal(panel, z[:, j].double().numpy())
         panel.set(title=f"dimension {j}, variance {_text(float(std[j]) ** 2, 3)}")
-    return _write(figure, path)
+    return written(figure, path)
 
 
 def markdown(
@@ -352,7 +379,8 @@ def _sheet(
     return paper
 
 
-def _panels(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
+def panelled(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, up to three in a row."""
     across = min(3, count)
     down = math.ceil(count / across)
     figure = Figure(figsize=(4.5 * across, 3.4 * down), dpi=110, layout="constrained")
@@ -366,7 +394,8 @@ def _panels(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
     return figure, axes[:count]
 
 
-def _write(picture: Image.Image | Figure, path: Path) -> Path:
+def written(picture: Image.Image | Figure, path: Path) -> Path:
+    """Writes a picture or a figure as a PNG file, whole or not at all."""
     if path.suffix.lower() != ".png":
         raise InputError(f"pictures are PNG files: {path} must end in .png")
     with whole(path) as part:

@@ -28,6 +28,8 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
     """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
         figures.curves(log, folder / "curves.png")
+    if any("mask" in row for row in log):
+        figures.masks(log, folder / "mask.png")
     shown = _first(data.test, 16)
     if model.spec.is_image:
         figures.reconstructions(_as_shown(shown, model.spec), model.reconstruct(shown), folder / "reconstructions.png")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from noiseless.model import Model
 from noiseless.objectives.core import Objective
 from noiseless.values import Batch
 
-__all__ = ["Journal", "coded", "read_header", "read_tensors"]
+__all__ = ["Journal", "coded", "read_header", "read_tensors", "write_tensors"]
 
 
 class Journal:
@@ -82,9 +83,7 @@ class Journal:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        with whole(self.directory / name) as part:
-            part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+        write_tensors(self.directory / name, tensors, scalars)
         shutil.rmtree(self.directory / "densities", ignore_errors=True)  # they belong to the weights before
 
 
@@ -102,6 +101,13 @@ def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tens
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
         z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device)))
     return z.float().cpu().clone()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+    """Writes tensors by name, and counters in the header, whole or not at all."""
+    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with whole(path) as part:
+        part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.densities.pattern import bound
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_json, sweep, write_json
+from noiseless.files import sweep, write_json
 from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.named import Named, is_named
@@ -44,14 +44,16 @@ from noiseless.nn.search import Search
 from noiseless.objectives.core import Indexed, Objective
 from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.reconstruction.perceptual import trained_on
+from noiseless.record import FORMAT, of_data, plain
+from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Moments", "Own", "Run", "load", "plain", "train"]
+__all__ = ["Moments", "Own", "Run", "Weights", "load", "refuse_existing", "train"]
 
-FORMAT = 1
 Weights = Literal["best", "last", "average"]
 Moments = Literal["running", "batch"]
+Precision = Literal["float32", "bfloat16", "float64"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def train(
     if not isinstance(data, Data):
         with Engine(training.device).main_first():
             data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
-    about = _data_record(data, size, data_dir)
+    about = of_data(data, size, data_dir)
     run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
     run.fit(method, data, show=show, draw=draw)
     return run
@@ -192,15 +194,7 @@ class Run:
         Raises:
             InputError: there is no run here, or one of another version.
         """
-        if not (self.directory / "run.json").is_file():
-            raise InputError(f"{self.directory} is not a run: it has no run.json")
-        record = read_json(self.directory / "run.json")
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            given = record.get("format") if isinstance(record, dict) else None
-            raise InputError(f"{self.directory} is a run of format {given}; this version reads format {FORMAT}")
-        record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
-        _check_record(self.directory, record)
-        return record
+        return read_record(self.directory)
 
     @property
     def spec(self) -> Spec:
@@ -312,17 +306,15 @@ class Run:
         _load_weights(objective, tensors, self.directory)
         return objective
 
-    def model(
+    def ready(
         self,
         weights: Weights = "best",
         *,
         device: str = "cpu",
-        precision: Literal["float32", "bfloat16", "float64"] = "float32",
-        data: Data | None = None,
-        data_dir: Path | None = None,
+        precision: Precision = "float32",
         moments: Moments = "running",
-    ) -> Model:
-        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
+    ) -> Objective:
+        """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
         if weights != "best" and isinstance(objective, Indexed):  # the best were kept with such moments
@@ -331,6 +323,20 @@ class Run:
         take_moments(objective, of_batch=moments == "batch")
         if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
             objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return objective
+
+    def model(
+        self,
+        weights: Weights = "best",
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        data: Data | None = None,
+        data_dir: Path | None = None,
+        moments: Moments = "running",
+    ) -> Model:
+        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
+        objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
         def fitted(name: str) -> densities.LatentDensity:
             return self.density(name, objective, data, weights, data_dir, moments)
@@ -346,7 +352,7 @@ class Run:
         """The mean codes of the training part, in its order: those to which densities are fitted.
 
         Arguments:
-            objective: what :meth:`objective` gave, in evaluation mode.
+            objective: what :meth:`ready` gave.
             data, data_dir: the run's data, or where to look for them.
         """
         found = data or self.data(data_dir)
@@ -443,54 +449,17 @@ def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
-
-
-ADDED = {"ema_form": "constant"}
-"""Settings of training that older runs do not have, and what they stood for."""
-RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
-DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
-
-
-def _check_record(directory: Path, record: Mapping[str, Any]) -> None:
-    """Refuses a run.json that was changed by hand or cut short."""
-    wrong = [key for key, kind in RECORD.items() if not isinstance(record.get(key), kind)]
-    wrong = wrong or [f"data: {key}" for key in sorted(DATA_RECORD - record["data"].keys())]
-    wrong = wrong or [
-        f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
-    ]
-    if wrong:
-        raise InputError(f"{directory / 'run.json'} is damaged or of another version: look at its {wrong[0]!r}")
-
-
-def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
-    path = Path(data.source).expanduser()
-    named = data.source in datasets.names() or not path.exists()
-    about = {
-        "source": data.source if named else str(path.resolve()),
-        "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
-        "size": size,
-        "fingerprint": data.fingerprint,
-    }
-    counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
-    return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
-
-
-def _make_room(directory: Path, overwrite: bool) -> None:
+def refuse_existing(directory: Path, overwrite: bool) -> None:
+    """Refuses a folder that holds something, unless it is a run that may be replaced."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         if not overwrite:
             raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
         if not (directory / "run.json").is_file():
             raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+
+
+def _make_room(directory: Path, overwrite: bool) -> None:
+    refuse_existing(directory, overwrite)
     try:
         if directory.exists():
             shutil.rmtree(directory)

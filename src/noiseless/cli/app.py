@@ -28,9 +28,11 @@ VERBS = {
     "sample": ("use:sample", "Draw new data from a density of the codes."),
     "encode": ("use:encode", "Write the codes of data."),
     "decode": ("use:decode", "Write the data that codes stand for."),
+    "prune": ("use:prune", "Remove the latent dimensions that a run's mask has closed, for good."),
     "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
     "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
+    "optimise": ("optimise:optimise", "Look for codes whose strings score better than the training data."),
     "reproduce": ("reproduce:application", "Make a table or a figure of a paper again, measured beside published."),
     "list": ("catalogue:list_", "List what there is to choose from."),
 }

@@ -14,7 +14,8 @@ __all__ = ["list_"]
 
 def list_(
     what: Annotated[
-        Literal["methods", "data", "densities", "reconstructions", "features", "tables"], Parameter(help="Of what.")
+        Literal["methods", "data", "densities", "reconstructions", "features", "tables", "scores", "searches"],
+        Parameter(help="Of what."),
     ],
     /,
 ) -> None:
@@ -29,6 +30,8 @@ def list_(
         "reconstructions": _reconstructions,
         "features": _features,
         "tables": _tables,
+        "scores": _scores,
+        "searches": _searches,
     }
     catalogue = kinds[what]()
     width = max(map(len, catalogue))
@@ -69,3 +72,15 @@ def _tables() -> dict[str, str]:
     from noiseless.reproduce import names
 
     return {name: (inspect.getdoc(study) or "").partition("\n")[0] for name, study in names().items()}
+
+
+def _scores() -> dict[str, str]:
+    from noiseless.scores import names
+
+    return names()
+
+
+def _searches() -> dict[str, str]:
+    from noiseless.optimise import names
+
+    return names()

@@ -1,4 +1,4 @@
-"""A trained model in use: `sample`, `encode`, `decode` and `interpolate`."""
+"""A trained model in use: `sample`, `encode`, `decode`, `prune` and `interpolate`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from cyclopts import Parameter
 
 from noiseless import data as datasets
 from noiseless import gallery
-from noiseless.cli.console import note, wrote
+from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
 from noiseless.errors import InputError
 from noiseless.model import Model
-from noiseless.runs import Run
+from noiseless.prune import prune as remove_closed
+from noiseless.runs import Run, Weights
 from noiseless.values import Spec
 
-__all__ = ["decode", "encode", "interpolate", "sample"]
+__all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
 Density = Annotated[str, Parameter(help="One of noiseless list densities; gmm:32 has 32 components.")]
 Given = Annotated[str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file.")]
@@ -97,6 +98,36 @@ def decode(
     wrote(gallery.save(model.decode(read), model.spec, out, overwrite))
 
 
+def prune(
+    run: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The folder of the new run.")],
+    weights: Annotated[
+        Weights, Parameter(help="Those that validated best, the last, or their moving average.")
+    ] = "best",
+    overwrite: Overwrite = False,
+    own: Owning = Own(),
+) -> None:
+    """Remove the latent dimensions that a run's mask has closed, for good.
+
+    The new run has a smaller latent size and is the same function of the
+    dimensions that are kept; it can be used and resumed as any other.
+
+    Example: noiseless prune runs/maskaae-digits --out runs/pruned
+    """
+    pruned = remove_closed(Run(run, own), out, weights, overwrite)
+    before, after = pruned.parameters
+    if pruned.undecided:
+        note([f"{pruned.undecided} of the kept dimensions are half open (mask below 0.9): train on for a decided mask"])
+    tell(
+        f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
+        f"parameters of the autoencoder: {after:,}, before {before:,}",
+        f"largest change of an output over draws of N(0, I): {pruned.change:.2g}",
+    )
+    wrote(out)
+
+
 def interpolate(
     run: Path,
     data: Given | None = None,
@@ -140,7 +171,8 @@ def interpolate(
 
 def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:
     if data is None:
-        return run.codes(run.objective(use.weights).to(model.device, model.dtype).eval(), data_dir=use.data_dir)
+        ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
+        return run.codes(ready, data_dir=use.data_dir)
     array = _array(run, data, size, use)
     chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
     return torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])

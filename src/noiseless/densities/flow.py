@@ -20,7 +20,6 @@ Autoencoders, P. Ghosh et al., 2020, section 4, https://arxiv.org/abs/1903.12436
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 
 import torch
 from jaxtyping import Float
@@ -29,7 +28,7 @@ from torch import Tensor, nn
 from noiseless.densities.core import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
-from noiseless.errors import InputError
+from noiseless.nn.flow import zuko
 from noiseless.objectives.core import Objective, Optimiser, Phase
 from noiseless.values import Batch
 
@@ -111,7 +110,7 @@ class Flow(LatentDensity):
         return torch.cat([law.log_prob(part) for part in parts]).double() + self.standardised.log_slope()
 
     def _flow(self, seed: int) -> nn.Module:
-        make = _zuko().flows.NSF
+        make = zuko("the density 'flow'").flows.NSF
         with seeded(seed):
             hidden = (self.hidden, self.hidden)
             flow: nn.Module = make(
@@ -138,14 +137,6 @@ class _Likelihood(Objective):
     def code(self, batch: Batch) -> Tensor:
         """The data, which are codes."""
         return batch.x
-
-
-def _zuko() -> ModuleType:
-    try:
-        import zuko
-    except ImportError as error:
-        raise InputError("the density 'flow' needs zuko; pip install 'noiseless[flow]'") from error
-    return zuko
 
 
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"flow": Flow}

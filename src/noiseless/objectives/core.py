@@ -84,6 +84,7 @@ class Phase:
         optimiser: makes the optimiser of the parameters.
         repeats: how often it runs in a step, each time on a fresh batch.
         interval: it runs in every `interval`-th step.
+        shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Phase:
     optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
     repeats: int = 1
     interval: int = 1
+    shared: bool = False
 
 
 class Objective(nn.Module, ABC):
@@ -126,6 +128,10 @@ class Watched(Objective):
     @abstractmethod
     def monitor(self, batch: Batch) -> Mapping[str, Tensor]:
         """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum."""
+
+    @abstractmethod
+    def portrait(self) -> Mapping[str, list[float]]:
+        """Lists of numbers of the weights themselves, by names without a slash: logged at validations."""
 
     @abstractmethod
     def check(self) -> None:

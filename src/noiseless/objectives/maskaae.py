@@ -21,6 +21,10 @@ the Jensen-Shannon divergence, and (15), (16) are that game's losses; that form 
 What stands in an average over data stays there on several processes; :math:`\bar z`, and W inside its square, are of
 the joint batch.
 
+**One batch for all** (`share_batch`) is faster and ours: the phases of a step share their data, and an encoding that
+one of them has made serves the next ones as a constant, the autoencoder's the critic's rounds, the generator's the
+mask. So the critic sees codes of the encoder before its update; draws of the prior are fresh in every round.
+
 **Validation** follows the reconstruction, the term of (14), the polarising term at its final weight and the squared
 maximum mean discrepancy between masked codes and masked draws. So the best weights are those of a mask that is decided,
 and among these of the best codes; no critic moves any of it.
@@ -53,7 +57,7 @@ from noiseless.objectives.core import Phase, Watched, reconstruct
 from noiseless.penalties.critic import Game
 from noiseless.penalties.mmd import mmd
 from noiseless.reconstruction.core import Reconstruction
-from noiseless.values import Batch, Trace
+from noiseless.values import Batch, Dirac, Trace
 
 __all__ = ["MaskAAE", "Optimisers", "Polarising", "Weights", "hidden_variance", "polarity"]
 
@@ -163,6 +167,7 @@ class MaskAAE(Watched):
         weights: of the terms.
         polarising: the weight of the polarising term by step.
         rounds: updates of the critic in a step, 1 or more.
+        share_batch: one batch and its encodings for all phases of a step, in place of a fresh one for each.
 
     Raises:
         InputError: the decoder has no mask, or `rounds` is out of range.
@@ -178,6 +183,7 @@ class MaskAAE(Watched):
         weights: Weights,
         polarising: Polarising,
         rounds: int = 5,
+        share_batch: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(autoencoder.decoder, MaskedDecoder):
@@ -186,6 +192,8 @@ class MaskAAE(Watched):
             raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
         self.optimisers, self.weights, self.polarising, self.rounds = optimisers, weights, polarising, rounds
+        self.share_batch = share_batch
+        self._codes: tuple[int | None, Tensor] | None = None  # of the step that it names
 
     @property
     def mask(self) -> Mask:
@@ -194,34 +202,39 @@ class MaskAAE(Watched):
 
     def phases(self) -> list[Phase]:
         """The four updates, in the order of the authors' code."""
-        make, model = self.optimisers, self.autoencoder
+        make, model, share = self.optimisers, self.autoencoder, self.share_batch
         encoder = [*model.encoder.parameters(), *model.bottleneck.parameters()]
         decoder = list(cast(MaskedDecoder, model.decoder).network.parameters())
+        critic, mask = list(self.critic.parameters()), list(self.mask.parameters())
         return [
-            Phase("autoencoder", [*encoder, *decoder], self.rebuild, make.autoencoder),
-            Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds),
-            Phase("generator", encoder, self.deceive, make.generator),
-            Phase("mask", list(self.mask.parameters()), self.select, self._projected),
+            Phase("autoencoder", [*encoder, *decoder], self.rebuild, make.autoencoder, shared=share),
+            Phase("critic", critic, self.judge, make.critic, self.rounds, shared=share),
+            Phase("generator", encoder, self.deceive, make.generator, shared=share),
+            Phase("mask", mask, self.select, self._projected, shared=share),
         ]
 
     def rebuild(self, batch: Batch) -> dict[str, Tensor]:
         """The autoencoder's loss (14)."""
-        return self._rebuilt(self.autoencoder(batch))
+        trace = self.autoencoder(batch)
+        self._keep(batch, trace.z)
+        return self._rebuilt(trace)
 
     def judge(self, batch: Batch) -> dict[str, Tensor]:
         """The critic's loss (16), on codes that are constants."""
         with torch.no_grad():
-            p, z = self._masked(batch)
+            p, z = self._masked(batch, self._constant(batch))
         return self.game.critic(self.critic, p, z, batch.noise)
 
     def deceive(self, batch: Batch) -> dict[str, Tensor]:
         """The encoder's loss against the critic (15)."""
-        _, z = self._masked(batch)
-        return {"generator": self.game.generator(self.critic(z))}
+        z = self.autoencoder.encode(batch.x).sample(batch.noise)
+        self._keep(batch, z)
+        return {"generator": self.game.generator(self.critic(self.mask(z)))}
 
     def select(self, batch: Batch) -> dict[str, Tensor]:
         """The mask's loss (17)."""
-        trace = self.autoencoder(batch)
+        z = self._constant(batch)
+        trace = self.autoencoder.decoded(batch, Dirac(z), z)
         distance = self._distance(*self._masked(batch, trace.z))
         return {
             "reconstruction": self.weights.reconstruction * reconstruct(self.reconstruction, trace),
@@ -245,10 +258,14 @@ class MaskAAE(Watched):
         The covariance is 0 where fewer than two dimensions are active, and for n independent codes about
         sqrt(2 / pi n): a batch shows its course, and `noiseless evaluate` its value.
         """
-        p, z = self._masked(batch)
+        p, z = self._masked(batch, self.autoencoder.encode(batch.x).sample(batch.noise))
         active = self.mask.active
         found = nac(gather(z).detach()[:, active].cpu(), threshold=0.0) if active.any() else None
         return {"active": active.sum().to(z), "nac": z.new_tensor(found or 0.0), "distance": self._distance(p, z)}
+
+    def portrait(self) -> dict[str, list[float]]:
+        """The mask, a number for each dimension."""
+        return {"mask": self.mask.mu.detach().cpu().tolist()}
 
     def check(self) -> None:
         """Refuses a mask without active dimensions."""
@@ -263,9 +280,20 @@ class MaskAAE(Watched):
         """The mean codes, before the mask."""
         return self.autoencoder.encode(batch.x).mean
 
-    def _masked(self, batch: Batch, z: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Masked draws of the prior, and the masked codes of the batch."""
-        z = self.autoencoder.encode(batch.x).sample(batch.noise) if z is None else z
+    def _constant(self, batch: Batch) -> Tensor:
+        """The codes of the batch as constants: those that are kept where the batch is shared."""
+        if self._codes is not None and self._codes[0] == batch.step:
+            return self._codes[1]
+        with torch.no_grad():
+            return self.autoencoder.encode(batch.x).sample(batch.noise)
+
+    def _keep(self, batch: Batch, z: Tensor) -> None:
+        """Keeps codes for the phases to come, where the batch is theirs too."""
+        if self.share_batch:
+            self._codes = batch.step, z.detach()
+
+    def _masked(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Masked draws of the prior, and masked codes of the batch."""
         return self.mask(batch.noise.normal(z.detach())), self.mask(z)
 
     def _distance(self, p: Tensor, z: Tensor) -> Tensor:

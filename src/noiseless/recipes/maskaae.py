@@ -41,6 +41,7 @@ LR, CRITIC_LR = 5e-4, 1e-4
 BATCH, ROUNDS, DEPTH = 64, 5, 4
 CAPACITY = {"mnist": 64, "cifar10": 256, "celeba": 128}
 """Latent sizes to begin with, larger than needed; ours."""
+SHARED = "the phases of a step share one batch and its encodings; in the paper each has a fresh batch"
 GAMES: dict[str, Callable[[], Game]] = {"wasserstein": Wasserstein, "jensen-shannon": Logistic}
 
 
@@ -92,6 +93,7 @@ def maskaae(
     critic_width: int | None = None,
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
+    share_batch: bool = False,
     reconstruction: str = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
@@ -113,6 +115,7 @@ def maskaae(
         critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
         critic_depth: Hidden layers of the critic.
         critic_rounds: Updates of the critic in a step.
+        share_batch: One batch and its encodings for all phases of a step, faster; not the paper's fresh ones.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size to begin with that is ours for this data set.
     """
@@ -136,9 +139,10 @@ def maskaae(
         Weights(variance * spec.size, share / spec.size, parts.discrepancy),
         _schedule(chosen.polarising(latent), polarising_start, polarising_every),
         critic_rounds,
+        share_batch,
     )
     glorot_normal(objective)
-    notes = (chosen.note,) if chosen.note else ()
+    notes = tuple(filter(None, [chosen.note, SHARED if share_batch else ""]))
     return Method(objective, _training(chosen.steps), ("normal", "gmm", "gaussian"), notes)
 
 

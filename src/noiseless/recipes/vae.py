@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
 from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.objectives.core import Optimiser, Term
+from noiseless.objectives.core import Optimiser, Penalty, Term
 from noiseless.penalties.kl import kl
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Frame, frame
@@ -65,7 +65,7 @@ def vae(
         constants: Take the constants that the paper has for this data set.
     """
     parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
-    return _method(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"))
+    return variational(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"))
 
 
 def cv_vae(
@@ -87,7 +87,7 @@ def cv_vae(
         constants: Take the constants that the paper has for this data set.
     """
     parts = frame(spec, networks, optimiser, constants, reconstruction, lambda d: ConstantVariance(d, sigma))
-    return _method(parts, CV_VAE, beta, reconstruction, ("gmm", "gaussian", "normal"))
+    return variational(parts, CV_VAE, beta, reconstruction, ("gmm", "gaussian", "normal"))
 
 
 def two_stage_vae(
@@ -110,14 +110,20 @@ def two_stage_vae(
         constants: Take the constants that the paper has for this data set.
     """
     parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
-    return _method(parts, VAE, beta, reconstruction, ("second-stage", "gmm", "normal"))
+    return variational(parts, VAE, beta, reconstruction, ("second-stage", "gmm", "normal"))
 
 
-def _method(
-    parts: Frame, table: dict[str, Published], beta: float | None, reconstruction: str, densities: tuple[str, ...]
+def variational(
+    parts: Frame,
+    table: dict[str, Published],
+    beta: float | None,
+    reconstruction: str,
+    densities: tuple[str, ...],
+    divergence: Penalty = kl,
 ) -> Method:
+    """The method that adds the weighted divergence to the reconstruction."""
     published = table[parts.constants]
     channels = parts.spec.shape[0] if parts.spec.is_image else 1
     weight = beta if beta is not None else channels * published.weight if reconstruction == "squared-error" else 1.0
     training = parts.training(epochs=published.epochs, batch=published.batch)
-    return parts.regularised({"kl": Term(weight, kl)}, LR, training, densities, calibrated=True)
+    return parts.regularised({"kl": Term(weight, divergence)}, LR, training, densities, calibrated=True)

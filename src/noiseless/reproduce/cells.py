@@ -30,12 +30,13 @@ from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
+from noiseless.record import plain
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.runs import Moments, Run, plain, train
+from noiseless.runs import Moments, Run, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
-__all__ = ["Cell", "Measured", "cells", "features_of", "measure", "trained"]
+__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "trained"]
 
 LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
@@ -227,7 +228,7 @@ def _under(cell: Cell, part: float, names: Sequence[str], protocol: Protocol) ->
     """The rows under one protocol, and why some are missing."""
     data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
     asked, reference, moments = protocol
-    features, label = features_of(cell.request, data, asked), LABELS[moments]
+    features, label = features_for(cell.request, data, asked), LABELS[moments]
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
 
     def there(names: Sequence[str]) -> list[Row]:
@@ -318,7 +319,7 @@ def _loaded(request: Request, seed: int) -> Data | str:
         return str(error).partition(";")[0]
 
 
-def features_of(request: Request, data: Data, asked: str | None = None) -> Features:
+def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
     """The features of a request, or others that are asked for by name."""
     name = asked or request.features or ("efficientnet" if data.spec.is_image else "identity")
     own = load_callable(name) if is_named(name) else None

@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,7 +134,9 @@ class Request:
         """What the data are called in the names of files."""
         if self.data in data_sets():
             return self.data
-        return self.data.partition(":")[2] if is_named(self.data) else Path(self.data).resolve().name.partition(".")[0]
+        if is_named(self.data):
+            return self.data.partition(":")[2]
+        return re.sub(r"[^\w-]+", "-", Path(self.data).resolve().name.partition(".")[0])
 
     def name(self, study: str) -> str:
         """What the folder of runs and the results of a study are called."""

@@ -26,7 +26,7 @@ import torch
 from noiseless.errors import InputError
 from noiseless.evaluate import reference
 from noiseless.objectives.core import Optimiser
-from noiseless.reproduce.cells import Cell, Measured, features_of, measure
+from noiseless.reproduce.cells import Cell, Measured, features_for, measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
 
@@ -135,7 +135,7 @@ def _mean_images(measured: Sequence[Measured]) -> dict[str, float]:
 
 def _mean_image(cell: Cell, source: Source) -> float:
     r"""The Fréchet distance to a point p, :math:`\|m - p\|^2 + \operatorname{tr} C`."""
-    data, features = cell.loaded, features_of(cell.request, cell.loaded, source.features)
+    data, features = cell.loaded, features_for(cell.request, cell.loaded, source.features)
     real = reference(data, source.reference, cell.request.setting.n, features, cell.seed).features.double()
     chunks = np.array_split(np.arange(len(data.train)), -(-len(data.train) // 5000))
     parts = [data.spec.normalise(torch.from_numpy(data.train.take(chunk))).double().sum(0) for chunk in chunks]

@@ -26,9 +26,9 @@ import torch
 from scipy.stats import rankdata, spearmanr
 
 from noiseless.figures import markdown
+from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.core import Line, Report, Request
-from noiseless.runs import plain
 
 __all__ = ["Doubtful", "Published", "Table", "agreement", "command", "ranks"]
 

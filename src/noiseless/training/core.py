@@ -141,7 +141,7 @@ def fit(
                     for parameter, free in zip(everything, trainable, strict=True):
                         parameter.requires_grad_(free and id(parameter) in mine)
                 for _ in range(phase.repeats):
-                    x, index = feed(state.step, slot)
+                    x, index = feed(state.step, 0 if phase.shared else slot)
                     noise = Noise(mix(training.seed, state.step, slot), rank, world)
                     values = phase.loss(Batch(layout(x), index, state.step, noise))
                     for parameter in phase.parameters:
@@ -167,12 +167,13 @@ def fit(
             drawing = _multiple(state.step, training.pictures_every)
             if not (logging or validating or saving or drawing):
                 continue
-            row = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
             if isinstance(objective, Watched):
                 _good(state, objective.check)
             if validating:
                 validated = _in_use(state.validated)
                 row |= _good(state, functools.partial(validation, validated))
+                row |= objective.portrait() if isinstance(objective, Watched) else {}
                 if state.follow(row["validation/loss"]) and keeper is not None:
                     keeper.best(dict(validated.state_dict()))
             if keeper is not None:

@@ -110,7 +110,12 @@ def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[d
     settings = {k: v for k, v in vars(training).items() if isinstance(v, int | float | str)}
     accelerator.init_trackers("noiseless", config=settings)
     try:
-        yield lambda row: accelerator.log(row, step=row["step"])
+        yield lambda row: accelerator.log(_numbers(row), step=row["step"])
     finally:
         for tracker in accelerator.trackers:
             tracker.finish()
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    """What every tracker takes."""
+    return {key: value for key, value in row.items() if isinstance(value, int | float)}

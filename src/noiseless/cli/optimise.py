@@ -1,0 +1,175 @@
+"""Optimisation in the latent space of a run on strings: `optimise`.
+
+:func:`strings` is the one place that knows how a run's strings are encoded and decoded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from cyclopts import Parameter
+from torch import Tensor
+
+from noiseless import figures, scores
+from noiseless.cli.console import narrow, note, show, tell, wrote
+from noiseless.cli.options import Own, Owning, Use, Using
+from noiseless.errors import InputError
+from noiseless.model import Model
+from noiseless.named import is_named, load_callable
+from noiseless.optimise import Decode, Problem, build, scored
+from noiseless.optimise import optimise as run_trials
+from noiseless.optimise.progress import Meter
+from noiseless.optimise.report import COLUMNS
+from noiseless.runs import Run
+from noiseless.scores import Goal, Score
+
+__all__ = ["optimise"]
+
+Seeds = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=(), help="A trial for each.")]
+
+
+@dataclass(frozen=True)
+class Strings:
+    """What the search needs of a run: its training strings, their codes, and what codes stand for."""
+
+    strings: Sequence[str]
+    codes: Tensor
+    decode: Decode
+
+
+def strings(run: Run, model: Model, use: Use) -> Strings:  # noqa: ARG001
+    """The strings of a run.
+
+    Raises:
+        InputError: it was not trained on strings.
+    """
+    raise InputError(f"{run.directory} was trained on {model.spec.name}, which are no strings; nothing can be scored")
+
+
+def optimise(
+    run: Path,
+    /,
+    *,
+    objective: Annotated[
+        str,
+        Parameter(help="expression, expression:python2, logp, logp:training, or MODULE:FUNCTION of a string."),
+    ],
+    search: Annotated[
+        str, Parameter(help="One of noiseless list searches; paper:epochs=5 has another number of epochs.")
+    ] = "paper",
+    seeds: Seeds = (0,),
+    rounds: Annotated[int, Parameter(help="Of each trial; more than before go on.")] = 5,
+    batch: Annotated[int, Parameter(help="Codes a round.")] = 50,
+    votes: Annotated[int | None, Parameter(help="How often a code is decoded. Default: 25, and 500 for logp.")] = None,
+    goal: Annotated[Goal | None, Parameter(help="Which way is better, for a score of your own.")] = None,
+    out: Annotated[Path | None, Parameter(help="The folder. Default: in the run, optimise/OBJECTIVE-SEARCH.")] = None,
+    use: Using = Use(),
+    own: Owning = Own(),
+) -> None:
+    """Look for codes whose strings score better than the training data.
+
+    A search proposes a batch of codes in every round; each is decoded several
+    times, the most frequent string that is an object is scored, and all is known
+    to the next round. A trial that was stopped goes on with the same command.
+
+    valid: share of the codes that decode to an object.
+    average: of the scores of these; published: without those as bad as the worst.
+    best, second, third: of different objects; best new: of none of the training
+    data; novel: share of objects that are not; unique: share of different ones.
+
+    The score is shown in its own units: expression is better when lower, logp
+    when higher.
+
+    Example: noiseless optimise runs/expressions --objective expression --search paper:epochs=5 --seeds 0 1 2
+    """
+    _check(objective, goal, search)
+    opened, model = use.open(run, own)
+    kept = strings(opened, model, use)
+    name = _plain(objective)
+    folder = out or run / "optimise" / f"{name}-{_plain(search)}"
+    problem = _problem(opened, model, kept, objective, goal, run / "optimise" / f"{name}.safetensors")
+    try:
+        content = run_trials(
+            problem,
+            folder,
+            objective=objective,
+            search=search,
+            seeds=seeds,
+            rounds=rounds,
+            batch=batch,
+            votes=votes,
+            about={"data": opened.record["data"]["name"], "weights": use.weights},
+        )
+    except KeyboardInterrupt:
+        note(["go on with the same command: rounds that are done are not done again"])
+        raise
+    _report(content)
+    note(opened.record["notes"])
+    for file in ("report.json", "table.md", "best-so-far.png"):
+        if (folder / file).is_file():
+            wrote(folder / file)
+
+
+def _check(objective: str, goal: Goal | None, search: str) -> None:
+    """Refuses names before anything is loaded."""
+    build(search)
+    if is_named(objective) and objective.partition(":")[0] not in scores.names():
+        scores.of_ones_own(objective, load_callable(objective), goal)
+    elif goal is not None:
+        raise InputError(f"--goal is for a score of your own, and {objective} says itself which way is better")
+    else:
+        scores.check(objective)
+
+
+def _problem(run: Run, model: Model, kept: Strings, objective: str, goal: Goal | None, path: Path) -> Problem:
+    score, source = _score(objective, goal, kept.strings)
+    data = str(run.record["data"]["fingerprint"])
+    with Meter(objective) as meter:
+        values, identities = scored(kept.strings, score, path, {"objective": objective, "data": data + source}, meter)
+    return Problem(kept.codes, values, identities, kept.decode, score, model.density, _fingerprint(model, data, source))
+
+
+def _score(objective: str, goal: Goal | None, training: Sequence[str]) -> tuple[Score, str]:
+    """The score, and a digest of its source where it is the user's own and may change."""
+    if objective.partition(":")[0] in scores.names():
+        return scores.build(objective, training), ""
+    function = load_callable(objective)
+    module = inspect.getmodule(function)
+    text = inspect.getsource(module) if module is not None else ""
+    return scores.of_ones_own(objective, function, goal), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _fingerprint(model: Model, *about: str) -> str:
+    """What is the same for the same weights, data and score."""
+    digest = hashlib.blake2b("/".join(about).encode(), digest_size=8)
+    for name, value in sorted(model.autoencoder.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _plain(name: str) -> str:
+    """A name as part of a path.
+
+    >>> _plain("paper:epochs=5,inducing=50")
+    'paper-epochs-5-inducing-50'
+    """
+    return re.sub(r"[^\w.]+", "-", name)
+
+
+def _report(content: dict[str, Any]) -> None:
+    show(figures.table(content["rows"], ["trial", *COLUMNS], within="trial", compact=narrow()))
+    training = content["training"]
+    tell(
+        f"{content['objective']}, to {content['goal']}; {content['search']}, {content['batch']} codes a round, "
+        f"{content['votes']} votes each; training data: {training['objects']:,}, average {training['average']:.4g}, "
+        f"best {training['best']:.4g}; standard error: {content['standard error']}"
+    )
+    for title, rows in (("best", content["best"]), ("best not in training", content["best new"])):
+        tell(*(f"{title}: {row['score']:.4g}  {row['string']}" for row in rows[:3]))

@@ -1,0 +1,54 @@
+"""The training objects' scores and identities, computed once for a score and kept.
+
+Scoring a quarter of a million molecules takes minutes, so both stand in a file beside the trials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from noiseless.files import whole
+from noiseless.journal import read_header, read_tensors
+from noiseless.optimise.core import Tell
+from noiseless.scores import Score
+
+__all__ = ["key", "scored"]
+
+
+def key(identity: str) -> int:
+    """A 64-bit number for an object, by which it is found among many without keeping their strings."""
+    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def scored(
+    strings: Sequence[str], score: Score, path: Path, terms: dict[str, str], tell: Tell
+) -> tuple[Float64[Tensor, " n"], Int64[Tensor, " n"]]:
+    """Scores (NaN where there is none) and identities of `strings`, read from `path` where they are of the same terms.
+
+    Arguments:
+        strings: the training strings.
+        score: what is computed.
+        path: the file.
+        terms: what the file has to be of: the score's name and the data's fingerprint.
+        tell: progress.
+    """
+    if path.is_file() and read_header(path) == terms:
+        kept = read_tensors(path)
+        return kept["scores"], kept["identities"]
+    scores, identities = [], []
+    for done, string in enumerate(strings, start=1):
+        scores.append(score(string) if score.valid(string) else float("nan"))
+        identities.append(key(score.identity(string)))
+        tell("scoring training data", done, len(strings))
+    found = {"scores": torch.tensor(scores, dtype=torch.float64), "identities": torch.tensor(identities)}
+    with whole(path) as part:
+        part.write_bytes(safetensors.torch.save(found, metadata={"noiseless": json.dumps(terms)}))
+    return found["scores"], found["identities"]

@@ -1,0 +1,83 @@
+"""Several trials of one search on one problem, kept, reported and drawn in a folder.
+
+trial-SEED.safetensors   what a trial found, written after every round
+report.json              rows, means, standard errors, the best objects
+table.md                 the rows
+best-so-far.png          the best score after each code, of all objects and of new ones
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from noiseless import figures
+from noiseless.errors import InputError
+from noiseless.files import sweep, write_json
+from noiseless.optimise.core import Problem, build
+from noiseless.optimise.progress import Meter
+from noiseless.optimise.report import COLUMNS, progress, report
+from noiseless.optimise.trial import Found, Terms, Trial
+
+__all__ = ["optimise"]
+
+
+def optimise(
+    problem: Problem,
+    out: Path,
+    *,
+    objective: str,
+    search: str = "paper",
+    seeds: Sequence[int] = (0,),
+    rounds: int = 5,
+    batch: int = 50,
+    votes: int | None = None,
+    about: Mapping[str, Any] | None = None,
+    show: bool = True,
+) -> dict[str, Any]:
+    """Runs trials, or what of them is not yet done, and reports.
+
+    Arguments:
+        problem: what is optimised.
+        out: the folder.
+        objective: the score's name, for the record.
+        search: a search by its name, with options.
+        seeds: a trial for each.
+        rounds: of each trial. A larger number than before goes on.
+        batch: codes a round.
+        votes: how often a code is decoded; the score's number by default.
+        about: what else belongs into the report.
+        show: progress on the terminal.
+
+    Returns:
+        What report.json says.
+
+    Raises:
+        InputError: an option that cannot be used, or trials of other terms in the folder.
+        RunError: see :meth:`noiseless.optimise.trial.Trial.run`.
+    """
+    if rounds < 1 or not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"rounds is {rounds} and seeds are {tuple(seeds)}; expected 1 or more, and different seeds")
+    find, votes = build(search), problem.score.votes if votes is None else votes
+    terms = [Terms(objective, search, seed, batch, votes) for seed in seeds]
+    trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
+    sweep(out)
+    found: dict[int, Found] = {}
+    content: dict[str, Any] = {}
+    for term, trial in zip(terms, trials, strict=True):
+        with Meter(f"trial {term.seed}", show) as meter:
+            found[term.seed] = trial.run(rounds, meter)
+        shared = {key: value for key, value in asdict(term).items() if key != "seed"}
+        content = report(found, problem, {**(about or {}), **shared, "fingerprint": problem.fingerprint})
+        _write(content, found, problem, out)
+    return content
+
+
+def _write(content: dict[str, Any], found: Mapping[int, Found], problem: Problem, out: Path) -> None:
+    write_json(out / "report.json", content)
+    figures.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
+    lines = progress(found, problem)
+    if any(row[key] not in (float("inf"), float("-inf")) for row in lines for key in row if key != "step"):
+        figures.curves(lines, out / "best-so-far.png", along="codes")

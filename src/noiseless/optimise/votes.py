@@ -1,0 +1,52 @@
+"""One string for a code whose decoding is random: the most frequent one that is an object.
+
+The published protocol decodes a code 25 times (expressions) or 500 times (molecules) and takes the vote; a code none of
+whose strings is an object has failed. Of equally frequent strings the one that came first is taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from noiseless.errors import InputError
+from noiseless.optimise.core import Decode
+from noiseless.scores import Score
+
+__all__ = ["elect"]
+
+CODES = 5000
+"""Codes that are decoded at once."""
+
+
+def elect(
+    codes: Float[Tensor, "n d"], decode: Decode, score: Score, votes: int, generator: torch.Generator
+) -> list[str | None]:
+    """A string for each code, or None.
+
+    Arguments:
+        codes: what is decoded.
+        decode: draws a string for each code.
+        score: says which strings are objects.
+        votes: how often every code is decoded, 1 or more.
+        generator: what the draws come from.
+
+    Raises:
+        InputError: the decoder gives another number of strings than it was given codes.
+    """
+    valid = cache(score.valid)
+    ballots: list[str | None] = []
+    for part in codes.repeat_interleave(votes, dim=0).split(CODES):
+        strings = decode(part, generator)
+        if len(strings) != len(part):
+            raise InputError(f"the decoder gave {len(strings)} strings for {len(part)} codes; expected one for each")
+        ballots += strings
+    return [_winner([s for s in ballots[i : i + votes] if s and valid(s)]) for i in range(0, len(ballots), votes)]
+
+
+def _winner(strings: list[str]) -> str | None:
+    return Counter(strings).most_common(1)[0][0] if strings else None

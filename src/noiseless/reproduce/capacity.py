@@ -1,0 +1,227 @@
+r"""What MaskAAE and its baseline without mask do at several latent sizes m: the runs and the readings of its studies.
+
+A reading of a run is, on n held-out data and as many draws of N(0, I),
+
+* the Fréchet **distance** of decoded draws to held-out data, and its **floor**, that of training data: what remains of
+  it if the model is right. Of vectors it is that of the raw numbers;
+* **active** dimensions: masks of at least 0.1, and without a mask code variances above 0.01;
+* **nac**, the normalised absolute covariance of the codes over active dimensions;
+* **reconstruction**, the mean squared error of a datum, summed over its standardised numbers or its pixels.
+
+Two scales. `paper` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. `small` is the robust
+form of the recipe, compressed: 2 x 256, the schedule in the same proportions of fewer steps, and a faster mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiseless.autoencoder import Autoencoder
+from noiseless.bottlenecks.masked import Mask, MaskedDecoder
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.evaluate import reference
+from noiseless.files import read_json, write_json
+from noiseless.journal import Journal
+from noiseless.metrics import latent
+from noiseless.metrics.frechet import frechet_distance
+from noiseless.model import Model
+from noiseless.reproduce.cells import Cell, cells, features_for, trained
+from noiseless.reproduce.core import Line, Request, Source
+from noiseless.runs import Run
+from noiseless.runs import Weights as Kept
+from noiseless.training import Stopped
+
+__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "mask", "model", "readings", "sized"]
+
+METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
+"""The method with a mask, and the one without, by label."""
+DRAWS = 50_000
+"""Vectors in a row and in the reference."""
+STAGES = 8
+"""How often the distance is measured along the training of a run that is shown."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Networks and training of a scale.
+
+    Arguments:
+        width, depth: of perceptrons of 8 times the width.
+        batch, steps: of training.
+    """
+
+    width: int
+    depth: int
+    batch: int
+    steps: int
+
+
+SIZES = {"small": Size(32, 2, 128, 2400), "paper": Size(128, 4, 64, 500_000)}
+CRITIC = 2
+"""Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
+FASTER = {"mask_lr": 4e-3, "mask_reconstruction": 50.0}
+"""Ours, from single trials at n = 8, m = 24 that were cut short: a choice that has yet to be confirmed over seeds."""
+
+
+def sized(asked: Request) -> Request:
+    """The request with the steps and the width of these studies, where it has none of its own."""
+    size = SIZES[asked.scale]
+    return replace(asked, steps=asked.steps or size.steps, width=asked.width or size.width)
+
+
+def lines(request: Request, capacities: Sequence[int], shown: int | None = None) -> list[Line]:
+    """A line for each method and latent size.
+
+    Arguments:
+        request: as :func:`sized` gives it.
+        capacities: the latent sizes.
+        shown: the one whose distance is measured along training too.
+    """
+    return [_line(request, label, m, m == shown) for label in METHODS for m in capacities]
+
+
+def _line(request: Request, label: str, m: int, shown: bool) -> Line:
+    size, steps, recipe = SIZES[request.scale], request.setting.steps or 0, METHODS[label]
+    stages = [k / STAGES for k in range(1, STAGES)] if shown and steps >= STAGES else []
+    sources = {f"{part:g}": Source("samples", "normal", part) for part in (*stages, 1.0)}
+    return Line(
+        f"{label}, m = {m}",
+        recipe,
+        sources,
+        networks={"latent": m, "depth": size.depth},
+        arguments=_arguments(request.scale, recipe, steps),
+        training={"batch": size.batch, "schedule": "constant", "lr_factor": None, "validate_every": -(-steps // 40)},
+        name=f"{recipe}-{m}",
+    )
+
+
+def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
+    if scale == "paper":
+        return {"form": "paper"} if recipe == "maskaae" else {}
+    return {"critic_depth": CRITIC} | (compressed(steps) if recipe == "maskaae" else {})
+
+
+def compressed(steps: int) -> dict[str, Any]:
+    """MaskAAE's arguments for few steps: the robust schedule in the same proportions, and a mask that moves faster."""
+    return {**FASTER, "polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a run has come to.
+
+    Arguments:
+        cell: which run.
+        numbers: the list of the module, and what they depend on; empty where there is a reason.
+        stages: distances along training, by step.
+        reason: why there is nothing.
+    """
+
+    cell: Cell
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    stages: Mapping[int, float] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def method(self) -> str:
+        """The label of the method."""
+        return self.cell.line.label.partition(",")[0]
+
+    @property
+    def m(self) -> int:
+        """The latent size."""
+        return int(self.cell.line.networks["latent"])
+
+
+def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Reading]:
+    """Every run, trained and measured as far as it is not yet.
+
+    Raises:
+        InputError: as :func:`noiseless.reproduce.cells.cells`.
+        Stopped: a signal came.
+    """
+    return [_reading(cell) for cell in cells(request, study, wanted)]
+
+
+def _reading(cell: Cell) -> Reading:
+    try:
+        parts = sorted(source.part for source in cell.sources)
+        found = {part: _numbers(cell, part) for part in parts}
+    except Stopped:
+        raise
+    except (InputError, RuntimeError) as error:
+        return Reading(cell, reason=f"{cell.line.label}, seed {cell.seed}: {' '.join(str(error).split())}")
+    stages = {cell.steps(part): numbers["fd"] for part, numbers in found.items() if numbers}
+    return Reading(cell, found[1.0], stages)
+
+
+def _numbers(cell: Cell, part: float) -> dict[str, Any]:
+    """The reading after a part of the steps; nothing if the run is past it and was not measured there."""
+    data, steps, done = cell.loaded, cell.steps(part), cell.done
+    place = cell.folder if part == 1 else cell.folder / f"at-{steps}"
+    path, images = place / "capacity.json", data.spec.is_image
+    request = replace(cell.request, features=cell.request.features or (None if images else "raw"))
+    features = features_for(request, data)
+    n = request.n or (request.setting.n if images else DRAWS)
+    terms = {"n": n, "features": features.name, "seed": cell.seed, "fingerprint": data.fingerprint, "steps": steps}
+    known = read_json(path) if path.is_file() and done >= steps else {}
+    if terms.items() <= known.items():
+        return dict(known)
+    if done > steps:
+        return {}
+    weights: Kept = "best" if part == 1 else "last"
+    opened = model(trained(cell, part), data, weights)
+    real = reference(data, "test", n, features, cell.seed)
+    drawn = opened.density("normal").sample(real.n, torch.Generator().manual_seed(cell.seed))
+    decoded = (data.spec.normalise(opened.decode(z)) for z in drawn.split(opened.batch))
+    numbers = terms | {"fd": frechet_distance(real, features.over(decoded))}
+    if part == 1:
+        floor = frechet_distance(real, reference(data, "train", n, features, cell.seed))
+        seconds = Journal(cell.folder, data).rows()[-1]["seconds"]
+        numbers |= {"floor": floor, **_inner(opened, data, n), "seconds": seconds}
+    write_json(path, numbers)
+    return numbers
+
+
+def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
+    """What concerns codes and reconstructions."""
+    z = codes(opened, data, n)
+    masking = mask(opened.autoencoder)
+    active = masking.active.cpu() if masking is not None else latent.active(z)
+    raw = data.test.take(np.arange(min(n, len(data.test))))
+    y = opened.decode(z)
+    error = (data.spec.normalise(y) - data.spec.normalise(torch.from_numpy(raw))).square().flatten(1).sum(1).mean()
+    return {
+        "active": int(active.sum()),
+        "nac": latent.nac(z[:, active], 0.0) if active.any() else None,
+        "reconstruction": float(error),
+        "mask": masking.mu.detach().cpu().tolist() if masking is not None else None,
+    }
+
+
+def model(run: Run, data: Data, weights: Kept = "best") -> Model:
+    """The run's model."""
+    return run.model(weights, data=data)
+
+
+def codes(opened: Model, data: Data, n: int) -> Tensor:
+    """The codes of up to n held-out data, before the mask."""
+    return opened.encode(data.test.take(np.arange(min(n, len(data.test)))))
+
+
+def mask(autoencoder: Autoencoder) -> Mask | None:
+    """The mask, if there is one."""
+    decoder = autoencoder.decoder
+    return decoder.mask if isinstance(decoder, MaskedDecoder) else None
+
+
+def log(reading: Reading) -> list[dict[str, Any]]:
+    """The rows that the training of a run has left."""
+    return Journal(reading.cell.folder, reading.cell.loaded).rows()

@@ -1,0 +1,207 @@
+r"""MaskAAE's figures (Mondal et al., UAI 2020), https://arxiv.org/abs/1912.04564: one latent size for all capacities.
+
+The question of the paper's Figure 4: how do samples depend on the latent size m that was given? A model without mask
+should be best at the data's own number of dimensions n and worse on either side; one with a mask should find n, and be
+as good at every m that is not below it. On `synthetic:n=8` n is known, and m is n/2, n, 3n/2, 2n and 4n; on other data
+m is 8 to 128. The runs of the first seed at the next to largest m are shown in full: mask along training (the paper's
+Figure 5), covariance of codes (10 to 13), samples, and reconstruction, critic and distance along training (8).
+
+The paper's n, m and widths could not be recovered; those of this study are ours.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiseless import figures
+from noiseless.data.synthetic import synthetic
+from noiseless.named import options
+from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, mask, model, readings, sized
+from noiseless.reproduce.core import Report, Request, chosen
+from noiseless.reproduce.maskaae_pictures import against_capacity, along_training, correlations
+from noiseless.reproduce.table import command, machine, spread
+from noiseless.runs import Run
+
+__all__ = ["maskaae_figure_4", "page", "summary"]
+
+CAPACITIES = (8, 16, 32, 64, 128)
+"""Where the data's own dimensions are not known; ours."""
+NEAR = 2
+SHOWN = 12
+REMARKS = (
+    "the paper's dimensions of synthetic data, its latent sizes and widths could not be recovered: they are ours",
+    "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
+)
+PICTURES = {
+    "capacity": "distance and active dimensions against m",
+    "mask": "the mask along training",
+    "covariance": "normalised absolute covariance of codes",
+    "training": "reconstruction, critic's distance and distance of samples along training",
+    "samples": "samples",
+}
+
+
+def maskaae_figure_4(request: Request) -> Report:
+    """MaskAAE and WAE-WGAN at several latent sizes: distance, active dimensions, masks, covariances, training."""
+    asked, true = sized(request), _true(request.data)
+    capacities = CAPACITIES if true is None else _around(true)
+    wanted = chosen(lines(asked, capacities, shown=capacities[-2]), asked)
+    found = readings(asked, "maskaae-figure-4", wanted)
+    measured = [reading for reading in found if reading.numbers]
+    findings = _findings(measured, true) if true is not None else {}
+    pictures: dict[str, Callable[[Path], object]] = {}
+    if measured:
+        pictures["capacity"] = partial(against_capacity, measured, true)
+    shown = [r for r in measured if r.m == capacities[-2] and r.cell.seed == request.seeds[0]]
+    if shown:
+        pictures |= _shown(shown)
+    name = request.place("maskaae-figure-4").name
+    links = [f"{PICTURES[kind].capitalize()}:\n\n![{PICTURES[kind]}]({name}-{kind}.png)" for kind in pictures]
+    sections = ["\n".join(f"* {text}" for text in findings.values()), *links]
+    title = f"MaskAAE at several latent sizes: {request.data_name}, scale {request.scale}"
+    return page("maskaae-figure-4", title, request, found, REMARKS, sections, {"findings": findings}, pictures)
+
+
+def _around(n: int) -> tuple[int, ...]:
+    """Latent sizes from half of n to four times n."""
+    return tuple(dict.fromkeys(max(1, round(k * n)) for k in (0.5, 1, 1.5, 2, 4)))
+
+
+def _true(data: str) -> int | None:
+    """The dimensions of synthetic data."""
+    if data.partition(":")[0] != "synthetic":
+        return None
+    return int(options("data set", data, synthetic).get("n", 8))
+
+
+def _findings(measured: Sequence[Reading], n: int) -> dict[str, str]:
+    """What the study is for, in sentences with numbers."""
+    masked = [r for r in measured if r.method == "MaskAAE"]
+    wide = [r for r in masked if r.m > n]
+    said = {}
+    if wide:
+        near = sum(abs(r.numbers["active"] - n) <= NEAR for r in wide)
+        said["active"] = (
+            f"with m > {n}, {near} of {len(wide)} runs of MaskAAE end within {NEAR} of {n} active dimensions"
+        )
+    enough = _excess([r for r in masked if r.m >= n])
+    if len(enough) > 1:
+        ratio = max(enough.values()) / min(enough.values())
+        said["flat"] = f"with m >= {n}, MaskAAE's distance above the floor is at most {ratio:.2f} times its best"
+    plain = _excess([r for r in measured if r.method == "WAE-WGAN"])
+    if len(plain) > 2:
+        least, (first, *_, last) = min(plain.values()), plain
+        where = min(plain, key=lambda m: plain[m])
+        said["arms"] = (
+            f"WAE-WGAN's distance above the floor is least at m = {where}, and {plain[first] / least:.2f} times that "
+            f"at m = {first}, {plain[last] / least:.2f} times at m = {last}"
+        )
+    return said
+
+
+def _excess(found: Sequence[Reading]) -> dict[int, float]:
+    """The mean distance above the floor by latent size."""
+    sizes = sorted({r.m for r in found})
+    groups = {m: [r.numbers["fd"] - r.numbers["floor"] for r in found if r.m == m] for m in sizes}
+    return {m: max(statistics.fmean(values), 1e-12) for m, values in groups.items()}
+
+
+def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
+    """The pictures of single runs."""
+    logs = {reading.method: log(reading) for reading in found}
+    latent: dict[str, Tensor] = {}
+    samples: dict[str, Tensor] = {}
+    for reading in found:
+        data = reading.cell.loaded
+        opened = model(Run(reading.cell.folder), data)
+        masking, z = mask(opened.autoencoder), codes(opened, data, reading.numbers["n"])
+        open_ = masking.active if masking is not None else torch.ones(z.shape[1], dtype=torch.bool)
+        latent[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
+        count = SHOWN if data.spec.is_image else 1000
+        samples[reading.method] = opened.sample(count, "normal", reading.cell.seed)
+    made: dict[str, Callable[[Path], object]] = {
+        "covariance": partial(correlations, latent),
+        "training": partial(along_training, logs, found),
+    }
+    if "MaskAAE" in logs:
+        made["mask"] = partial(figures.masks, logs["MaskAAE"])
+    if data.spec.is_image:
+        made["samples"] = partial(figures.comparison, samples, title=PICTURES["samples"])
+    else:
+        real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
+        made["samples"] = partial(figures.vectors, real, next(iter(samples.values())))
+    return made
+
+
+def summary(found: Sequence[Reading]) -> list[dict[str, Any]]:
+    """A row of a table for each line: means and deviations over seeds."""
+    rows = []
+    for label, m in dict.fromkeys((r.method, r.m) for r in found if r.numbers):
+        mine = [r.numbers for r in found if (r.method, r.m) == (label, m) and r.numbers]
+        row: dict[str, Any] = {"method": label, "m": m, "runs": len(mine)}
+        for column, key in COLUMNS.items():
+            values = [float(numbers[key]) for numbers in mine if numbers[key] is not None]
+            row[column] = spread(values) if values else ""
+        rows.append(row)
+    return rows
+
+
+COLUMNS = {
+    "active": "active",
+    "distance": "fd",
+    "floor": "floor",
+    "NAC": "nac",
+    "reconstruction": "reconstruction",
+}
+"""Columns of a table, and where they stand in a reading."""
+
+
+def page(
+    study: str,
+    title: str,
+    request: Request,
+    found: Sequence[Reading],
+    remarks: Sequence[str],
+    sections: Sequence[str] = (),
+    content: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, Callable[[Path], object]] | None = None,
+) -> Report:
+    """The report of a study of readings.
+
+    Arguments:
+        study, title: its name, and what stands above it.
+        request: what was asked for.
+        found: the readings.
+        remarks: what a reader has to know.
+        sections: Markdown, after the table.
+        content, pictures: as a :class:`~noiseless.reproduce.core.Report` has them, `content` beside the rows.
+    """
+    measured = [r for r in found if r.numbers]
+    noted = [note for r in measured for note in Run(r.cell.folder).record["notes"]]
+    notes = list(dict.fromkeys([*remarks, *(f"not measured: {r.reason}" for r in found if r.reason), *noted]))
+    protocols = sorted({(r.numbers["features"], r.numbers["n"], r.numbers["fingerprint"]) for r in measured})
+    seconds = sum(r.numbers["seconds"] for r in measured)
+    about = [
+        f"Features {name}, n = {n:,} in every row and in the reference (test data), data {print_}."
+        for name, n, print_ in protocols
+    ]
+    trained = f"Training the {len(measured)} runs took {seconds / 60:,.0f} minutes in all."
+    built = f"Machine: {machine()}; noiseless {version('noiseless')}, torch {torch.__version__}. {trained}"
+    head = [f"# {title}", f"```sh\n{command(study, request)}\n```", "Mean ± standard deviation over seeds."]
+    listed = "\n".join(f"* {note}" for note in notes)
+    table = figures.markdown(summary(found)) if measured else "Nothing was measured."
+    parts = [*head, table, *sections, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
+    rows = [{"row": r.cell.line.label, "seed": r.cell.seed, **r.numbers, "stages": dict(r.stages)} for r in measured]
+    whole = {"format": 1, "study": study, "command": command(study, request), "scale": request.scale}
+    whole |= {"machine": machine(), "noiseless": version("noiseless"), "torch": torch.__version__}
+    whole |= {"methods": METHODS, "rows": rows, "notes": notes} | dict(content or {})
+    return Report("\n\n".join(filter(None, parts)) + "\n", whole, pictures or {})

@@ -1,0 +1,142 @@
+"""MaskAAE's studies end to end on tiny data, resumed, and their findings by hand."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from noiseless.cli import run
+from noiseless.reproduce import Request, capacity, maskaae_figure, maskaae_tables
+from noiseless.reproduce.capacity import Reading
+from noiseless.reproduce.cells import Cell
+from noiseless.reproduce.maskaae_figure import _findings, _true
+from noiseless.reproduce.table import Doubtful
+from noiseless.training import Stopped
+
+SYNTHETIC = "synthetic:n=2,width=8,size=300,test=200"
+TERMS = f"--data {SYNTHETIC} --width 1 --steps 16 -n 150 --threads 1 --seeds 0"
+ROWS = ["MaskAAE, m = 2", "MaskAAE, m = 4", "WAE-WGAN, m = 4"]
+LINE = ["reproduce", "maskaae-figure-4", *TERMS.split(), "--rows", *ROWS, "--out", "f"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise AssertionError("this was done already")
+
+    monkeypatch.setattr(capacity, "trained", forbidden)
+
+
+def test_the_figure_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(LINE) == 0
+    text, content = Path("f.md").read_text(), json.loads(Path("f.json").read_text())
+    assert [row["row"] for row in content["rows"]] == ROWS
+    for row in content["rows"]:
+        assert row["features"] == "raw"
+        assert row["n"] == 150
+        assert 0 < row["floor"] < row["fd"]
+        assert 1 <= row["active"] <= int(row["row"].rpartition(" ")[2])
+        assert row["reconstruction"] > 0
+    stages = [list(map(int, row["stages"])) for row in content["rows"]]
+    assert stages == [[16], list(range(2, 17, 2)), list(range(2, 17, 2))]  # m = 4 is shown
+    assert len(content["rows"][1]["mask"]) == 4
+    assert content["rows"][2]["mask"] is None
+    for kind in ("capacity", "mask", "covariance", "training", "samples"):
+        assert Path(f"f-{kind}.png").is_file()
+        assert f"](f-{kind}.png)" in text
+    assert "could not be recovered" in text
+    assert "noiseless reproduce maskaae-figure-4" in text
+    forbid(monkeypatch)
+    assert run(LINE) == 0
+    assert Path("f.md").read_text() == text
+
+
+def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Stopped(signal.SIGINT, 2)
+
+    line = ["reproduce", "maskaae-table-2", *TERMS.split(), "--rows", "WAE-WGAN, m = 32", "--out", "t"]
+    with monkeypatch.context() as patch:
+        patch.setattr(capacity, "reference", stopped)
+        assert run(line) == 130
+    assert not Path("t.md").exists()
+    folder = Path("runs/maskaae-table-2-synthetic-n-2-width-8-size-300-test-200-small/wae-wgan-32-0")
+    first = (folder / "best.safetensors").stat().st_mtime_ns
+    assert run(line) == 0
+    assert (folder / "best.safetensors").stat().st_mtime_ns == first
+    content = json.loads(Path("t.json").read_text())
+    assert 0 < content["rows"][0]["nac"] < 1
+    assert "NAC" in Path("t.md").read_text()
+
+
+def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    really = capacity.trained
+
+    def broken(cell: Cell, part: float = 1.0) -> Any:
+        if cell.line.recipe == "wae-wgan":
+            raise RuntimeError("the term 'distance' of phase 'critic' became nan in step 3")
+        return really(cell, part)
+
+    monkeypatch.setattr(capacity, "trained", broken)
+    assert run(LINE) == 0
+    assert "not measured: WAE-WGAN, m = 4, seed 0: the term 'distance'" in Path("f.md").read_text()
+    assert [row["row"] for row in json.loads(Path("f.json").read_text())["rows"]] == ROWS[:2]
+
+
+def test_table_1_marks_what_is_inferred() -> None:
+    np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
+    given = "--data tiny.npy --width 2 --steps 3 -n 20 --features pixels --threads 1 --constants mnist --seeds 0"
+    line = ["reproduce", "maskaae-table-1", *given.split(), "--rows", "VAE + flow", "MaskAAE", "--out", "t"]
+    assert run(line) == 0
+    text, content = Path("t.md").read_text(), json.loads(Path("t.json").read_text())
+    flow, masked = (row["columns"]["samples"] for row in content["rows"])
+    assert (flow["published"], flow["published_in_doubt"], masked["published"]) == (54.8, True, None)
+    assert flow["mean"] > 0
+    assert masked["mean"] > 0
+    assert content["rank_correlation"]["samples"] is None
+    assert "(54.80)" in text
+    assert "is inferred, not read" in text
+    assert content["runs"][1]["steps"] == maskaae_tables.LONGER * 3
+    assert all(isinstance(row[0], Doubtful) for table in maskaae_tables.PUBLISHED.values() for row in table.values())
+
+
+def reading(method: str, m: int, fd: float, active: int) -> Reading:
+    request = Request(SYNTHETIC)
+    lines = {line.label: line for line in capacity.lines(capacity.sized(request), (m,))}
+    cell = Cell(lines[f"{method}, m = {m}"], frozenset(), 0, Path("nowhere"), request, "")
+    return Reading(cell, {"fd": fd, "floor": 1.0, "active": active})
+
+
+def test_the_findings_are_those_of_the_question() -> None:
+    found = [reading("MaskAAE", m, fd, a) for m, fd, a in ((4, 9, 4), (8, 3, 8), (12, 3.4, 10), (16, 3.2, 11))]
+    found += [reading("WAE-WGAN", m, fd, m) for m, fd in ((4, 7), (8, 3), (12, 5), (16, 6))]
+    said = _findings(found, 8)
+    assert said["active"] == "with m > 8, 1 of 2 runs of MaskAAE end within 2 of 8 active dimensions"
+    assert "at most 1.20 times its best" in said["flat"]
+    assert "least at m = 8, and 3.00 times that at m = 4, 2.50 times at m = 16" in said["arms"]
+
+
+def test_the_dimensions_of_synthetic_data_are_read_from_their_name() -> None:
+    assert [_true(d) for d in ("synthetic", "synthetic:16", "synthetic:n=4,width=9", "mnist")] == [8, 16, 4, None]
+    assert maskaae_figure.CAPACITIES
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
+    asked = capacity.sized(Request(SYNTHETIC, scale=scale))
+    masked, plain = capacity.lines(asked, (16,))
+    if scale == "paper":
+        assert plain.arguments == {}
+        assert (asked.steps, asked.width, masked.arguments) == (500_000, 128, {"form": "paper"})
+    else:
+        assert masked.arguments == plain.arguments | capacity.compressed(asked.steps)
+        assert masked.arguments["polarising_start"] == 0.6 * asked.steps
