@@ -63,6 +63,16 @@ def test_images_come_out_in_their_own_size(shape: tuple[int, ...]) -> None:
     assert 0 <= clamped.min() <= clamped.max() <= 1
 
 
+@pytest.mark.parametrize("convolutional", [False, True])
+def test_a_learnt_input_lets_patterns_through(convolutional: bool) -> None:
+    cipher = Cipher((1, 8, 8), 5, 8, learnt=True, convolutional=convolutional)
+    masks = [torch.randn(20, n) for n in widths(8)[:3]]
+    z = cipher(masks)
+    assert (z.std(0) > 0.05).all()
+    z.square().sum().backward()
+    assert max(p.grad.abs().max() for p in cipher.parameters() if p.grad is not None) < 1e4
+
+
 def test_shifts_reflect_as_torch_pads() -> None:
     x = torch.rand(3, 2, 6, 9)
     by = torch.tensor([4, 0, -3])

@@ -16,7 +16,8 @@ coming out.
 **The encoder sees no image.** Its input is noise drawn anew for every batch (the code's; in use, training data are
 encoded with one draw that is kept), or a constant that is learnt: the paper does not say.
 
-Vectors, to which the paper does not apply, get dense stages of the same widths in place of convolutions.
+Vectors, to which the paper does not apply, get dense stages of the same widths in place of convolutions; the first has
+no batch norms if its input is learnt.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """
@@ -82,7 +83,10 @@ class Cipher(nn.Module):
         else:
             self.register_buffer("start", start)
         stage = _halving if convolutional else _hidden
-        self.stages = nn.ModuleList(stage(a, b) for a, b in pairwise((size[0], *widths(width))))
+        stages = [stage(a, b) for a, b in pairwise((size[0], *widths(width)))]
+        if learnt and not convolutional:  # one row for all data: normalised over these, nothing would be left of it
+            stages[0] = nn.Sequential(*(m for m in stages[0] if not isinstance(m, BatchNorm)))
+        self.stages = nn.ModuleList(stages)
         pixels = size[1] * size[2] // STEP**2 if convolutional else 1
         self.dense = nn.Linear(8 * width * pixels, latent)
 

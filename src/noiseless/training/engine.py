@@ -83,9 +83,9 @@ class Engine:
     def share(self, values: Tensor) -> None:
         """Replaces `values` by those of the first process."""
         if self.world > 1 and values.numel():
-            bytes_ = values.contiguous().view(-1).view(torch.uint8)
-            dist.broadcast(bytes_, 0)
-            values.copy_(bytes_.view(values.dtype).view(values.shape))
+            sent = values.clone(memory_format=torch.contiguous_format).view(-1)
+            dist.broadcast(sent.view(torch.uint8), 0)  # as bytes, for gloo does not know all types
+            values.copy_(sent.view(values.shape))
 
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """Replaces gradients by their mean over processes, in one reduction."""
