@@ -13,11 +13,10 @@ from jaxtyping import install_import_hook
 install_import_hook("noiseless", "beartype.beartype")
 
 import shutil  # noqa: E402
+from functools import partial  # noqa: E402
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
-
-from functools import partial  # noqa: E402
 
 from noiseless.nn.search import Search  # noqa: E402
 from noiseless.objectives import deciphering as objective  # noqa: E402

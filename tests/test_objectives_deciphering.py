@@ -150,14 +150,14 @@ def test_mirrored_epochs_mirror_images_and_patterns(monkeypatch: pytest.MonkeyPa
     assert not torch.equal(seen[0][0], seen[1][0])
 
 
-def test_resuming_across_the_restart_is_never_having_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.gallery.draw", lambda *_: None)
+def test_resuming_across_the_restart_is_never_having_stopped(tmp_path: Path) -> None:
     arguments = {**PLAIN, "shift": "both", "shift_epochs": 1, "decay_epochs": 3, "mirrored": True, "clusters": 4}
     settings: dict[str, Any] = {"validate_every": 3, "ema": 0.9, "ema_form": "ramped", "arguments": arguments}
+    settings["draw"] = False
     run("deciphering", images(), tmp_path / "whole", steps=9, **settings)
     for stop in (3, 6):
         run("deciphering", images(), tmp_path / f"{stop}", steps=stop, **settings)
-        Run(tmp_path / f"{stop}").resume(images(), more=9 - stop, show=False)
+        Run(tmp_path / f"{stop}").resume(images(), more=9 - stop, show=False, draw=False)
         for one, other in zip(
             weights(tmp_path / "whole").values(), weights(tmp_path / f"{stop}").values(), strict=True
         ):
@@ -225,7 +225,7 @@ def test_the_energy_distance_is_zero_for_equal_laws_and_that_of_the_definition()
 
 
 def test_densities_draw_fresh_codes_and_training_codes(tmp_path: Path) -> None:
-    made = run("deciphering", images(), tmp_path / "run", steps=4, arguments=PLAIN)
+    made = run("deciphering", images(), tmp_path / "run", steps=4, draw=False, arguments=PLAIN)
     model = made.model(data=images())
     fresh, again = (model.density("pattern").sample(30, torch.Generator().manual_seed(0)) for _ in range(2))
     assert torch.equal(fresh, again)
@@ -238,7 +238,7 @@ def test_densities_draw_fresh_codes_and_training_codes(tmp_path: Path) -> None:
 
 
 def test_a_density_of_patterns_belongs_to_deciphering(tmp_path: Path) -> None:
-    made = run("ae", images(), tmp_path / "run", steps=2)
+    made = run("ae", images(), tmp_path / "run", steps=2, draw=False)
     with pytest.raises(InputError, match="and this one has none; take another"):
         made.model(data=images()).sample(3, "pattern")
     with pytest.raises(InputError, match="call bind"):
@@ -260,9 +260,11 @@ def test_the_empirical_density_keeps_some_codes_and_repeats_them_evenly() -> Non
         build("empirical:0", 1)
 
 
-def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path) -> None:
+def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.evaluate.score", lambda *_: {"warnings": []})
     data = images(held=40)
-    made = run("deciphering", data, tmp_path / "run", steps=3, arguments={"reconstruction": "efficientnet:32"})
+    arguments = {"reconstruction": "efficientnet:32"}
+    made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)
     model = made.model(data=data)
     assert (model.searched, model.trained_on) == (True, "efficientnet-lite0")
     rows = evaluate(model, data, ["pattern", "empirical"], features("efficientnet", data.spec, resize=32), n=30)

@@ -55,9 +55,9 @@ def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
 
 
 def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **training: Any) -> Run:
-    arguments = training.pop("arguments", {})
+    arguments, draw = training.pop("arguments", {}), training.pop("draw", True)
     settings = Training(**FAST | training)
-    return train(name, on, out, training=settings, show=False, networks=networks, **arguments)
+    return train(name, on, out, training=settings, show=False, draw=draw, networks=networks, **arguments)
 
 
 def weights(directory: Path) -> dict[str, dict[str, Tensor]]:
