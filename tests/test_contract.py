@@ -154,6 +154,10 @@ def test_a_run_is_rebuilt_from_its_folder(name: str, tmp_path: Path) -> None:
     assert_same(dict(Run(tmp_path / "run").objective().state_dict()), load_file(tmp_path / "run" / "best.safetensors"))
     raw = data.test.take(np.arange(5))
     torch.testing.assert_close(model.reconstruct(raw), made.model(data=data).reconstruct(raw), rtol=0, atol=0)
+    ready = made.ready()
+    if not isinstance(ready, Indexed):  # densities are fitted to the very codes that the model gives
+        whole = data.train.take(np.arange(len(data.train)))
+        torch.testing.assert_close(made.codes(ready, data), model.encode(whole), rtol=0, atol=0)
     assert model.sample(7, "gaussian").shape == (7, 1, 8, 8)
     assert Engine().main
 
