@@ -116,6 +116,6 @@ def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[d
             tracker.finish()
 
 
-def _numbers(row: dict[str, Any]) -> dict[str, float]:
+def _numbers(row: dict[str, Any]) -> dict[str, int | float]:
     """What every tracker takes."""
     return {key: value for key, value in row.items() if isinstance(value, int | float)}
