@@ -193,6 +193,7 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
 def _measured(cell: Cell) -> Measured:
     if isinstance(cell.data, str):
         return Measured(cell, reasons=(cell.data,))  # the same for every line
+    features_for(cell.request, cell.data)  # whose name, if misspelt, is no line's own trouble
     rows: dict[float, Sequence[Row]] = {}
     reasons: list[str] = []
     for part in sorted({1.0, *(source.part for source in cell.sources)}):
