@@ -38,7 +38,7 @@ def main(
     started = time.monotonic()
     torch.set_num_threads(threads or torch.get_num_threads())
     loaded = data.load(data_name)
-    features = metrics.build("efficientnet", loaded.spec)
+    features = metrics.build("efficientnet", loaded.spec, resize=96)
     rows = []
     for weight in weights:
         for seed in seeds:
@@ -48,7 +48,11 @@ def main(
                 Run(place) if trained.is_file() else _train(loaded, place, weight, seed, steps, width, every, threads)
             )
             found = evaluate(run_.model(data=loaded), loaded, ["gmm", "gaussian"], features, n=n, part="validation")
-            rows += [{"weight / N": weight, "seed": seed, **row} for row in found if row["row"] != "training data"]
+            rows += [
+                {"weight / N": f"{weight:g}", **row, "seed": str(seed)}
+                for row in found
+                if row["row"] != "training data"
+            ]
     columns = ("weight / N", "seed", "row", "density", "fd", "kid", "precision", "recall")
     table = figures.markdown(rows, columns, within="row")
     about = (
@@ -58,7 +62,10 @@ def main(
     )
     print(table, about, sep="\n\n")
     if out is not None:
-        out.write_text(f"# The weight of RAE-GP's penalty\n\n{__doc__}\n{table}\n\n{about}", encoding="utf-8")
+        shown = " ".join(f"--weights {weight:g}" for weight in weights) + " " + " ".join(f"--seeds {s}" for s in seeds)
+        command = f"python benchmarks/tune_gradient.py --data-name {data_name} {shown} --steps {steps} --n {n}"
+        head = f"# The weight of RAE-GP's penalty\n\n`{command} --threads {torch.get_num_threads()} --out {out}`\n"
+        out.write_text(f"{head}\n{about}\n{table}\n", encoding="utf-8")
 
 
 def _train(

@@ -24,7 +24,7 @@ from noiseless.journal import read_header
 from noiseless.nn.joint import alone, gather, world
 from noiseless.recipes.core import names
 from noiseless.training import Engine, Training, fit
-from noiseless.training.core import _prepare, _Validation
+from noiseless.training.core import _introduce, _prepare, _Validation
 from noiseless.training.feed import Feed, mix
 from noiseless.values import Batch, Noise
 from tiny import FAST, derivations, images, vectors
@@ -47,6 +47,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "maskaae, one batch": ("maskaae", {"critic_width": 8, "share_batch": True}),
     "wae-wgan": ("wae-wgan", {"critic_width": 8}),
     "vae-flow": ("vae-flow", {"beta": 0.3}),
+    "deciphering": ("deciphering", {"mirrored": False}),
+    "deciphering, other patterns": ("deciphering", {"pattern": "gaussian", "input": "constant", "mirrored": False}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
     "grae": ("grae", {}),
@@ -65,10 +67,12 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
     data = derivations(held=21) if net == "gru-small" else vectors(held=21)
     data = images(shape=(1, 10, 8), held=21) if net.startswith("conv") else data
     torch.manual_seed(0)
-    networks = Networks(latent=3, width=2, net=net)
+    own = "deciphering" in name and net != "mlp"  # it has convolutional networks of its own
+    networks = Networks(latent=3, width=2, net=None if own else net)
     objective = names()[name](data.spec, networks, **arguments).objective
     training = Training(batch=batch, precision="float64", device="cpu")
     _prepare(objective, training, CPU)
+    _introduce(objective, data, training, engine)
     terms = _Validation(data, training, engine, CPU)(objective)
     plain = {"validation/reconstruction", "validation/code"}  # draws depend on how data are shared out
     plain = set() if "vae" in name or "learnt" in case or "Gaussian" in case else plain & terms.keys()
@@ -84,7 +88,10 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
         label = {id(p): k for k, p in objective.named_parameters()}
         found |= {f"{phase.name}: {label[id(p)]}": p.grad for p in phase.parameters if p.grad is not None}
         found |= {f"{phase.name}: mean of {k}": engine.mean(v.detach()) for k, v in values.items()}
-    return found | {f"moments: {k}": v for k, v in objective.named_buffers() if v.is_floating_point()}
+    for k, v in objective.named_buffers():
+        real = v.is_floating_point()  # patterns are whole numbers of up to 2^62: their last digits
+        found[f"moments: {k}" if real else f"patterns: {k}"] = v if real else (v.long() % 1000).double()
+    return found
 
 
 def trained_alone() -> float:

@@ -190,6 +190,7 @@ def test_published_stands_beside_measured_and_doubt_is_not_compared() -> None:
     lines = [Line(label, label, {"a": Source("samples", "normal")}) for label in "pqrs"]
     rows = [
         {"row": "samples", "density": "normal", "fd": float(fd), "warnings": [], "features": "f", "n": 1}
+        | {"reference": "test", "weights": "best", "asked features": None}
         for fd in range(4)
     ]
     found = [

@@ -13,6 +13,7 @@ from torch import Tensor
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
+from noiseless.objectives.core import Course, Indexed
 from noiseless.recipes.core import Method, names
 from noiseless.runs import Run, train
 from noiseless.strings import CharacterCodec, Codec, GrammarCodec, shipped
@@ -84,14 +85,19 @@ def kinds(name: str) -> list[str]:
 
 
 def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
+    """A small method, which has met as many data as images and vectors above have for training."""
     torch.manual_seed(seed)
-    return names()[name](spec, NETWORKS, **arguments)
+    made = names()[name](spec, NETWORKS, **arguments)
+    if isinstance(made.objective, Indexed):
+        rows = torch.rand(80, spec.size, generator=torch.Generator().manual_seed(seed))
+        made.objective.meet(Course(80, 20, seed), lambda: rows)
+    return made
 
 
 def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **training: Any) -> Run:
-    arguments = training.pop("arguments", {})
+    arguments, draw = training.pop("arguments", {}), training.pop("draw", True)
     settings = Training(**FAST | training)
-    return train(name, on, out, training=settings, show=False, networks=networks, **arguments)
+    return train(name, on, out, training=settings, show=False, draw=draw, networks=networks, **arguments)
 
 
 def weights(directory: Path) -> dict[str, dict[str, Tensor]]:

@@ -9,6 +9,13 @@ The protocol of Ghosh et al. (2020): 10,000 generated against 10,000 held-out im
 reference, the features and the size that images are resized to; all four stand beside every number in `results.json`,
 with the seed, the density, the weights and the fingerprint of the data.
 
+A deciphering autoencoder finds the codes of data that it was not trained on by search, a hundred passes for each. Its
+rows have no reconstructions of held-out data; the density `empirical` has those of training data, and interpolations
+are between codes of these.
+
+A model that was trained on the very features of an evaluation is flattered by them: its rows say so, and
+:func:`second_look` has features of another kind.
+
 Vectors are compared standardised, by the means and deviations of the training part: in their own units the column
 with the largest numbers alone would decide.
 
@@ -52,6 +59,7 @@ __all__ = [
     "record",
     "reference",
     "score",
+    "second_look",
 ]
 
 Row = dict[str, Any]
@@ -93,9 +101,19 @@ def evaluate(
         made = _progress(make(), f"{kind} {density or ''}", real.n, show)
         fake = features.over(made if kind in REAL else map(data.spec.normalise, made))
         row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed)
-        row["warnings"] += [note for note in (_note(model, density), _fewer(part, real.n, n)) if note]
+        notes = (
+            _note(model, density),
+            _fewer(part, real.n, n),
+            _flattered(model, features) if kind not in REAL else "",
+        )
+        row["warnings"] += [note for note in notes if note]
         rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
     return rows
+
+
+def second_look(model: Model, data: Data, features: Features) -> Features | None:
+    """Features of another kind, where the model was trained on these very ones; else None."""
+    return metrics.build("pixels", data.spec) if _flattered(model, features) else None
 
 
 def evaluate_samples(
@@ -152,8 +170,11 @@ def latent(
     """
     _check_count(n)
     name, held_out = _held_out(data, part)
-    chosen = choice(len(held_out), n, seed)
-    z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
+    if model.searched:
+        name, z = "train", _codes(model, held_out, seed)[:n]
+    else:
+        chosen = choice(len(held_out), n, seed)
+        z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
     d = model.latent
     about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
     about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
@@ -171,6 +192,14 @@ def noted(rows: Iterable[Row], weights: str, notes: Sequence[str]) -> list[Row]:
 def _note(model: Model, density: str | None) -> str:
     note = model.density(density).note if density is not None else ""
     return f"{density}: {note}" if note else ""
+
+
+def _flattered(model: Model, features: Features) -> str:
+    if model.trained_on is None or not features.name.startswith(model.trained_on):
+        return ""
+    return (
+        f"the model was trained on these very features, {model.trained_on}, which flatter it: read others beside them"
+    )
 
 
 def _fewer(part: str, found: int, asked: int) -> str:
@@ -234,12 +263,13 @@ def _sources(
         yield "test data", None, lambda: _raw_batches(data, held_out, chosen)
     else:
         yield "training data", None, lambda: _raw_batches(data, data.train, choice(len(data.train), n, seed))
-    yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
+    if not model.searched:
+        yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
     for name in names:
         drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))
         yield "samples", name, lambda drawn=drawn: map(model.decode, drawn.split(model.batch))  # type: ignore[misc]
-    left, right = pairs(len(held_out), n, seed)
-    codes = _codes(model, held_out)
+    codes = _codes(model, held_out, seed)
+    left, right = pairs(len(codes), n, seed)
     for name, path in PATHS.items():
         middle = path(codes[left], codes[right], 0.5)
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
@@ -274,7 +304,10 @@ def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return left, (left + rng.integers(1, max(count, 2), size=n)) % count
 
 
-def _codes(model: Model, split: Split) -> Tensor:
+def _codes(model: Model, split: Split, seed: int) -> Tensor:
+    """The codes of held-out data; of as many training data, where codes are known by search alone."""
+    if model.searched:
+        return model.density("empirical").sample(len(split), torch.Generator().manual_seed(seed))
     return torch.cat([model.encode(raw) for raw in _batches(split, np.arange(len(split)))])
 
 
@@ -295,12 +328,20 @@ def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iter
 
 
 def known(
-    directory: Path, fingerprint: str, features: str, names: Sequence[str], *, n: int, seed: int = 0
+    directory: Path,
+    fingerprint: str,
+    features: str,
+    names: Sequence[str],
+    *,
+    n: int,
+    seed: int = 0,
+    part: Reference = "test",
+    weights: str = "best",
 ) -> list[Row]:
-    """The rows that `results.json` has of the best weights against test data; none unless all densities are there."""
+    """The rows that `results.json` has of some weights against a part; none unless all densities are there."""
     rows = _recorded(directory / "results.json")
-    protocol = {"features": features, "reference": "test", "seed": seed, "asked": n}
-    protocol |= {"weights": "best", "fingerprint": fingerprint}
+    protocol = {"features": features, "reference": part, "seed": seed, "asked": n}
+    protocol |= {"weights": weights, "fingerprint": fingerprint}
     found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
     densities = {row["density"] for row in found}
     return [row for row in found if row["density"] in {None, *names}] if densities >= set(names) else []

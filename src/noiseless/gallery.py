@@ -35,9 +35,9 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
         return folder
     shown = _first(data.test, 16)
     if model.spec.is_image:
-        figures.reconstructions(_as_shown(shown, model.spec), model.reconstruct(shown), folder / "reconstructions.png")
-        half = len(shown) // 2
-        interpolations(model, shown[:half], shown[half : 2 * half], folder)
+        codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
+        figures.reconstructions(_as_shown(shown, model.spec), model.decode(codes), folder / "reconstructions.png")
+        interpolations(model, codes[:half], codes[half : 2 * half], folder)
     for name in names:
         samples(model, data, name, model.sample(100, name), folder / f"samples-{name.replace(':', '-')}.png")
     return folder
@@ -52,19 +52,19 @@ def samples(model: Model, data: Data | None, name: str, drawn: Tensor, path: Pat
         figures.vectors(model.spec.normalise(real), model.spec.normalise(drawn), path)
 
 
-def interpolations(model: Model, a: np.ndarray, b: np.ndarray, folder: Path) -> list[Path]:
-    """Decoded paths from `a` to `b`, a picture for each kind of path."""
+def interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> list[Path]:
+    """Decoded paths from the codes `a` to the codes `b`, a picture for each kind of path."""
     if not len(a):
         return []
     paths = {name: folder / f"interpolation-{name}.png" for name in PATHS}
     for name, path in paths.items():
-        figures.interpolations(model.interpolate(a, b, 8, name), path)
+        z = model.between(a, b, 8, name)
+        figures.interpolations(model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2]), path)
     return list(paths.values())
 
 
-def snapshot(model: Model, data: Data, path: Path) -> None:
-    """Samples along training, from one Gaussian fitted to the codes of a thousand training data; strings as .txt."""
-    codes = model.encode(_first(data.train, 1000))
+def snapshot(model: Model, data: Data, codes: Tensor, path: Path) -> None:
+    """Samples along training, from one Gaussian fitted to the codes of some training data; strings as .txt."""
     density = densities.build("gaussian", model.latent).fit(codes, torch.Generator().manual_seed(0))
     drawn = density.sample(64, torch.Generator().manual_seed(0))
     if model.spec.tokens:

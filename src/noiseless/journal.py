@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from noiseless import densities, gallery
@@ -21,8 +24,9 @@ from noiseless.errors import InputError, RunError
 from noiseless.files import whole
 from noiseless.model import Model
 from noiseless.objectives.core import Objective
+from noiseless.values import Batch
 
-__all__ = ["Journal", "read_header", "read_tensors", "write_tensors"]
+__all__ = ["Journal", "coded", "read_header", "read_tensors", "write_tensors"]
 
 
 class Journal:
@@ -59,8 +63,9 @@ class Journal:
 
     def picture(self, objective: Objective, step: int) -> None:
         """Samples along training."""
-        model = Model(objective.autoencoder, self.data.spec, lambda name: densities.build(name, 1))
-        gallery.snapshot(model, self.data, self.directory / "pictures" / f"step-{step:07d}.png")
+        model = Model(objective.eval().autoencoder, self.data.spec, lambda name: densities.build(name, 1))
+        codes = coded(objective, self.data, np.arange(min(1000, len(self.data.train))))
+        gallery.snapshot(model, self.data, codes, self.directory / "pictures" / f"step-{step:07d}.png")
         objective.train()
 
     def rows(self) -> list[dict[str, Any]]:
@@ -80,6 +85,22 @@ class Journal:
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         write_tensors(self.directory / name, tensors, scalars)
         shutil.rmtree(self.directory / "densities", ignore_errors=True)  # they belong to the weights before
+
+
+def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tensor, "n d"]:
+    """The codes of training data, as densities are fitted to them; float32, on the CPU.
+
+    Arguments:
+        objective: in evaluation mode.
+        data: whose training part is meant.
+        positions: in that part.
+    """
+    weight = next(objective.parameters())
+    with torch.inference_mode():
+        x = data.spec.normalise(torch.from_numpy(data.train.take(positions)).to(weight.device)).to(weight.dtype)
+        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device)))
+    return z.float().cpu().clone()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:

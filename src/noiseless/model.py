@@ -27,6 +27,8 @@ class Model:
         spec: the shape and units of the data.
         density: gives a fitted density by its name.
         batch: data in a pass.
+        searched: whether the codes of data are found by optimisation, slowly.
+        trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
     units. (N, H, W) and (N, H, W, C) images are taken too. What comes back is float32 on the CPU.
@@ -40,9 +42,16 @@ class Model:
     """
 
     def __init__(
-        self, autoencoder: Autoencoder, spec: Spec, density: Callable[[str], LatentDensity], batch: int = 500
+        self,
+        autoencoder: Autoencoder,
+        spec: Spec,
+        density: Callable[[str], LatentDensity],
+        batch: int = 500,
+        searched: bool = False,
+        trained_on: str | None = None,
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
+        self.searched, self.trained_on = searched, trained_on
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 
@@ -117,12 +126,15 @@ class Model:
             steps: points on each path, 2 or more.
             path: along a great circle or a straight line.
         """
-        if path not in PATHS:
-            raise unknown("path", path, PATHS)
-        if len(a) != len(b) or steps < 2:
-            raise InputError(f"{len(a)} starts, {len(b)} ends and {steps} steps; expected as many ends, and 2 steps")
-        z_a, z_b = self.encode(a), self.encode(b)
-        return torch.stack([PATHS[path](z_a, z_b, k / (steps - 1)) for k in range(steps)], dim=1)
+        _check_paths(len(a), len(b), steps, path)
+        return self.between(self.encode(a), self.encode(b), steps, path)
+
+    def between(
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], steps: int = 8, path: Path = "spherical"
+    ) -> Float[Tensor, "n steps d"]:
+        """As :meth:`paths`, between codes."""
+        _check_paths(len(a), len(b), steps, path)
+        return torch.stack([PATHS[path](a, b, k / (steps - 1)) for k in range(steps)], dim=1)
 
     def sample(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
         """Decoded :meth:`draw` s; arguments as there."""
@@ -175,3 +187,10 @@ class Model:
         if self.spec.is_image and (raw.min() < 0 or raw.max() > 1):
             low, high = raw.min().item(), raw.max().item()
             raise InputError(f"images lie in [{low:g}, {high:g}]; expected floats in [0, 1] or uint8 (divide by 255?)")
+
+
+def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:
+    if path not in PATHS:
+        raise unknown("path", path, PATHS)
+    if starts != ends or steps < 2:
+        raise InputError(f"{starts} starts, {ends} ends and {steps} steps; expected as many ends, and 2 steps")

@@ -26,26 +26,34 @@ from typing import Any, Literal, get_type_hints
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
 from noiseless import densities, gallery
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.densities.pattern import bound
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_json, sweep, write_json
-from noiseless.journal import Journal, read_header, read_tensors
+from noiseless.files import sweep, write_json
+from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.named import Named, is_named
-from noiseless.objectives.core import Objective
+from noiseless.nn.joint import take_moments
+from noiseless.nn.search import Search
+from noiseless.objectives.core import Indexed, Objective
 from noiseless.recipes.core import Method, Recipe, find, names
+from noiseless.reconstruction.perceptual import trained_on
+from noiseless.record import FORMAT, of_data, plain
+from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Own", "Run", "Weights", "load", "plain", "refuse_existing", "train"]
+__all__ = ["Moments", "Own", "Run", "Weights", "load", "refuse_existing", "train"]
 
-FORMAT = 1
 Weights = Literal["best", "last", "average"]
+Moments = Literal["running", "batch"]
+Precision = Literal["float32", "bfloat16", "float64"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ def train(
     if not isinstance(data, Data):
         with Engine(training.device).main_first():
             data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
-    about = _data_record(data, size, data_dir)
+    about = of_data(data, size, data_dir)
     run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
     run.fit(method, data, show=show, draw=draw)
     return run
@@ -186,14 +194,7 @@ class Run:
         Raises:
             InputError: there is no run here, or one of another version.
         """
-        if not (self.directory / "run.json").is_file():
-            raise InputError(f"{self.directory} is not a run: it has no run.json")
-        record = read_json(self.directory / "run.json")
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            given = record.get("format") if isinstance(record, dict) else None
-            raise InputError(f"{self.directory} is a run of format {given}; this version reads format {FORMAT}")
-        _check_record(self.directory, record)
-        return record
+        return read_record(self.directory)
 
     @property
     def spec(self) -> Spec:
@@ -306,44 +307,77 @@ class Run:
         _load_weights(objective, tensors, self.directory)
         return objective
 
+    def ready(
+        self,
+        weights: Weights = "best",
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        moments: Moments = "running",
+    ) -> Objective:
+        """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
+        check_device(device)
+        objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
+        if weights != "best" and isinstance(objective, Indexed):  # the best were kept with such moments
+            objective = objective.recalibrated()
+        objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
+        take_moments(objective, of_batch=moments == "batch")
+        if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
+            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return objective
+
     def model(
         self,
         weights: Weights = "best",
         *,
         device: str = "cpu",
-        precision: Literal["float32", "bfloat16", "float64"] = "float32",
+        precision: Precision = "float32",
         data: Data | None = None,
         data_dir: Path | None = None,
+        moments: Moments = "running",
     ) -> Model:
-        """The trained model; see :func:`load`."""
-        check_device(device)
-        objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
-        objective.autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
-        if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
-            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
+        objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
         def fitted(name: str) -> densities.LatentDensity:
-            return self.density(name, model, data, weights, data_dir)
+            return self.density(name, objective, data, weights, data_dir, moments)
 
-        model = Model(objective.autoencoder, self.spec, fitted)
-        return model
+        searched = isinstance(objective.autoencoder.encoder, Search)
+        return Model(
+            objective.autoencoder, self.spec, fitted, searched=searched, trained_on=trained_on(objective.distance)
+        )
+
+    def codes(
+        self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The mean codes of the training part, in its order: those to which densities are fitted.
+
+        Arguments:
+            objective: what :meth:`ready` gave.
+            data, data_dir: the run's data, or where to look for them.
+        """
+        found = data or self.data(data_dir)
+        chunks = np.array_split(np.arange(len(found.train)), -(-len(found.train) // 5000))
+        parts = [part for chunk in chunks for part in np.split(chunk, range(500, len(chunk), 500))]
+        return torch.cat([coded(objective, found, part) for part in parts])
 
     def density(
         self,
         name: str,
-        model: Model,
+        objective: Objective,
         data: Data | None = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
+        moments: Moments = "running",
     ) -> densities.LatentDensity:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
-        suffix = "" if weights == "best" else f"-{weights}"
+        suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
         path = self.directory / "densities" / f"{name.replace(':', '-')}{suffix}.safetensors"
         if path.is_file():
-            return densities.load(path)
-        density = densities.build(name, model.latent)
+            return bound(densities.load(path), objective)
+        density = bound(densities.build(name, objective.autoencoder.latent), objective)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
-        density.fit(self._codes(model, data or self.data(data_dir)), generator)
+        density.fit(self.codes(objective, data, data_dir), generator)
         densities.save(density, path, name=name, codes="mean")
         return density
 
@@ -367,10 +401,6 @@ class Run:
                     )
                 networks[part] = getattr(self.own, part)
         return arguments | ({"networks": networks} if networks else {})
-
-    def _codes(self, model: Model, data: Data) -> Tensor:
-        chunks = np.array_split(np.arange(len(data.train)), -(-len(data.train) // 5000))
-        return torch.cat([model.encode(data.train.take(chunk)) for chunk in chunks])
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()
@@ -408,52 +438,16 @@ def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) 
 
 
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, with dataclasses made again where the recipe's signature has such."""
+    """Arguments as run.json has them, with tuples, and with dataclasses where the recipe's signature has such."""
     hints = get_type_hints(recipe)
     return {
-        name: hints[name](**value) if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name)) else value
+        name: hints[name](**value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name))
+        else tuple(value)
+        if isinstance(value, list)
+        else value
         for name, value in arguments.items()
     }
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
-
-
-RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
-DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
-
-
-def _check_record(directory: Path, record: Mapping[str, Any]) -> None:
-    """Refuses a run.json that was changed by hand or cut short."""
-    wrong = [key for key, kind in RECORD.items() if not isinstance(record.get(key), kind)]
-    wrong = wrong or [f"data: {key}" for key in sorted(DATA_RECORD - record["data"].keys())]
-    wrong = wrong or [
-        f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
-    ]
-    if wrong:
-        raise InputError(f"{directory / 'run.json'} is damaged or of another version: look at its {wrong[0]!r}")
-
-
-def _data_record(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
-    path = Path(data.source).expanduser()
-    named = data.source in datasets.names() or not path.exists()
-    about = {
-        "source": data.source if named else str(path.resolve()),
-        "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
-        "size": size,
-        "fingerprint": data.fingerprint,
-    }
-    counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
-    return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 
 
 def refuse_existing(directory: Path, overwrite: bool) -> None:

@@ -111,6 +111,7 @@ def evaluate(
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
     latent: list[evaluation.Row] = []
+    more: list[evaluation.Row] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
@@ -130,14 +131,17 @@ def evaluate(
             rows = evaluate_strings(model, loaded, names, n=n, part=reference, seed=seed)
         else:
             rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
-        rows = evaluation.noted(rows, use.weights, opened.record["notes"])
+            other = evaluation.second_look(model, loaded, chosen)
+            more = evaluation.evaluate(model, loaded, names, other, n=n, part=reference, seed=seed) if other else []
+        rows, more = (evaluation.noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
         latent = evaluation.latent(model, loaded, n=n, part=reference, seed=seed, picture=pictures / "latent.png")
-        latent = evaluation.noted(latent, use.weights, opened.record["notes"])
+        latent = evaluation.noted(latent, use.label, opened.record["notes"])
         wrote(pictures)
-    _show(rows)
+    for found in filter(None, (rows, more)):
+        _show(found)
     if out is not None or run is not None:
-        wrote(evaluation.record(cast(Path, out or run), rows))
+        wrote(evaluation.record(cast(Path, out or run), rows + more))
     if latent:
         _show_latent(latent)
         wrote(evaluation.record(cast(Path, out or run), latent, "latent.json"))

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from noiseless.errors import InputError
 from noiseless.model import Model
-from noiseless.runs import Own, Run, Weights
+from noiseless.runs import Moments, Own, Run, Weights
 
 __all__ = [
     "Count",
@@ -48,6 +48,8 @@ class Use:
         precision: Of the networks.
         threads: CPU threads. Default: torch's.
         data_dir: Where to look first for the files of a named data set.
+        moments: Of batch norms: running means, which a single datum can be drawn with; or those of the batch that is
+            drawn, as some authors' code has it.
     """
 
     weights: Weights = "best"
@@ -55,13 +57,22 @@ class Use:
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     threads: int | None = None
     data_dir: Path | None = None
+    moments: Moments = "running"
 
     def open(self, run: Path, own: Own) -> tuple[Run, Model]:
         """The run and its model."""
         if self.threads is not None:
             torch.set_num_threads(check_threads(self.threads))
         opened = Run(run, own)
-        return opened, opened.model(self.weights, device=self.place, precision=self.precision, data_dir=self.data_dir)
+        model = opened.model(
+            self.weights, device=self.place, precision=self.precision, data_dir=self.data_dir, moments=self.moments
+        )
+        return opened, model
+
+    @property
+    def label(self) -> str:
+        """What results say of the weights."""
+        return self.weights if self.moments == "running" else f"{self.weights}, moments of the batch"
 
     @property
     def place(self) -> str:

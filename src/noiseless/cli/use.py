@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ def sample(
 
 def encode(
     run: Path,
-    data: Given,
+    data: Given | None = None,
     /,
     *,
     out: Annotated[Path, Parameter(help="The .npy file of the codes, a row for each datum in its order.")],
@@ -70,16 +70,17 @@ def encode(
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Write the codes of data.
+    """Write the codes of data; without data, those of the training part, to which densities are fitted.
+
+    A deciphering autoencoder knows the codes of its training data by their number,
+    and searches for those of other data.
 
     Example: noiseless encode runs/digits digits --out codes.npy
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent,))
     gallery.check(out, codes, 1, overwrite)
-    array = _array(opened, data, size, use)
-    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
-    encoded = torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
+    encoded = _encoded(opened, model, data, size, use)
     wrote(gallery.save(encoded, codes, out, overwrite))
 
 
@@ -139,9 +140,12 @@ def prune(
 
 def interpolate(
     run: Path,
-    data: Given,
+    data: Given | None = None,
     /,
     *,
+    density: Annotated[
+        str | None, Parameter(help="Paths between draws of this density, in place of data: noiseless list densities.")
+    ] = None,
     n: Annotated[int, Parameter(name=["-n", "--n"], help="How many pairs.")] = 8,
     steps: Annotated[int, Parameter(help="Points on each path, ends included.")] = 8,
     path: Annotated[
@@ -157,21 +161,25 @@ def interpolate(
     use: Using = Use(),
     own: Owning = Own(),
 ) -> None:
-    """Write the paths between random pairs of data.
+    """Write the paths between random pairs of data, or of draws from a density.
 
     Example: noiseless interpolate runs/digits digits -n 8 --path linear
     """
+    if (data is None) == (density is None):
+        raise InputError("give either data to interpolate between, or a --density whose draws are meant")
     opened, model = use.open(run, own)
     place = out or run / "pictures" / f"interpolation-{path}-{n}-{seed}.{_ending(model)}"
     gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
-    array = _array(opened, data, size, use)
-    left, right = _pairs(array, n, seed, data)
-    z = model.paths(left, right, steps, path)
-    drawn = _decoded(model, z.flatten(0, 1), decoding, seed)
-    if isinstance(drawn, Tensor):
-        rows: Tensor | list[list[str | None]] = drawn.unflatten(0, (n, steps))
+    if data is not None:
+        z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
     else:
-        rows = [drawn[k : k + steps] for k in range(0, n * steps, steps)]
+        drawn = model.density(cast(str, density)).sample(2 * n, torch.Generator().manual_seed(seed))
+        z = model.between(drawn[:n], drawn[n:], steps, path)
+    points = _decoded(model, z.flatten(0, 1), decoding, seed)
+    if isinstance(points, Tensor):
+        rows: Tensor | list[list[str | None]] = points.unflatten(0, (n, steps))
+    else:
+        rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
     wrote(gallery.save_paths(rows, model.spec, place, overwrite or out is None))
 
 
@@ -184,6 +192,15 @@ def _decoded(model: Model, codes: Tensor | np.ndarray, decoding: str, seed: int)
     if not model.spec.tokens:
         return model.decode(codes)
     return model.strings(codes, torch.Generator().manual_seed(seed) if decoding == "sampled" else None)
+
+
+def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:
+    if data is None:
+        ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
+        return run.codes(ready, data_dir=use.data_dir)
+    array = _array(run, data, size, use)
+    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
+    return torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:

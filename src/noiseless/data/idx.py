@@ -57,14 +57,14 @@ HELD_OUT = 10_000
 LARGEST = 1 << 31
 
 
-def mnist(request: Request) -> Raw:
+def mnist(request: Request, first: int = 0) -> Raw:
     """Handwritten digits: 70,000 grey images of 28x28, 10 classes (found or downloaded, 12 MB)."""
-    return _load("mnist", request)
+    return _load("mnist", request, first)
 
 
-def fashion_mnist(request: Request) -> Raw:
+def fashion_mnist(request: Request, first: int = 0) -> Raw:
     """Pieces of clothing: 70,000 grey images of 28x28, 10 classes (found or downloaded, 31 MB)."""
-    return _load("fashion-mnist", request)
+    return _load("fashion-mnist", request, first)
 
 
 DATASETS = {"mnist": mnist, "fashion-mnist": fashion_mnist}
@@ -98,10 +98,15 @@ def _parsed(path: Path, stream: BufferedIOBase, axes: int) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
-def _load(name: str, request: Request) -> Raw:
+def _load(name: str, request: Request, first: int) -> Raw:
+    """All of a set; or the first training images only, of which a tenth becomes the validation part."""
+    if first < 0:
+        raise InputError(f"the option 'first' of data set {name!r} is {first}, and must be 0 (all of them) or more")
     train, train_labels, test, test_labels = _paths(name, request.data_dir)
     images = [read_idx(path, axes=3)[:, None] for path in (train, test)]
     labels = [read_idx(path, axes=1) for path in (train_labels, test_labels)]
+    if first:
+        images[0], labels[0] = images[0][:first], labels[0][:first]
     return joined(name, images, labels, (TRAIN, TEST), HELD_OUT)
 
 

@@ -9,7 +9,9 @@ r"""The convolutional networks of Ghosh et al. (2020), as their code has them.
 | last | transposed 4x4, stride 1, sigmoid | transposed 5x5, stride 1, sigmoid |
 
 Every convolution but the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
-Weights start Glorot-uniform, biases at zero (Keras's defaults). "Same" padding: 4x4 and 5x5 kernels halve and double
+Weights start Glorot-uniform, biases at zero (Keras's defaults). Keras's biases in front of batch norms, which these
+remove again, are left out: their gradient is rounding error, which Adam makes steps of, and the running moments lag
+behind what walks or, under a gradient penalty, drifts. "Same" padding: 4x4 and 5x5 kernels halve and double
 sizes exactly (the odd column that Keras pads on the right for 5x5 stands on the left here: the mirrored network).
 
 Images of any size from 8x8 to 128x128: what is not a multiple of 8 is padded with zeros going in (MNIST's 28 to 32, as
@@ -107,7 +109,7 @@ class _Halving(nn.Module):
     def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
         super().__init__()
         self.odd = kernel % 2 == 0
-        self.conv = nn.Conv2d(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2)
+        self.conv = nn.Conv2d(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=False)
         self.norm = BatchNorm(c_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,8 +170,9 @@ class ConvDecoder(nn.Module):
 class _Doubling(nn.Module):
     def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
         super().__init__()
+        odd = kernel % 2
         self.conv = nn.ConvTranspose2d(
-            c_in, c_out, kernel, stride=2, padding=kernel // 2 - (1 - kernel % 2), output_padding=kernel % 2
+            c_in, c_out, kernel, stride=2, padding=kernel // 2 - 1 + odd, output_padding=odd, bias=False
         )
         self.norm = BatchNorm(c_out)
 

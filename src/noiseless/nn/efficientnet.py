@@ -51,6 +51,8 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 EPSILON = 1e-3
+ENDS = (False, False, *(last for stage in STAGES for last in [False] * (stage[0] - 1) + [True]))
+"""Which parts of the trunk are the last of a stage: two of the stem, then the blocks."""
 
 
 def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -99,11 +101,26 @@ class EfficientNetLite0(nn.Module):
         Raises:
             InputError: a side is not a multiple of 32.
         """
-        if any(side % 32 for side in x.shape[2:]):
-            raise InputError(f"EfficientNet-Lite0 takes sides that are multiples of 32, not {tuple(x.shape[2:])}")
-        x = x.rot90(2, (2, 3)).contiguous(memory_format=torch.channels_last)
-        features = self.trunk(x).mean((2, 3))
+        features = self.trunk(_rotated(x)).mean((2, 3))
         return features, self.classes(features)
+
+    def stages(self, x: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
+        """The outputs of the last block of each width, rotated by half a turn: 16 to 320 channels, strides 2 to 32.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
+        found, h = [], _rotated(x)
+        for part, ends in zip(self.trunk, ENDS, strict=False):
+            h = part(h)
+            if ends:
+                found.append(h)
+        return found
+
+
+def _rotated(x: Tensor) -> Tensor:
+    if any(side % 32 for side in x.shape[2:]):
+        raise InputError(f"EfficientNet-Lite0 takes sides that are multiples of 32, not {tuple(x.shape[2:])}")
+    return x.rot90(2, (2, 3)).contiguous(memory_format=torch.channels_last)
 
 
 def pretrained() -> EfficientNetLite0:

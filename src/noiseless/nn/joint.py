@@ -13,7 +13,8 @@ data needs no gather. In one process everything here is the identity or torch's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["BatchNorm", "alone", "gather", "is_alone", "world"]
+__all__ = ["BatchNorm", "alone", "gather", "is_alone", "recalibrate", "take_moments", "world"]
 
 _ALONE = False
 """Read by :func:`world` in code that is compiled, so a plain flag."""
@@ -100,6 +101,9 @@ class BatchNorm(nn.Module):
         momentum: weight of the newest batch in the running moments, in (0, 1].
         eps: :math:`\epsilon`.
         per_process: use each process's own moments: faster on several processes, and no longer equal to one process.
+
+    Attributes:
+        of_batch: in evaluation too, the moments are those of the batch; False.
     """
 
     mean: Tensor
@@ -115,7 +119,7 @@ class BatchNorm(nn.Module):
         per_process: bool = False,
     ) -> None:
         super().__init__()
-        self.momentum, self.eps, self.per_process = momentum, eps, per_process
+        self.momentum, self.eps, self.per_process, self.of_batch = momentum, eps, per_process, False
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("mean", torch.zeros(channels))
@@ -124,6 +128,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
         """Normalises, and in training updates the running moments."""
+        if not self.training and self.of_batch:
+            return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
         if not self.training:
             return F.batch_norm(x, *self.moments(), self.weight, self.bias, eps=self.eps)
         self.batches += 1
@@ -154,6 +160,35 @@ class BatchNorm(nn.Module):
         if self.weight is not None and self.bias is not None:
             y = y * self.weight.view(shape) + self.bias.view(shape)
         return y.to(x.dtype)
+
+
+def take_moments(network: nn.Module, of_batch: bool) -> None:
+    """Lets every batch norm take the moments of the batch in evaluation too, or its running ones."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            module.of_batch = of_batch
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> None:
+    """Sets the running moments of every batch norm to the means over some batches, and nothing else.
+
+    Arguments:
+        network: what holds the batch norms; left in evaluation mode.
+        run: passes a batch through it.
+        batches: how often.
+    """
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    network.train()
+    for k in range(batches):
+        for norm in norms:
+            norm.momentum = 1 / (k + 1)
+        run()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: the start's bias is nil
+    network.eval()
 
 
 class _Normalise(torch.autograd.Function):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
@@ -25,7 +26,18 @@ from noiseless.errors import InputError
 from noiseless.reconstruction.core import Reconstruction
 from noiseless.values import Batch, Trace
 
-__all__ = ["Objective", "Optimiser", "Penalty", "Phase", "Regularised", "Term", "Watched", "reconstruct"]
+__all__ = [
+    "Course",
+    "Indexed",
+    "Objective",
+    "Optimiser",
+    "Penalty",
+    "Phase",
+    "Regularised",
+    "Term",
+    "Watched",
+    "reconstruct",
+]
 
 Penalty = Callable[[Trace, Autoencoder], Tensor]
 
@@ -38,27 +50,27 @@ class Optimiser:
         optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
             adam, or the paper's.
         lr: Learning rate. Default: the paper's for the data set.
-        weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw).
+        weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw). Default: 0, or the paper's.
     """
 
     optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
     lr: float | None = None
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise InputError(f"the learning rate is {self.lr}, and must be above 0 and finite")
-        if not 0 <= self.weight_decay < math.inf:
+        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
             raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
 
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
         """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
-        rate = self.lr if self.lr is not None else lr
+        rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
         if self.optimiser == "rmsprop":
-            return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=self.weight_decay)
+            return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)
         if self.optimiser == "adamw":
-            return torch.optim.AdamW(parameters, rate, weight_decay=self.weight_decay, fused=True)
-        return torch.optim.Adam(parameters, rate, weight_decay=self.weight_decay, fused=True)
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
 
 
 @dataclass(frozen=True)
@@ -88,8 +100,14 @@ class Objective(nn.Module, ABC):
     """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
 
     autoencoder: Autoencoder
+    reconstruction: Reconstruction
     least = 1
     """The fewest data in a batch that it can be computed for."""
+
+    @property
+    def distance(self) -> Reconstruction | None:
+        """The reconstruction term, where there is one."""
+        return vars(self).get("reconstruction")
 
     @abstractmethod
     def phases(self) -> list[Phase]:
@@ -122,6 +140,59 @@ class Watched(Objective):
         Raises:
             RunError: says why.
         """
+
+
+@dataclass(frozen=True)
+class Course:
+    """What an :class:`Indexed` objective is told of the training to come.
+
+    Arguments:
+        count: how many training data there are.
+        batch: how many of them a step takes, over all processes.
+        seed: of the run.
+    """
+
+    count: int
+    batch: int
+    seed: int
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch."""
+        return max(1, self.count // self.batch)
+
+    def epoch(self, step: int) -> int:
+        """The epoch of a step, from 0."""
+        return step // self.per_epoch
+
+
+class Indexed(Objective):
+    """An objective that knows its training data by their number: their codes come from it, not from the data.
+
+    It looks at the data once, before it is trained; its training may have parts, each with optimisers and an average of
+    its own; and it draws codes itself, without a fitted density.
+    """
+
+    @abstractmethod
+    def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
+        """Called once before training, and when it goes on; what is known from a checkpoint is kept.
+
+        Arguments:
+            course: of the training.
+            rows: gives the training data as vectors, (count, N).
+        """
+
+    @abstractmethod
+    def restarts(self) -> frozenset[int]:
+        """The steps before which optimisers and the average of weights begin anew."""
+
+    @abstractmethod
+    def recalibrated(self) -> Indexed:
+        """A copy in evaluation mode whose running moments are those of data that it draws."""
+
+    @abstractmethod
+    def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+        """Codes that no datum has."""
 
 
 @dataclass(frozen=True)

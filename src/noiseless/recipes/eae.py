@@ -1,12 +1,13 @@
-r"""Entropic autoencoders (Ghose, Rashwan, Poupart, UAI 2020), https://arxiv.org/abs/2002.10631.
+r"""Batch norm with entropic regularization turns deterministic autoencoders into generative models (Ghose et al. 2020).
 
 .. math:: L_{EAE} = L_{REC} - \lambda \hat H(z), \qquad z = BN(E(x))
 
 A batch norm without affine part fixes mean and variance of every dimension of the code, and the entropy of the batch of
 codes is maximised: the law with these moments and the largest entropy is N(0, I), from which samples are then drawn,
-without fitting a density. On CIFAR-10 the paper adds a penalty on the decoder's weights, on CelebA spectral
-normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken. Nor is the scale of
-:math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an entropy in nats, is ours.
+without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the decoder's
+weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken.
+Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an entropy in
+nats, is ours.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rich.console import Console
 
@@ -22,7 +22,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import Row, evaluate, known, noted, record
+from noiseless.evaluate import Reference, Row, evaluate, known, noted, record
 from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
@@ -30,15 +30,20 @@ from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
+from noiseless.record import plain
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.runs import Run, plain, train
+from noiseless.runs import Moments, Run, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
 __all__ = ["Cell", "Measured", "cells", "features_for", "measure", "trained"]
 
+LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
+"""What rows say of their weights, by the moments of batch norms."""
 ALWAYS = ("normal", "gaussian", "gmm")
 """Densities that are measured in every cell, whichever of them a table shows."""
+Protocol: TypeAlias = tuple[str | None, Reference, Moments]
+"""Features, unless the request's; the part that is compared with; the moments of batch norms."""
 INCIDENTAL = {"device", "precision", "threads", "compile", "deterministic", "batch_norm", "track"}
 INCIDENTAL |= {"log_every", "checkpoint_every", "pictures_every"}
 """Settings of training in which runs of one line may differ."""
@@ -134,8 +139,10 @@ class Measured:
 
     def value(self, source: Source) -> float | None:
         """The Fréchet distance that stands at a source, if it was measured."""
-        wanted = (source.row, source.density)
-        return next((r["fd"] for r in self.rows.get(source.part, ()) if (r["row"], r["density"]) == wanted), None)
+        wanted = {"row": source.row, "density": source.density, "reference": source.reference}
+        wanted |= {"weights": LABELS[source.moments], "asked features": source.features}
+        found = (row for row in self.rows.get(source.part, ()) if all(row[key] == wanted[key] for key in wanted))
+        return next((row["fd"] for row in found), None)
 
 
 def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]:
@@ -186,12 +193,12 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
 def _measured(cell: Cell) -> Measured:
     if isinstance(cell.data, str):
         return Measured(cell, reasons=(cell.data,))  # the same for every line
-    features = features_for(cell.request, cell.data)
+    features_for(cell.request, cell.data)  # whose name, if misspelt, is no line's own trouble
     rows: dict[float, Sequence[Row]] = {}
     reasons: list[str] = []
     for part in sorted({1.0, *(source.part for source in cell.sources)}):
         try:
-            rows[part], missing = _rows(cell, part, features)
+            rows[part], missing = _rows(cell, part)
         except Stopped:
             raise
         except (InputError, RuntimeError) as error:  # RuntimeError: ours, or torch's where a method cannot be computed
@@ -202,22 +209,44 @@ def _measured(cell: Cell) -> Measured:
     return Measured(cell, rows, about, tuple(f"{cell.line.label}, seed {cell.seed}: {reason}" for reason in reasons))
 
 
-def _rows(cell: Cell, part: float, features: Features) -> tuple[Sequence[Row], list[str]]:
-    """The rows after a part of the steps, and why some are missing."""
+def _rows(cell: Cell, part: float) -> tuple[Sequence[Row], list[str]]:
+    """The rows after a part of the steps under every protocol that a source asks for, and why some are missing."""
+    protocols: dict[Protocol, set[str]] = {}
+    usual = [Source("samples", name) for name in ALWAYS] if part == 1 else []
+    for source in [*usual, *sorted((s for s in cell.sources if s.part == part), key=repr)]:
+        names = protocols.setdefault((source.features, source.reference, source.moments), set())
+        names |= {source.density} if source.density else set()
+    rows: list[Row] = []
+    reasons: list[str] = []
+    for protocol, names in protocols.items():
+        found, missing = _under(cell, part, sorted(names), protocol)
+        rows += [row | {"asked features": protocol[0]} for row in found]
+        reasons += missing
+    return rows, list(dict.fromkeys(reasons))
+
+
+def _under(cell: Cell, part: float, names: Sequence[str], protocol: Protocol) -> tuple[Sequence[Row], list[str]]:
+    """The rows under one protocol, and why some are missing."""
     data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
-    names = sorted({*(ALWAYS if part == 1 else ()), *(s.density for s in cell.sources if s.part == part and s.density)})
+    asked, reference, moments = protocol
+    features, label = features_for(cell.request, data, asked), LABELS[moments]
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
-    rows = known(place, data.fingerprint, features.name, names, n=n, seed=seed) if done >= steps else []
+
+    def there(names: Sequence[str]) -> list[Row]:
+        return known(place, data.fingerprint, features.name, names, n=n, seed=seed, part=reference, weights=label)
+
+    rows = there(names) if done >= steps else []
     if rows:
         return rows, []
     if done > steps:
         return [], [f"the run is past step {steps:,}, where it was not measured under these terms"]
     run = trained(cell, part)
-    model = run.model(device=str(features.device), data=data)
+    model = run.model(device=str(features.device), data=data, moments=moments)
     fitted, missing = _fitted(model, names)
-    rows = known(place, data.fingerprint, features.name, fitted, n=n, seed=seed)
+    rows = there(fitted)
     if not rows:
-        rows = noted(evaluate(model, data, fitted, features, n=n, seed=seed), "best", run.record["notes"])
+        made = evaluate(model, data, fitted, features, n=n, part=reference, seed=seed)
+        rows = noted(made, label, run.record["notes"])
         record(place, rows)
     return rows, missing
 
@@ -291,9 +320,9 @@ def _loaded(request: Request, seed: int) -> Data | str:
         return str(error).partition(";")[0]
 
 
-def features_for(request: Request, data: Data) -> Features:
-    """The features asked for, or the default of the kind of data."""
-    name = request.features or ("efficientnet" if data.spec.is_image else "identity")
+def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
+    """The features of a request, or others that are asked for by name."""
+    name = asked or request.features or ("efficientnet" if data.spec.is_image else "identity")
     own = load_callable(name) if is_named(name) else None
     resize = request.setting.resize if name == "efficientnet" else None
     device = request.device if request.device != "auto" else best_device()

@@ -175,11 +175,17 @@ class Source:
         row: reconstruction, samples or an interpolation, as :func:`noiseless.evaluate.evaluate` names them.
         density: of samples.
         part: after which part of the steps.
+        reference: the part of the data that is compared with.
+        features: under which features; None for those of the request.
+        moments: of batch norms.
     """
 
     row: str
     density: str | None = None
     part: float = 1.0
+    reference: Literal["test", "train"] = "test"
+    features: str | None = None
+    moments: Literal["running", "batch"] = "running"
 
 
 @dataclass(frozen=True)

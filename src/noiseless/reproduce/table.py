@@ -26,6 +26,7 @@ import torch
 from scipy.stats import rankdata, spearmanr
 
 from noiseless.figures import markdown
+from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.core import Line, Report, Request
 
@@ -246,7 +247,7 @@ class Table:
         }
 
     def _row(self, line: Line) -> dict[str, Any]:
-        about = {"row": line.label, "recipe": line.recipe, "arguments": dict(line.arguments)}
+        about = {"row": line.label, "recipe": line.recipe, "arguments": plain(line.arguments)}
         about |= {"networks": dict(line.networks), "training": dict(line.training)}
         return about | {"columns": {column: self.number(line, column) for column in self.columns}}
 

@@ -32,7 +32,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import RunError
 from noiseless.nn.joint import BatchNorm
-from noiseless.objectives.core import Objective, Watched
+from noiseless.objectives.core import Course, Indexed, Objective, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
 from noiseless.training.progress import Bar, Log
@@ -109,9 +109,13 @@ def fit(
     training = settle(training, objective, data, engine.world)
     device = engine.place(training.device)
     _prepare(objective, training, device)
+    if start is None:
+        _introduce(objective, data, training, engine)
     state = State(objective, training)
     if start is not None:
         state.load(*start)
+        _introduce(objective, data, training, engine)
+        state.restarts = objective.restarts() if isinstance(objective, Indexed) else state.restarts
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = _Validation(data, training, engine, device)
@@ -128,6 +132,7 @@ def fit(
     with _machine(training), _signals() as received, tracking(training, directory) as track, bar:
         while state.step < steps and not state.stalled:
             slot = 0
+            state.begin()
             for phase, optimiser, mine in zip(state.phases, state.optimisers, owned, strict=True):
                 if state.step % phase.interval:
                     slot += phase.repeats
@@ -149,8 +154,7 @@ def fit(
                     optimiser.step()
                     log.add(state.step, phase.name, values)
                     slot += 1
-            if state.average is not None:
-                state.average.update_parameters(objective)
+            state.averaging()
             state.step += 1
 
             logging, done = state.step % training.log_every == 0, state.step == steps
@@ -167,10 +171,11 @@ def fit(
             if isinstance(objective, Watched):
                 _good(state, objective.check)
             if validating:
-                row |= _good(state, functools.partial(validation, state.validated))
+                validated = _in_use(state.validated)
+                row |= _good(state, functools.partial(validation, validated))
                 row |= objective.portrait() if isinstance(objective, Watched) else {}
                 if state.follow(row["validation/loss"]) and keeper is not None:
-                    keeper.best(dict(state.validated.state_dict()))
+                    keeper.best(dict(validated.state_dict()))
             if keeper is not None:
                 keeper.log(row)
             track(row)
@@ -203,6 +208,25 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
             if training.compile:
                 module.encoder.compile()
                 module.decoder.compile()
+
+
+def _introduce(objective: Objective, data: Data, training: Training, engine: Engine) -> None:
+    """Lets an objective look at its data; what it draws is then the first process's everywhere."""
+    if not isinstance(objective, Indexed):
+        return
+
+    def rows() -> Tensor:
+        raw = data.train.take(np.arange(len(data.train)))
+        return data.spec.normalise(torch.from_numpy(raw)).flatten(1)
+
+    objective.meet(Course(len(data.train), cast(int, training.batch), training.seed), rows)
+    for buffer in objective.buffers():
+        engine.share(buffer)
+
+
+def _in_use(objective: Objective) -> Objective:
+    """What is validated and kept: an objective that draws by itself has moments for that, in a copy."""
+    return objective.recalibrated() if isinstance(objective, Indexed) else objective
 
 
 def _layout(objective: Objective) -> Callable[[Tensor], Tensor]:

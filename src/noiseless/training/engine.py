@@ -80,6 +80,13 @@ class Engine:
         """The mean over processes."""
         return self._sum(values) / self.world if self.world > 1 else values
 
+    def share(self, values: Tensor) -> None:
+        """Replaces `values` by those of the first process."""
+        if self.world > 1 and values.numel():
+            sent = values.clone(memory_format=torch.contiguous_format).view(-1)
+            dist.broadcast(sent.view(torch.uint8), 0)  # as bytes, for gloo does not know all types
+            values.copy_(sent.view(values.shape))
+
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """Replaces gradients by their mean over processes, in one reduction."""
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -109,6 +116,6 @@ def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[d
             tracker.finish()
 
 
-def _numbers(row: dict[str, Any]) -> dict[str, float]:
+def _numbers(row: dict[str, Any]) -> dict[str, int | float]:
     """What every tracker takes."""
     return {key: value for key, value in row.items() if isinstance(value, int | float)}

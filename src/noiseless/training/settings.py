@@ -29,6 +29,8 @@ class Training:
         lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
         lr_patience: See schedule. Default: 5.
         ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
+        ema_form: constant: that decay in every step; ramped: what the library ema_pytorch does by default, every tenth
+            step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema. Default: constant.
         clip: Largest norm of a phase's gradient.
         patience: Stop early after so many validations without improvement.
         validate_every: Steps between validations. Default: an epoch, or 250 steps where an epoch is shorter.
@@ -52,6 +54,7 @@ class Training:
     lr_factor: float | None = None
     lr_patience: int | None = None
     ema: float | None = None
+    ema_form: Literal["constant", "ramped"] | None = None
     clip: float | None = None
     patience: int | None = None
     validate_every: int | None = None
@@ -94,7 +97,7 @@ class Training:
         return replace(self, **missing)
 
 
-DEFAULTS = Training(epochs=100, batch=100, schedule="plateau")
+DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
 
 
 def settle(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -12,10 +12,13 @@ from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LRScheduler, Red
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.core import Objective, Phase
+from noiseless.objectives.core import Indexed, Objective, Phase
 from noiseless.training.settings import Training
 
 __all__ = ["State"]
+
+EVERY, AFTER, POWER = 10, 100, 2 / 3
+"""Of the ramped average: steps between its updates, those before which it is a copy, and how fast its decay grows."""
 
 
 class State:
@@ -36,7 +39,8 @@ class State:
         self.phases = objective.phases()
         self.optimisers = [phase.optimiser(phase.parameters) for phase in self.phases]
         self.schedules = [_schedule(optimiser, training) for optimiser in self.optimisers]
-        self.average = _average(objective, training.ema)
+        self.average = _average(objective, training)
+        self.restarts = objective.restarts() if isinstance(objective, Indexed) else frozenset[int]()
         self.step, self.seconds, self.best, self.bad, self.saved = 0, 0.0, math.inf, 0, -1
 
     @property
@@ -53,6 +57,25 @@ class State:
     def stalled(self) -> bool:
         """Whether early stopping has had its patience."""
         return self.training.patience is not None and self.bad >= self.training.patience
+
+    def begin(self) -> None:
+        """Before a step: where the objective says so, optimisers and the average begin anew."""
+        if self.step in self.restarts and self.step:
+            for optimiser in self.optimisers:
+                optimiser.state.clear()
+            if self.average is not None:
+                self.average.n_averaged.zero_()
+
+    def averaging(self) -> None:
+        """After an update: moves the average, as often as its form says."""
+        if self.average is None:
+            return
+        since = self.step - max((step for step in self.restarts if step <= self.step), default=0)
+        if self.training.ema_form == "ramped" and since % EVERY:
+            return
+        if self.training.ema_form == "ramped" and since <= AFTER + EVERY:
+            self.average.n_averaged.zero_()  # the next is a copy
+        self.average.update_parameters(self.objective)
 
     def follow(self, loss: float) -> bool:
         """Moves the schedules after a validation; whether it was the best so far."""
@@ -154,5 +177,18 @@ def _number(value: Any) -> Any:
     return math.inf if value is None else value
 
 
-def _average(objective: Objective, decay: float | None) -> AveragedModel | None:
-    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay is not None else None
+def _average(objective: Objective, training: Training) -> AveragedModel | None:
+    if training.ema is None:
+        return None
+    move = get_ema_multi_avg_fn(training.ema) if training.ema_form == "constant" else _ramped(training.ema)
+    return AveragedModel(objective, multi_avg_fn=move)
+
+
+def _ramped(most: float) -> Callable[[Any, Any, Any], None]:
+    r"""The average of ema_pytorch: t steps after it ceased to be a copy its decay is :math:`1 - (1 + t)^{-2/3}`."""
+
+    def move(averages: Any, weights: Any, count: Any) -> None:
+        decay = min(most, 1 - (1 + EVERY * (int(count) + 1)) ** -POWER)
+        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
+
+    return move

@@ -1,0 +1,221 @@
+r"""The networks of deciphering autoencoders (Maeda, 2023), as their code has them, at any width w (the paper's is 128).
+
+* **Encoder**: an input of the image's size; four stages with w, 2w, 4w, 8w channels, each a convolution 2x2 of stride 2
+  and a convolution 3x3; a dense layer to the latent.
+* **Patterns** multiply the outputs of stages 1, 2 and 3. Nothing is rescaled.
+* **Shift**: r in [0, 100] for each axis, as sines and cosines; dense layers to 4w and w, beside the latent.
+* **Decoder**: a dense layer to 8w channels at a sixteenth of the size; three doublings by transposed convolutions 2x2
+  in 8, 4 and 2 groups to 4w, 2w, w, each followed by two residual bottlenecks of inner width w/2; one more doubling to
+  w/2 with two residual blocks; a convolution 3x3.
+
+Every convolution and the decoder's first dense layer are followed by a batch norm, and all but the last of a residual
+block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped to [0, 1]; nothing
+bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up going in and cropped
+coming out.
+
+**The encoder sees no image.** Its input is noise drawn anew for every batch (the code's; in use, training data are
+encoded with one draw that is kept), or a constant that is learnt: the paper does not say.
+
+Vectors, to which the paper does not apply, get dense stages of the same widths in place of convolutions; the first has
+no batch norms if its input is learnt.
+
+Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noiseless.errors import InputError
+from noiseless.nn.joint import BatchNorm
+
+__all__ = ["Cipher", "GroupedDecoder", "Shifted", "widths"]
+
+STEP = 16
+"""The four halvings."""
+LARGEST_SHIFT = 100.0
+
+
+def widths(width: int) -> tuple[int, int, int, int]:
+    """Channels of the four stages."""
+    return width, 2 * width, 4 * width, 8 * width
+
+
+def _rounded(shape: tuple[int, ...]) -> tuple[int, int]:
+    if not all(8 <= side <= 128 for side in shape[1:]):
+        raise InputError(
+            f"the networks of deciphering take images from 8x8 to 128x128, not {shape}; resize them with --size"
+        )
+    return -(-shape[1] // STEP) * STEP, -(-shape[2] // STEP) * STEP
+
+
+def _norm(channels: int) -> nn.Sequential:
+    """Batch norm as PyTorch has it by default, which the code takes, and a leaky ReLU."""
+    return nn.Sequential(BatchNorm(channels, momentum=0.1, eps=1e-5), nn.LeakyReLU(0.01, inplace=True))
+
+
+class Cipher(nn.Module):
+    """Patterns to latents: the encoder.
+
+    Arguments:
+        shape: of a datum.
+        latent: d.
+        width: channels of the first stage, w.
+        learnt: whether the input is a constant that is learnt, in place of noise.
+        convolutional: whether stages are convolutions, for images, or dense layers.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], latent: int, width: int = 128, learnt: bool = False, convolutional: bool = True
+    ) -> None:
+        super().__init__()
+        size: tuple[int, ...] = (shape[0], *_rounded(shape)) if convolutional else (torch.Size(shape).numel(),)
+        start = torch.randn(1, *size)
+        self.learnt = learnt
+        if learnt:
+            self.start = nn.Parameter(start)
+        else:
+            self.register_buffer("start", start)
+        stage = _halving if convolutional else _hidden
+        stages = [stage(a, b) for a, b in pairwise((size[0], *widths(width)))]
+        if learnt and not convolutional:  # one row for all data: normalised over these, nothing would be left of it
+            stages[0] = nn.Sequential(*(m for m in stages[0] if not isinstance(m, BatchNorm)))
+        self.stages = nn.ModuleList(stages)
+        pixels = size[1] * size[2] // STEP**2 if convolutional else 1
+        self.dense = nn.Linear(8 * width * pixels, latent)
+
+    def noise(self, like: Tensor) -> Tensor:
+        """Zeros of the input's shape for as many data as `like` has, to draw noise like."""
+        return like.new_zeros(len(like), *self.start.shape[1:])
+
+    def forward(self, masks: Sequence[Tensor], noise: Tensor | None = None) -> Float[Tensor, "b d"]:
+        """The latents of patterns.
+
+        Arguments:
+            masks: a factor for every channel of the first three stages, (b, n) each.
+            noise: the input; None takes the one that is kept, or learnt.
+        """
+        b = len(masks[0])
+        h = self.start.expand(b, *self.start.shape[1:]) if noise is None or self.learnt else noise
+        for stage, mask in zip(self.stages[:3], masks, strict=True):
+            h = stage(h)
+            h = h * mask.to(h.dtype).view(*mask.shape, *(1,) * (h.ndim - 2))
+        return self.dense(self.stages[3](h).flatten(1))
+
+
+def _halving(c_in: int, c_out: int) -> nn.Sequential:
+    first, second = nn.Conv2d(c_in, c_out, 2, stride=2), nn.Conv2d(c_out, c_out, 3, padding=1)
+    return nn.Sequential(first, *_norm(c_out), second, *_norm(c_out))
+
+
+def _hidden(c_in: int, c_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(c_in, c_out), *_norm(c_out), nn.Linear(c_out, c_out), *_norm(c_out))
+
+
+class GroupedDecoder(nn.Module):
+    """Latents, with a shift's embedding where there is one, to images.
+
+    Arguments:
+        inputs: numbers that come in.
+        shape: (C, H, W).
+        width: w, 2 or more.
+        logits: give what comes out as log-odds.
+    """
+
+    def __init__(self, inputs: int, shape: tuple[int, ...], width: int = 128, logits: bool = False) -> None:
+        super().__init__()
+        if width < 2:
+            raise InputError(f"the width is {width}, and must be 2 or more: the last layers have half as many channels")
+        height, breadth = _rounded(shape)
+        self.logits, self.size = logits, shape[1:]
+        self.top, self.left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
+        inner, channels = width // 2, tuple(reversed(widths(width)))
+        self.start = (channels[0], height // STEP, breadth // STEP)
+        self.dense = nn.Linear(inputs, torch.Size(self.start).numel())
+        layers: list[nn.Module] = [*_norm(channels[0])]
+        for c_in, c_out in pairwise(channels):
+            layers += [
+                _doubling(c_in, c_out, groups=c_in // width),
+                _bottleneck(c_out, inner),
+                _bottleneck(c_out, inner),
+            ]
+        layers += [_doubling(width, inner), _basic(inner), _basic(inner), nn.Conv2d(inner, shape[0], 3, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, h: Float[Tensor, "b inputs"]) -> Float[Tensor, "b c h w"]:
+        """Images about [0, 1], in use within it; or log-odds."""
+        y = self.layers(self.dense(h).unflatten(1, self.start))
+        y = y[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
+        y = y.float() if y.dtype == torch.bfloat16 else y
+        if self.logits:
+            return y
+        y = (y + 1) / 2
+        return y if self.training else y.clamp(0, 1)
+
+
+def _doubling(c_in: int, c_out: int, groups: int = 1) -> nn.Sequential:
+    # an odd width has no such groups: the most that divide both numbers of channels
+    conv = nn.ConvTranspose2d(c_in, c_out, 2, stride=2, groups=math.gcd(groups, c_out))
+    return nn.Sequential(conv, *_norm(c_out))
+
+
+class _Residual(nn.Module):
+    def __init__(self, *branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+def _bottleneck(channels: int, inner: int) -> _Residual:
+    narrow, filter_, widen = (
+        nn.Conv2d(channels, inner, 1),
+        nn.Conv2d(inner, inner, 3, padding=1),
+        nn.Conv2d(inner, channels, 1),
+    )
+    return _Residual(narrow, *_norm(inner), filter_, *_norm(inner), widen, _norm(channels)[0])
+
+
+def _basic(channels: int) -> _Residual:
+    first, second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+    return _Residual(first, *_norm(channels), second, _norm(channels)[0])
+
+
+class Shifted(nn.Module):
+    r"""A decoder that is told by how much an image is shifted.
+
+    .. math:: y = d([z, m(\phi(r))]), \qquad \phi(r) = (\sin r f_k, \cos r f_k)_k, \quad
+        f_k = 10000^{-k / (K - 1)}, \; k < K = w / 2
+
+    for each axis that is shifted, with two dense layers m.
+
+    Arguments:
+        network: the decoder of latent and embedding.
+        axes: how many axes are shifted, 1 or 2.
+        width: w, the size of the embedding.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, network: nn.Module, axes: int, width: int = 128) -> None:
+        super().__init__()
+        half = max(1, width // 2)
+        powers = torch.arange(half) / max(1, half - 1)
+        self.register_buffer("frequencies", torch.exp(-math.log(10_000) * powers), persistent=False)
+        hidden, last = nn.Linear(2 * half * axes, 4 * width), nn.Linear(4 * width, width)
+        self.embedding = nn.Sequential(hidden, nn.LeakyReLU(0.01), last)
+        self.network, self.axes = network, axes
+
+    def forward(self, z: Float[Tensor, "b d"], r: Float[Tensor, "b axes"] | None = None) -> Float[Tensor, "b ..."]:
+        """The data of latents, shifted by `r` in [0, 100]; None is 50, no shift."""
+        r = z.new_full((len(z), self.axes), LARGEST_SHIFT / 2) if r is None else r
+        angles = (r[..., None] * self.frequencies).flatten(1)
+        phases = torch.cat([angles.sin(), angles.cos()], dim=1)
+        return self.network(torch.cat([z, self.embedding(phases)], dim=1))

@@ -1,0 +1,154 @@
+r"""Deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712: new patterns give new data.
+
+Every training datum has a random pattern of active channels; an encoder that never sees the datum, and a decoder, learn
+to make the datum from it (:mod:`noiseless.objectives.deciphering`). AdamW at 2e-3 (2e-4 for the shift's embedding),
+weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
+
+The paper's distance is LPIPS, whose weights cannot come with this library: `--reconstruction lpips` takes them from a
+file. The default for images is the same construction on EfficientNet-Lite0, `efficientnet`, which works offline.
+
+`tuned`, ours, is for a few thousand images and a few hundred epochs on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from torch import nn
+
+from noiseless import reconstruction as reconstructions
+from noiseless.autoencoder import Autoencoder, Networks
+from noiseless.bottlenecks.point import Deterministic
+from noiseless.errors import InputError
+from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
+from noiseless.nn.mlp import MLPDecoder
+from noiseless.nn.search import Search
+from noiseless.objectives.core import Optimiser
+from noiseless.objectives.deciphering import Axes, Deciphering, Plan
+from noiseless.patterns import Kind, Layout, Patterns
+from noiseless.recipes.core import Method
+from noiseless.training import Training
+from noiseless.values import Spec
+
+__all__ = ["deciphering"]
+
+PAPER_WIDTH, LATENT, ACTIVE = 128, 128, (1, 4, 16)
+PLANS = {
+    "paper": Plan(),
+    "tuned": Plan(shift_epochs=0, mirrored=False, decay=0.0, decay_epochs=0),
+}
+TRAININGS = {
+    "paper": Training(epochs=3000, batch=256, schedule="constant", ema=0.99995, ema_form="constant"),
+    "tuned": Training(epochs=300, batch=250, schedule="constant", ema=0.995, ema_form="constant"),
+}
+
+
+def deciphering(
+    spec: Spec,
+    networks: Networks = Networks(),
+    optimiser: Optimiser = Optimiser(),
+    *,
+    form: Literal["paper", "tuned"] = "paper",
+    pattern: Kind = "dropout",
+    active: tuple[int, ...] | None = None,
+    clusters: int | None = None,
+    input: Literal["noise", "constant"] = "noise",
+    shift: Axes | None = None,
+    shift_epochs: int | None = None,
+    mirrored: bool | None = None,
+    shift_lr: float | None = None,
+    decay_epochs: int | None = None,
+    reconstruction: str | None = None,
+) -> Method:
+    """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
+
+    Arguments:
+        form: paper: as published, 3,000 epochs of 50,000 images; tuned: for a few thousand images on a CPU, ours.
+        pattern: dropout: active channels; gaussian: factors from N(0, 1) for all channels.
+        active: Active channels in the first three stages. Default: 1 4 16, times the root of width / 128, at least 1.
+        clusters: Groups of data by k-means, and of the first stage's channels. Default: 32, or as the width allows.
+        input: noise: what the encoder sees is drawn anew in every step; constant: it is learnt.
+        shift: Shift images, and tell the decoder by how much: horizontal, both axes, or none. Default: horizontal;
+            form tuned, and vectors: none.
+        shift_epochs: Epochs with shifts, before those without, where optimiser and average begin anew. Default: 1,000.
+        mirrored: Mirror images and their patterns in every second epoch, as the code does. Default: true; form tuned,
+            and vectors: false.
+        shift_lr: Learning rate of the shift's embedding. Default: a tenth of the others'.
+        decay_epochs: Epochs in which the weight decay grows to its value. Default: 400; form tuned: none.
+        reconstruction: Distance of outputs to data, as efficientnet:SIDE, lpips or squared-error. Default: efficientnet
+            for images of 1 or 3 channels from 16 pixels on, else squared-error.
+    """
+    convolutional = _convolutional(spec, networks)
+    if pattern == "gaussian" and clusters not in (None, 1):
+        raise InputError(f"clusters are groups of channels, which gaussian patterns do not have; leave out {clusters}")
+    latent, width = networks.latent or LATENT, networks.width
+    distance = reconstructions.build(reconstruction or _distance(spec), spec)
+    given: dict[str, object] = {
+        "clusters": clusters,
+        "shift": shift,
+        "shift_epochs": shift_epochs,
+        "mirrored": mirrored,
+    }
+    given |= {"decay_epochs": decay_epochs, "shift_lr": shift_lr, "lr": optimiser.lr, "decay": optimiser.weight_decay}
+    plan = _plan(form, given, width, convolutional)
+    axes = {"none": 0, "horizontal": 1, "both": 2}[plan.shift]
+
+    decoder = _decoder(spec, networks, latent + (width if axes else 0), convolutional, distance.logits)
+    decoder = Shifted(decoder, axes, width) if axes else decoder
+    search = Search(decoder.forward, latent, distance.logits)
+    objective = Deciphering(
+        Autoencoder(search, decoder, Deterministic(latent), distance.logits),
+        Cipher(spec.shape, latent, width, input == "constant", convolutional),
+        Patterns(Layout(widths(width)[:3], tuple(active or _active(width))), pattern),
+        distance.of,
+        lambda p, lr: replace(optimiser, optimiser=optimiser.optimiser or "adamw", lr=None).build(p, lr),
+        plan,
+    )
+    notes = ["codes of data that were not trained on are found by search"]
+    if form == "tuned":
+        notes.append("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's")
+    return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuple(notes))
+
+
+def _convolutional(spec: Spec, networks: Networks) -> bool:
+    if networks.encoder is not None or networks.decoder is not None or networks.depth is not None:
+        raise InputError("deciphering has networks of its own; leave out --encoder, --decoder and --depth")
+    if networks.net not in (None, "mlp"):
+        raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
+    return spec.is_image and networks.net is None
+
+
+def _distance(spec: Spec) -> str:
+    """A perceptual one where there is something to see."""
+    perceptual = spec.is_image and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
+    return "efficientnet" if perceptual else "squared-error"
+
+
+def _active(width: int) -> tuple[int, ...]:
+    """The paper's numbers at its width; between as many channels and as large a share at others."""
+    factor = (width / PAPER_WIDTH) ** 0.5
+    return tuple(min(n, max(1, round(k * factor))) for n, k in zip(widths(width), ACTIVE, strict=False))
+
+
+def _plan(form: str, given: Mapping[str, object], width: int, convolutional: bool) -> Plan:
+    plan = PLANS[form]
+    clusters = min(plan.clusters, max(1, width // 2))
+    shifts = plan.shift_epochs if given["shift_epochs"] is None else given["shift_epochs"]
+    plan = replace(plan, clusters=clusters, shift=plan.shift if shifts else "none")
+    plan = plan if convolutional else replace(plan, shift="none", mirrored=False)
+    plan = replace(plan, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    if not convolutional and (plan.shift != "none" or plan.mirrored):
+        raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
+    if given["shift_lr"] is None:
+        plan = replace(plan, shift_lr=plan.lr / 10)
+    if plan.shift != "none" and not plan.shift_epochs and given["shift_epochs"] is None:
+        plan = replace(plan, shift_epochs=PLANS["paper"].shift_epochs)
+    return plan
+
+
+def _decoder(spec: Spec, networks: Networks, inputs: int, convolutional: bool, logits: bool) -> nn.Module:
+    if convolutional:
+        return GroupedDecoder(inputs, spec.shape, networks.width, logits)
+    return MLPDecoder(inputs, spec.shape, 8 * networks.width, 2, logits)

@@ -1,0 +1,86 @@
+"""What run.json says of a run: written when it begins, and checked whenever it is read.
+
+It holds names, numbers and texts alone; code is named in it, and never run because of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from noiseless import data as datasets
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.files import read_json
+from noiseless.training import Training
+from noiseless.values import Spec
+
+__all__ = ["FORMAT", "of_data", "plain", "read"]
+
+FORMAT = 1
+ADDED = {"ema_form": "constant"}
+"""Settings of training that older runs do not have, and what they stood for."""
+RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
+DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The record of the run in this folder.
+
+    Raises:
+        InputError: there is no run here, or one of another version.
+    """
+    path = directory / "run.json"
+    if not path.is_file():
+        raise InputError(f"{directory} is not a run: it has no run.json")
+    record = read_json(path)
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        given = record.get("format") if isinstance(record, dict) else None
+        raise InputError(f"{directory} is a run of format {given}; this version reads format {FORMAT}")
+    record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
+    _check(path, record)
+    return record
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+
+
+def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
+    """What a record says of the data: how to find them again, and what they look like.
+
+    Arguments:
+        data: as they were loaded.
+        size, data_dir: with which they were.
+    """
+    path = Path(data.source).expanduser()
+    named = data.source in datasets.names() or not path.exists()
+    about = {
+        "source": data.source if named else str(path.resolve()),
+        "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
+        "size": size,
+        "fingerprint": data.fingerprint,
+    }
+    counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
+    return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+
+
+def _check(path: Path, record: Mapping[str, Any]) -> None:
+    """Refuses a run.json that was changed by hand or cut short."""
+    wrong = [key for key, kind in RECORD.items() if not isinstance(record.get(key), kind)]
+    wrong = wrong or [f"data: {key}" for key in sorted(DATA_RECORD - record["data"].keys())]
+    wrong = wrong or [
+        f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
+    ]
+    if wrong:
+        raise InputError(f"{path} is damaged or of another version: look at its {wrong[0]!r}")
