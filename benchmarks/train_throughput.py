@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BATCH, DATA = 100, 6000
 VECTOR, MLP_HIDDEN, MLP_DEPTH = 64, 256, 2
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12}  # dense bfloat16 products, by the data sheets
+EXACT: dict[str, Any] = {"method": "rae-gp", "probes": 0}
 BARE, REFERENCE = "bare loop, float32", "noiseless rae"
 
 
@@ -85,9 +86,15 @@ def competitors(setting: Setting, exact: bool) -> list[Competitor]:
         *(Competitor(f"pythae {name}", "pythae", {"model": name}) for name in ("AE", "RAE_L2", "RAE_GP")),
     ]
     if exact:
-        rows.append(
-            Competitor("noiseless rae-gp, exact Jacobian, every step", "ours", {"method": "rae-gp", "probes": 0}, 1)
-        )
+        rows += [
+            Competitor(
+                f"noiseless rae-gp, exact Jacobian, every step{label}",
+                "ours",
+                EXACT | precision,
+                1 if setting.width else None,
+            )
+            for label, precision in (("", {}), (", bfloat16", {"precision": "bfloat16"}))
+        ]
     if setting.device != "cpu":
         rows.append(Competitor("bare loop, bfloat16, channels-last, fused Adam", "bare", {"tuned": True, "bf16": True}))
     return rows

@@ -256,3 +256,4 @@ def test_a_signal_saves_on_several_processes_and_the_run_goes_on(tmp_path: Path)
 
 if __name__ == "__main__":
     worker(Path(sys.argv[1]))
+    os._exit(0)  # as the command line does with several processes, and why

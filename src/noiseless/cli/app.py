@@ -46,9 +46,17 @@ def main() -> None:
     code = run(sys.argv[1:])
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
-        sys.exit(code)
+        _leave(code)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + signal.SIGPIPE)
+
+
+def _leave(code: int) -> None:
+    """Exits; one of several processes at once, for torch's threads may abort while Python takes itself down."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(tokens: Sequence[str]) -> int:
