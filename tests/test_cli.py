@@ -67,7 +67,7 @@ def test_every_verb_has_an_example_that_works(capsys: pytest.CaptureFixture[str]
     ):  # fmt: skip
         words = example(verb, capsys)
         if verb == "optimise":
-            ok(["train", "grae", "--data", "expressions:size=60", "--out", "runs/expressions", *TINY])
+            ok(["train", "grae", "--data", "expressions:size=60", "--out", "runs/expressions", "--batch", "20", *TINY])
             words[words.index("paper:epochs=5")] = "paper:epochs=1,inducing=5,candidates=20"
             words += ["--rounds", "1", "--batch", "2", "--votes", "2"]
         if verb in ("train", "compare"):
