@@ -54,6 +54,7 @@ def test_the_figure_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch) -> Non
         assert Path(f"f-{kind}.png").is_file()
         assert f"](f-{kind}.png)" in text
     assert "could not be recovered" in text
+    assert "active: masks of at least 0.1; of WAE-WGAN, which has none, code variances" in text
     assert "noiseless reproduce maskaae-figure-4" in text
     forbid(monkeypatch)
     assert run(LINE) == 0

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import Mask, MaskedDecoder
+from noiseless.bottlenecks.masked import Mask, mask_of
 from noiseless.errors import InputError
 from noiseless.files import whole, write_json
 from noiseless.journal import read_header, read_tensors, write_tensors
@@ -98,9 +98,10 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
 
 
 def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
-    if not isinstance(autoencoder.decoder, MaskedDecoder):
+    mask = mask_of(autoencoder.decoder)
+    if mask is None:
         raise InputError(f"{directory} has no mask, so that nothing says what to remove; maskaae has one")
-    return autoencoder.decoder.mask
+    return mask
 
 
 def _record(record: Mapping[str, Any], latent: int, kept: list[int], weights: Weights) -> dict[str, Any]:

@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import Mask, MaskedDecoder
+from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import reference
@@ -34,11 +33,9 @@ from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.runs import Run
-from noiseless.runs import Weights as Kept
 from noiseless.training import Stopped
 
-__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "mask", "model", "readings", "sized"]
+__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "readings", "sized"]
 
 METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
 """The method with a mask, and the one without, by label."""
@@ -176,8 +173,7 @@ def _numbers(cell: Cell, part: float) -> dict[str, Any]:
         return dict(known)
     if done > steps:
         return {}
-    weights: Kept = "best" if part == 1 else "last"
-    opened = model(trained(cell, part), data, weights)
+    opened = trained(cell, part).model("best" if part == 1 else "last", data=data)
     real = reference(data, "test", n, features, cell.seed)
     drawn = opened.density("normal").sample(real.n, torch.Generator().manual_seed(cell.seed))
     decoded = (data.spec.normalise(opened.decode(z)) for z in drawn.split(opened.batch))
@@ -193,7 +189,7 @@ def _numbers(cell: Cell, part: float) -> dict[str, Any]:
 def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     """What concerns codes and reconstructions."""
     z = codes(opened, data, n)
-    masking = mask(opened.autoencoder)
+    masking = mask_of(opened.autoencoder.decoder)
     active = masking.active.cpu() if masking is not None else latent.active(z)
     raw = data.test.take(np.arange(min(n, len(data.test))))
     y = opened.decode(z)
@@ -206,20 +202,9 @@ def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     }
 
 
-def model(run: Run, data: Data, weights: Kept = "best") -> Model:
-    """The run's model."""
-    return run.model(weights, data=data)
-
-
 def codes(opened: Model, data: Data, n: int) -> Tensor:
     """The codes of up to n held-out data, before the mask."""
     return opened.encode(data.test.take(np.arange(min(n, len(data.test)))))
-
-
-def mask(autoencoder: Autoencoder) -> Mask | None:
-    """The mask, if there is one."""
-    decoder = autoencoder.decoder
-    return decoder.mask if isinstance(decoder, MaskedDecoder) else None
 
 
 def log(reading: Reading) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from noiseless.reproduce.capacity import lines, readings, sized
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
-from noiseless.reproduce.maskaae_figure import page
+from noiseless.reproduce.maskaae_figure import COUNTED, page
 from noiseless.reproduce.table import Doubtful, Published, Table
 
 __all__ = ["maskaae_table_1", "maskaae_table_2"]
@@ -93,6 +93,7 @@ def maskaae_table_2(request: Request) -> Report:
         "none of the paper's numbers could be read; the latent sizes are ours",
         "NAC over active dimensions of the codes of held-out data; of n independent codes it is about sqrt(2 / pi n)",
         "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
+        COUNTED,
     )
     title = f"MaskAAE's Table 2 (Mondal et al., 2020): {request.data_name}, scale {request.scale}"
     return page("maskaae-table-2", title, request, found, remarks)
