@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from noiseless import data as datasets
+from noiseless import metrics
 from noiseless.cli import run
+from noiseless.evaluate import reference
+from noiseless.metrics.frechet import frechet_distance
 from noiseless.reproduce import Request, capacity, maskaae_figure, maskaae_tables
 from noiseless.reproduce.capacity import Reading
 from noiseless.reproduce.cells import Cell
@@ -19,9 +23,9 @@ from noiseless.reproduce.table import Doubtful
 from noiseless.training import Stopped
 
 SYNTHETIC = "synthetic:n=2,width=8,size=300,test=200"
-TERMS = f"--data {SYNTHETIC} --width 1 --steps 16 -n 150 --threads 1 --seeds 0"
+TERMS = f"--data {SYNTHETIC} --width 1 --steps 16 --threads 1 --seeds 0"
 ROWS = ["MaskAAE, m = 2", "MaskAAE, m = 4", "WAE-WGAN, m = 4"]
-LINE = ["reproduce", "maskaae-figure-4", *TERMS.split(), "--rows", *ROWS, "--out", "f"]
+LINE = ["reproduce", "maskaae-figure-4", *TERMS.split(), "-n", "150", "--rows", *ROWS, "--out", "f"]
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +69,7 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
     def stopped(*_: object, **__: object) -> None:
         raise Stopped(signal.SIGINT, 2)
 
-    line = ["reproduce", "maskaae-table-2", *TERMS.split(), "--rows", "WAE-WGAN, m = 32", "--out", "t"]
+    line = ["reproduce", "maskaae-table-2", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 32", "--out", "t"]
     with monkeypatch.context() as patch:
         patch.setattr(capacity, "reference", stopped)
         assert run(line) == 130
@@ -91,6 +95,38 @@ def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> 
     assert run(LINE) == 0
     assert "not measured: WAE-WGAN, m = 4, seed 0: the term 'distance'" in Path("f.md").read_text()
     assert [row["row"] for row in json.loads(Path("f.json").read_text())["rows"]] == ROWS[:2]
+
+
+def test_a_report_is_replaced_only_by_one_that_measured_something(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("f.md").write_text("finished")
+    assert run([*LINE, "--features", "nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the term 'distance' became nan")
+
+    monkeypatch.setattr(capacity, "trained", broken)
+    assert run(LINE) == 1
+    assert "no run could be measured: MaskAAE, m = 2, seed 0: the term" in capsys.readouterr().err
+    assert Path("f.md").read_text() == "finished"
+
+
+def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
+    line = ["reproduce", "maskaae-figure-4", *TERMS.split(), "--rows", "WAE-WGAN, m = 4", "--out", "f"]
+    assert run([*line, "-n", "250"]) == 0
+    first = json.loads(Path("f.json").read_text())["rows"][0]
+    assert (first["n"], len(first["stages"])) == (200, 8)
+    data = datasets.load(SYNTHETIC)
+    features = metrics.build("raw", data.spec)
+    test, train = (reference(data, part, 200, features, 0) for part in ("test", "train"))
+    assert first["floor"] == frechet_distance(test, train)
+    assert run([*line, "-n", "100"]) == 0
+    again = json.loads(Path("f.json").read_text())["rows"][0]
+    assert (again["n"], list(again["stages"])) == (100, ["16"])
+    assert "seed 0: the run is past steps 2, 4, 6, 8, 10, 12, 14, where it was not measured" in Path("f.md").read_text()
 
 
 def test_table_1_marks_what_is_inferred() -> None:

@@ -43,6 +43,7 @@ REMARKS = (
     "the paper's dimensions of synthetic data, its latent sizes and widths could not be recovered: they are ours",
     "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
     COUNTED,
+    "along training: distances of the weights of the moment, and at the end of those that validated best",
 )
 PICTURES = {
     "capacity": "distance and active dimensions against m",
@@ -61,9 +62,7 @@ def maskaae_figure_4(request: Request) -> Report:
     found = readings(asked, "maskaae-figure-4", wanted)
     measured = [reading for reading in found if reading.numbers]
     findings = _findings(measured, true) if true is not None else {}
-    pictures: dict[str, Callable[[Path], object]] = {}
-    if measured:
-        pictures["capacity"] = partial(against_capacity, measured, true)
+    pictures: dict[str, Callable[[Path], object]] = {"capacity": partial(against_capacity, measured, true)}
     shown = [r for r in measured if r.m == capacities[-2] and r.cell.seed == request.seeds[0]]
     if shown:
         pictures |= _shown(shown)
@@ -201,8 +200,7 @@ def page(
     built = f"Machine: {machine()}; noiseless {version('noiseless')}, torch {torch.__version__}. {trained}"
     head = [f"# {title}", f"```sh\n{command(study, request)}\n```", "Mean ± standard deviation over seeds."]
     listed = "\n".join(f"* {note}" for note in notes)
-    table = figures.markdown(summary(found)) if measured else "Nothing was measured."
-    parts = [*head, table, *sections, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
+    parts = [*head, figures.markdown(summary(found)), *sections, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
     rows = [{"row": r.cell.line.label, "seed": r.cell.seed, **r.numbers, "stages": dict(r.stages)} for r in measured]
     whole = {"format": 1, "study": study, "command": command(study, request), "scale": request.scale}
     whole |= {"machine": machine(), "noiseless": version("noiseless"), "torch": torch.__version__}
