@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from noiseless import data as datasets
+from noiseless import metrics
 from noiseless.cli import run
-from noiseless.reproduce import Request, capacity, maskaae_figure, maskaae_tables
+from noiseless.evaluate import reference
+from noiseless.metrics.frechet import frechet_distance
+from noiseless.reproduce import Request, capacity, maskaae_tables
 from noiseless.reproduce.capacity import Reading
 from noiseless.reproduce.cells import Cell
 from noiseless.reproduce.maskaae_figure import _findings, _true
@@ -19,9 +23,9 @@ from noiseless.reproduce.table import Doubtful
 from noiseless.training import Stopped
 
 SYNTHETIC = "synthetic:n=2,width=8,size=300,test=200"
-TERMS = f"--data {SYNTHETIC} --width 1 --steps 16 -n 150 --threads 1 --seeds 0"
+TERMS = f"--data {SYNTHETIC} --width 1 --steps 16 --threads 1 --seeds 0"
 ROWS = ["MaskAAE, m = 2", "MaskAAE, m = 4", "WAE-WGAN, m = 4"]
-LINE = ["reproduce", "maskaae-figure-4", *TERMS.split(), "--rows", *ROWS, "--out", "f"]
+LINE = ["reproduce", "maskaae-figure-4", *TERMS.split(), "-n", "150", "--rows", *ROWS, "--out", "f"]
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,7 @@ def test_the_figure_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch) -> Non
         assert Path(f"f-{kind}.png").is_file()
         assert f"](f-{kind}.png)" in text
     assert "could not be recovered" in text
+    assert "active: masks of at least 0.1; of WAE-WGAN, which has none, code variances" in text
     assert "noiseless reproduce maskaae-figure-4" in text
     forbid(monkeypatch)
     assert run(LINE) == 0
@@ -64,7 +69,7 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
     def stopped(*_: object, **__: object) -> None:
         raise Stopped(signal.SIGINT, 2)
 
-    line = ["reproduce", "maskaae-table-2", *TERMS.split(), "--rows", "WAE-WGAN, m = 32", "--out", "t"]
+    line = ["reproduce", "maskaae-table-2", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 32", "--out", "t"]
     with monkeypatch.context() as patch:
         patch.setattr(capacity, "reference", stopped)
         assert run(line) == 130
@@ -92,6 +97,38 @@ def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> 
     assert [row["row"] for row in json.loads(Path("f.json").read_text())["rows"]] == ROWS[:2]
 
 
+def test_a_report_is_replaced_only_by_one_that_measured_something(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("f.md").write_text("finished")
+    assert run([*LINE, "--features", "nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the term 'distance' became nan")
+
+    monkeypatch.setattr(capacity, "trained", broken)
+    assert run(LINE) == 1
+    assert "no run could be measured: MaskAAE, m = 2, seed 0: the term" in capsys.readouterr().err
+    assert Path("f.md").read_text() == "finished"
+
+
+def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
+    line = ["reproduce", "maskaae-figure-4", *TERMS.split(), "--rows", "WAE-WGAN, m = 4", "--out", "f"]
+    assert run([*line, "-n", "250"]) == 0
+    first = json.loads(Path("f.json").read_text())["rows"][0]
+    assert (first["n"], len(first["stages"])) == (200, 8)
+    data = datasets.load(SYNTHETIC)
+    features = metrics.build("raw", data.spec)
+    test, train = (reference(data, part, 200, features, 0) for part in ("test", "train"))
+    assert first["floor"] == frechet_distance(test, train)
+    assert run([*line, "-n", "100"]) == 0
+    again = json.loads(Path("f.json").read_text())["rows"][0]
+    assert (again["n"], list(again["stages"])) == (100, ["16"])
+    assert "seed 0: the run is past steps 2, 4, 6, 8, 10, 12, 14, where it was not measured" in Path("f.md").read_text()
+
+
 def test_table_1_marks_what_is_inferred() -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     given = "--data tiny.npy --width 2 --steps 3 -n 20 --features pixels --threads 1 --constants mnist --seeds 0"
@@ -109,11 +146,13 @@ def test_table_1_marks_what_is_inferred() -> None:
     assert all(isinstance(row[0], Doubtful) for table in maskaae_tables.PUBLISHED.values() for row in table.values())
 
 
-def reading(method: str, m: int, fd: float, active: int) -> Reading:
+def reading(method: str, m: int, fd: float | None, active: int = 0, floor: float = 1.0, nac: float = 0.1) -> Reading:
+    """A reading of a run; without a distance, of one that failed."""
     request = Request(SYNTHETIC)
     lines = {line.label: line for line in capacity.lines(capacity.sized(request), (m,))}
     cell = Cell(lines[f"{method}, m = {m}"], frozenset(), 0, Path("nowhere"), request, "")
-    return Reading(cell, {"fd": fd, "floor": 1.0, "active": active})
+    numbers = {} if fd is None else {"fd": fd, "floor": floor, "active": active, "nac": nac}
+    return Reading(cell, numbers)
 
 
 def test_the_findings_are_those_of_the_question() -> None:
@@ -121,13 +160,41 @@ def test_the_findings_are_those_of_the_question() -> None:
     found += [reading("WAE-WGAN", m, fd, m) for m, fd in ((4, 7), (8, 3), (12, 5), (16, 6))]
     said = _findings(found, 8)
     assert said["active"] == "with m > 8, 1 of 2 runs of MaskAAE end within 2 of 8 active dimensions"
-    assert "at most 1.20 times its best" in said["flat"]
-    assert "least at m = 8, and 3.00 times that at m = 4, 2.50 times at m = 16" in said["arms"]
+    assert said["flat"].endswith("above the floor is largest at m = 12: 1.20 times its least")
+    assert "least at m = 8; at m = 4 and m = 16 it is 2.33 and 2.00 times its least;" in said["arms"]
+    assert said["arms"].endswith("above the floor: 3.00 and 2.50 times its least")
+
+
+def test_a_run_that_failed_has_not_found_the_dimensions() -> None:
+    failed = [reading("MaskAAE", m, None) for m in (12, 16)]
+    found = [reading("MaskAAE", 8, 3, 8), reading("MaskAAE", 12, 4, 8), *failed]
+    said = _findings(found, 8)
+    assert said["active"].startswith("with m > 8, 1 of 3 runs")
+    assert said["active"].endswith("; 2 of 3 runs failed")
+    assert said["flat"].endswith("1.50 times its least; 2 of 4 runs failed")
+
+
+def test_a_distance_within_the_floor_has_no_ratio() -> None:
+    found = [reading("WAE-WGAN", m, fd, floor=3.0) for m, fd in ((4, 6), (8, 2.5), (12, 5))]
+    assert _findings(found, 8)["arms"].endswith(
+        "2.40 and 2.00 times its least; above the floor: its least is within the floor"
+    )
+
+
+def test_table_2_says_what_it_is_for() -> None:
+    found = [reading("MaskAAE", m, fd, a, nac=0.05) for m, fd, a in ((32, 20, 9), (64, 23, 10), (64, 23, 13))]
+    found += [reading("WAE-WGAN", m, 30, nac=nac) for m, nac in ((32, 0.04), (64, 0.2))]
+    said = maskaae_tables._findings([*found, reading("WAE-WGAN", 64, None)])
+    assert said["active"] == "MaskAAE's mean numbers of active dimensions at m = 32 and 64 differ by 2.5"
+    assert said["distance"] == "MaskAAE's mean distances there differ by 15% of the lesser"
+    assert said["nac"] == (
+        "MaskAAE's NAC is below WAE-WGAN's at 1 of 2 latent sizes: 0.050 against 0.040 at m = 32, 0.050 against 0.200 "
+        "at m = 64; 1 of 6 runs failed"
+    )
 
 
 def test_the_dimensions_of_synthetic_data_are_read_from_their_name() -> None:
     assert [_true(d) for d in ("synthetic", "synthetic:16", "synthetic:n=4,width=9", "mnist")] == [8, 16, 4, None]
-    assert maskaae_figure.CAPACITIES
 
 
 @pytest.mark.parametrize("scale", ["small", "paper"])

@@ -220,7 +220,7 @@ def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     return written(figure, path)
 
 
-def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) -> Path:
+def vectors(real: Float[Tensor, "n d"], made: Mapping[str, Float[Tensor, "_ d"]], path: Path) -> Path:
     r"""Real and generated vectors side by side in the plane of the first two principal components of the real ones.
 
     .. math:: (v - \bar x) V_{1:2}, \qquad X - \bar x = U S V^\top
@@ -229,22 +229,23 @@ def vectors(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], path: Path) 
 
     Arguments:
         real: data.
-        fake: what was generated.
+        made: what was generated, by label; a panel each.
         path: the PNG file.
 
     Raises:
         InputError: fewer than 2 real vectors, values that are not finite, or a path that does not end in `.png`.
     """
-    if len(real) < 2 or len(fake) < 1:
-        raise InputError(f"a plot needs at least 2 real and 1 generated vectors, not {len(real)} and {len(fake)}")
-    _refuse_broken(real, "real vectors")
-    _refuse_broken(fake, "generated vectors")
+    least = min(map(len, made.values()))
+    if len(real) < 2 or least < 1:
+        raise InputError(f"a plot needs at least 2 real and 1 generated vectors, not {len(real)} and {least}")
+    for name, v in {"real": real, **made}.items():
+        _refuse_broken(v, f"{name} vectors")
     mean = real.double().mean(dim=0)
     _, scales, axes = torch.linalg.svd(real.double() - mean, full_matrices=False)
-    planes = [((v.double() - mean) @ axes[:2].T).cpu().numpy() for v in (real, fake)]
-    figure, panels = panelled(2, shared=True)
-    for panel, points, colour, name in zip(panels, planes, (GREY, COLOUR), ("real", "generated"), strict=True):
-        _cloud(panel, points, colour)
+    planes = {name: ((v.double() - mean) @ axes[:2].T).cpu().numpy() for name, v in {"real": real, **made}.items()}
+    figure, panels = panelled(len(planes), shared=True)
+    for panel, (name, points) in zip(panels, planes.items(), strict=True):
+        _cloud(panel, points, GREY if name == "real" else COLOUR)
         panel.set(title=f"{name}, n = {len(points)}", xlabel=f"component 1 ({_share(scales, 0)} of variance)")
     panels[0].set_ylabel(f"component 2 ({_share(scales, 1)})" if len(scales) > 1 else "frequency")
     return written(figure, path)

@@ -49,7 +49,7 @@ def samples(model: Model, data: Data | None, name: str, drawn: Tensor, path: Pat
         figures.grid(drawn, path, title=f"samples, {name}")
     elif data is not None:
         real = _as_shown(_first(data.test, 1000), model.spec)
-        figures.vectors(model.spec.normalise(real), model.spec.normalise(drawn), path)
+        figures.vectors(model.spec.normalise(real), {"generated": model.spec.normalise(drawn)}, path)
 
 
 def interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> list[Path]:

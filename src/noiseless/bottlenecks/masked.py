@@ -22,10 +22,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-__all__ = ["ACTIVE", "Mask", "MaskedDecoder"]
+__all__ = ["ACTIVE", "Mask", "MaskedDecoder", "mask_of"]
 
 ACTIVE = 0.1
 """The least mask of an active dimension."""
+DECIDED = 0.9
+"""The least mask of a dimension that is open beyond doubt."""
 START = 5.0
 """The largest M at the start."""
 
@@ -54,6 +56,11 @@ class Mask(nn.Module):
         """Which dimensions are active."""
         return self.mu.detach() >= ACTIVE
 
+    @property
+    def undecided(self) -> Bool[Tensor, " d"]:
+        """Which dimensions are active, and not open beyond doubt."""
+        return self.active & (self.mu.detach() < DECIDED)
+
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         r""":math:`\mu \odot z`."""
         return self.mu * z
@@ -79,3 +86,8 @@ class MaskedDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
         """What the network makes of the masked codes."""
         return self.network(self.mask(z))
+
+
+def mask_of(decoder: nn.Module) -> Mask | None:
+    """The mask in front of a decoder, if there is one."""
+    return decoder.mask if isinstance(decoder, MaskedDecoder) else None

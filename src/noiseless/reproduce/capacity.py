@@ -1,6 +1,6 @@
 r"""What MaskAAE and its baseline without mask do at several latent sizes m: the runs and the readings of its studies.
 
-A reading of a run is, on n held-out data and as many draws of N(0, I),
+A reading of a run is, on n held-out data (at most the smaller of both parts) and as many draws of N(0, I),
 
 * the Fréchet **distance** of decoded draws to held-out data, and its **floor**, that of training data: what remains of
   it if the model is right. Of vectors it is that of the raw numbers;
@@ -22,23 +22,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import Mask, MaskedDecoder
+from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data
-from noiseless.errors import InputError
+from noiseless.errors import InputError, RunError
 from noiseless.evaluate import reference
 from noiseless.files import read_json, write_json
 from noiseless.journal import Journal
-from noiseless.metrics import latent
+from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.runs import Run
-from noiseless.runs import Weights as Kept
 from noiseless.training import Stopped
 
-__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "mask", "model", "readings", "sized"]
+__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "readings", "sized"]
 
 METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
 """The method with a mask, and the one without, by label."""
@@ -121,7 +118,7 @@ class Reading:
         cell: which run.
         numbers: the list of the module, and what they depend on; empty where there is a reason.
         stages: distances along training, by step.
-        reason: why there is nothing.
+        reason: why there is nothing, or some stages are missing.
     """
 
     cell: Cell
@@ -144,40 +141,48 @@ def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Readi
     """Every run, trained and measured as far as it is not yet.
 
     Raises:
-        InputError: as :func:`noiseless.reproduce.cells.cells`.
+        InputError: as :func:`noiseless.reproduce.cells.cells`, or the features cannot be had.
+        RunError: no run could be measured.
         Stopped: a signal came.
     """
-    return [_reading(cell) for cell in cells(request, study, wanted)]
+    found = [_reading(cell) for cell in cells(request, study, wanted)]
+    if not any(reading.numbers for reading in found):
+        raise RunError("no run could be measured: " + "; ".join(dict.fromkeys(reading.reason for reading in found)))
+    return found
 
 
 def _reading(cell: Cell) -> Reading:
+    if isinstance(cell.data, str):
+        return Reading(cell, reason=cell.data)  # the same for every run
+    asked = None if cell.data.spec.is_image else cell.request.features or "raw"
+    features = features_for(cell.request, cell.data, asked)  # whose name, if misspelt, is no run's own trouble
+    label = f"{cell.line.label}, seed {cell.seed}"
     try:
         parts = sorted(source.part for source in cell.sources)
-        found = {part: _numbers(cell, part) for part in parts}
+        found = {part: _numbers(cell, part, features) for part in parts}
     except Stopped:
         raise
     except (InputError, RuntimeError) as error:
-        return Reading(cell, reason=f"{cell.line.label}, seed {cell.seed}: {' '.join(str(error).split())}")
+        return Reading(cell, reason=f"{label}: {' '.join(str(error).split())}")
     stages = {cell.steps(part): numbers["fd"] for part, numbers in found.items() if numbers}
-    return Reading(cell, found[1.0], stages)
+    past = ", ".join(f"{cell.steps(part):,}" for part, numbers in found.items() if not numbers)
+    reason = f"{label}: the run is past steps {past}, where it was not measured under these terms" if past else ""
+    return Reading(cell, found[1.0], stages, reason)
 
 
-def _numbers(cell: Cell, part: float) -> dict[str, Any]:
+def _numbers(cell: Cell, part: float, features: Features) -> dict[str, Any]:
     """The reading after a part of the steps; nothing if the run is past it and was not measured there."""
     data, steps, done = cell.loaded, cell.steps(part), cell.done
     place = cell.folder if part == 1 else cell.folder / f"at-{steps}"
-    path, images = place / "capacity.json", data.spec.is_image
-    request = replace(cell.request, features=cell.request.features or (None if images else "raw"))
-    features = features_for(request, data)
-    n = request.n or (request.setting.n if images else DRAWS)
+    path, request = place / "capacity.json", cell.request
+    n = min(request.n or (request.setting.n if data.spec.is_image else DRAWS), len(data.train), len(data.test))
     terms = {"n": n, "features": features.name, "seed": cell.seed, "fingerprint": data.fingerprint, "steps": steps}
     known = read_json(path) if path.is_file() and done >= steps else {}
     if terms.items() <= known.items():
         return dict(known)
     if done > steps:
         return {}
-    weights: Kept = "best" if part == 1 else "last"
-    opened = model(trained(cell, part), data, weights)
+    opened = trained(cell, part).model("best" if part == 1 else "last", data=data)
     real = reference(data, "test", n, features, cell.seed)
     drawn = opened.density("normal").sample(real.n, torch.Generator().manual_seed(cell.seed))
     decoded = (data.spec.normalise(opened.decode(z)) for z in drawn.split(opened.batch))
@@ -193,7 +198,7 @@ def _numbers(cell: Cell, part: float) -> dict[str, Any]:
 def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     """What concerns codes and reconstructions."""
     z = codes(opened, data, n)
-    masking = mask(opened.autoencoder)
+    masking = mask_of(opened.autoencoder.decoder)
     active = masking.active.cpu() if masking is not None else latent.active(z)
     raw = data.test.take(np.arange(min(n, len(data.test))))
     y = opened.decode(z)
@@ -206,20 +211,9 @@ def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     }
 
 
-def model(run: Run, data: Data, weights: Kept = "best") -> Model:
-    """The run's model."""
-    return run.model(weights, data=data)
-
-
 def codes(opened: Model, data: Data, n: int) -> Tensor:
     """The codes of up to n held-out data, before the mask."""
     return opened.encode(data.test.take(np.arange(min(n, len(data.test)))))
-
-
-def mask(autoencoder: Autoencoder) -> Mask | None:
-    """The mask, if there is one."""
-    decoder = autoencoder.decoder
-    return decoder.mask if isinstance(decoder, MaskedDecoder) else None
 
 
 def log(reading: Reading) -> list[dict[str, Any]]:

@@ -23,23 +23,27 @@ import torch
 from torch import Tensor
 
 from noiseless import figures
+from noiseless.bottlenecks.masked import mask_of
 from noiseless.data.synthetic import synthetic
 from noiseless.named import options
-from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, mask, model, readings, sized
+from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, readings, sized
 from noiseless.reproduce.core import Report, Request, chosen
 from noiseless.reproduce.maskaae_pictures import against_capacity, along_training, correlations
 from noiseless.reproduce.table import command, machine, spread
 from noiseless.runs import Run
 
-__all__ = ["maskaae_figure_4", "page", "summary"]
+__all__ = ["COUNTED", "failed", "maskaae_figure_4", "means", "page", "summary"]
 
 CAPACITIES = (8, 16, 32, 64, 128)
 """Where the data's own dimensions are not known; ours."""
 NEAR = 2
+COUNTED = "active: masks of at least 0.1; of WAE-WGAN, which has none, code variances above 0.01"
 SHOWN = 12
 REMARKS = (
     "the paper's dimensions of synthetic data, its latent sizes and widths could not be recovered: they are ours",
     "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
+    COUNTED,
+    "along training: distances of the weights of the moment, and at the end of those that validated best",
 )
 PICTURES = {
     "capacity": "distance and active dimensions against m",
@@ -57,18 +61,15 @@ def maskaae_figure_4(request: Request) -> Report:
     wanted = chosen(lines(asked, capacities, shown=capacities[-2]), asked)
     found = readings(asked, "maskaae-figure-4", wanted)
     measured = [reading for reading in found if reading.numbers]
-    findings = _findings(measured, true) if true is not None else {}
-    pictures: dict[str, Callable[[Path], object]] = {}
-    if measured:
-        pictures["capacity"] = partial(against_capacity, measured, true)
+    findings = _findings(found, true) if true is not None else {}
+    pictures: dict[str, Callable[[Path], object]] = {"capacity": partial(against_capacity, measured, true)}
     shown = [r for r in measured if r.m == capacities[-2] and r.cell.seed == request.seeds[0]]
     if shown:
         pictures |= _shown(shown)
     name = request.place("maskaae-figure-4").name
     links = [f"{PICTURES[kind].capitalize()}:\n\n![{PICTURES[kind]}]({name}-{kind}.png)" for kind in pictures]
-    sections = ["\n".join(f"* {text}" for text in findings.values()), *links]
     title = f"MaskAAE at several latent sizes: {request.data_name}, scale {request.scale}"
-    return page("maskaae-figure-4", title, request, found, REMARKS, sections, {"findings": findings}, pictures)
+    return page("maskaae-figure-4", title, request, found, REMARKS, findings, links, pictures)
 
 
 def _around(n: int) -> tuple[int, ...]:
@@ -83,36 +84,54 @@ def _true(data: str) -> int | None:
     return int(options("data set", data, synthetic).get("n", 8))
 
 
-def _findings(measured: Sequence[Reading], n: int) -> dict[str, str]:
-    """What the study is for, in sentences with numbers."""
-    masked = [r for r in measured if r.method == "MaskAAE"]
-    wide = [r for r in masked if r.m > n]
+def _findings(found: Sequence[Reading], n: int) -> dict[str, str]:
+    """What the study is for, in sentences with numbers; a run that failed has not found n."""
+    masked, plain = ([r for r in found if r.method == label] for label in METHODS)
+    wide, enough = [r for r in masked if r.m > n], [r for r in masked if r.m >= n]
     said = {}
     if wide:
-        near = sum(abs(r.numbers["active"] - n) <= NEAR for r in wide)
+        near = sum(bool(r.numbers) and abs(r.numbers["active"] - n) <= NEAR for r in wide)
         said["active"] = (
             f"with m > {n}, {near} of {len(wide)} runs of MaskAAE end within {NEAR} of {n} active dimensions"
+            f"{failed(wide)}"
         )
-    enough = _excess([r for r in masked if r.m >= n])
-    if len(enough) > 1:
-        ratio = max(enough.values()) / min(enough.values())
-        said["flat"] = f"with m >= {n}, MaskAAE's distance above the floor is at most {ratio:.2f} times its best"
-    plain = _excess([r for r in measured if r.method == "WAE-WGAN"])
-    if len(plain) > 2:
-        least, (first, *_, last) = min(plain.values()), plain
-        where = min(plain, key=lambda m: plain[m])
+    above = means(enough, lambda r: r["fd"] - r["floor"])
+    if len(above) > 1:
+        worst = max(above, key=lambda m: above[m])
+        said["flat"] = (
+            f"with m >= {n}, MaskAAE's distance above the floor is largest at m = {worst}: "
+            f"{_times(above, [worst])}{failed(enough)}"
+        )
+    distance, above = means(plain, lambda r: r["fd"]), means(plain, lambda r: r["fd"] - r["floor"])
+    if len(distance) > 2:
+        ends = [min(distance), max(distance)]
         said["arms"] = (
-            f"WAE-WGAN's distance above the floor is least at m = {where}, and {plain[first] / least:.2f} times that "
-            f"at m = {first}, {plain[last] / least:.2f} times at m = {last}"
+            f"WAE-WGAN's distance is least at m = {min(distance, key=lambda m: distance[m])}; at m = {ends[0]} and "
+            f"m = {ends[1]} it is {_times(distance, ends)}; above the floor: {_times(above, ends)}{failed(plain)}"
         )
     return said
 
 
-def _excess(found: Sequence[Reading]) -> dict[int, float]:
-    """The mean distance above the floor by latent size."""
-    sizes = sorted({r.m for r in found})
-    groups = {m: [r.numbers["fd"] - r.numbers["floor"] for r in found if r.m == m] for m in sizes}
-    return {m: max(statistics.fmean(values), 1e-12) for m, values in groups.items()}
+def means(found: Sequence[Reading], value: Callable[[Mapping[str, Any]], float]) -> dict[int, float]:
+    """The mean of a number of the runs that were measured, by latent size."""
+    measured = [r for r in found if r.numbers]
+    return {
+        m: statistics.fmean(value(r.numbers) for r in measured if r.m == m) for m in sorted({r.m for r in measured})
+    }
+
+
+def failed(found: Sequence[Reading]) -> str:
+    """How many of the runs were not measured, as the end of a sentence."""
+    count = sum(not r.numbers for r in found)
+    return f"; {count} of {len(found)} runs failed" if count else ""
+
+
+def _times(values: Mapping[int, float], sizes: Sequence[int]) -> str:
+    """How many times the least of the values those at some sizes are."""
+    least = min(values.values())
+    if least <= 0:
+        return "its least is within the floor"
+    return " and ".join(f"{values[m] / least:.2f}" for m in sizes) + " times its least"
 
 
 def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
@@ -122,8 +141,8 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     samples: dict[str, Tensor] = {}
     for reading in found:
         data = reading.cell.loaded
-        opened = model(Run(reading.cell.folder), data)
-        masking, z = mask(opened.autoencoder), codes(opened, data, reading.numbers["n"])
+        opened = Run(reading.cell.folder).model(data=data)
+        masking, z = mask_of(opened.autoencoder.decoder), codes(opened, data, reading.numbers["n"])
         open_ = masking.active if masking is not None else torch.ones(z.shape[1], dtype=torch.bool)
         latent[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
         count = SHOWN if data.spec.is_image else 1000
@@ -138,7 +157,7 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
         made["samples"] = partial(figures.comparison, samples, title=PICTURES["samples"])
     else:
         real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
-        made["samples"] = partial(figures.vectors, real, next(iter(samples.values())))
+        made["samples"] = partial(figures.vectors, real, samples)
     return made
 
 
@@ -171,8 +190,8 @@ def page(
     request: Request,
     found: Sequence[Reading],
     remarks: Sequence[str],
-    sections: Sequence[str] = (),
-    content: Mapping[str, Any] | None = None,
+    findings: Mapping[str, str],
+    links: Sequence[str] = (),
     pictures: Mapping[str, Callable[[Path], object]] | None = None,
 ) -> Report:
     """The report of a study of readings.
@@ -182,8 +201,9 @@ def page(
         request: what was asked for.
         found: the readings.
         remarks: what a reader has to know.
-        sections: Markdown, after the table.
-        content, pictures: as a :class:`~noiseless.reproduce.core.Report` has them, `content` beside the rows.
+        findings: what the study is for, in sentences.
+        links: to pictures, in Markdown.
+        pictures: as a :class:`~noiseless.reproduce.core.Report` has them.
     """
     measured = [r for r in found if r.numbers]
     noted = [note for r in measured for note in Run(r.cell.folder).record["notes"]]
@@ -198,10 +218,10 @@ def page(
     built = f"Machine: {machine()}; noiseless {version('noiseless')}, torch {torch.__version__}. {trained}"
     head = [f"# {title}", f"```sh\n{command(study, request)}\n```", "Mean ± standard deviation over seeds."]
     listed = "\n".join(f"* {note}" for note in notes)
-    table = figures.markdown(summary(found)) if measured else "Nothing was measured."
-    parts = [*head, table, *sections, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
+    told = "\n".join(f"* {text}" for text in findings.values())
+    parts = [*head, figures.markdown(summary(found)), told, *links, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
     rows = [{"row": r.cell.line.label, "seed": r.cell.seed, **r.numbers, "stages": dict(r.stages)} for r in measured]
     whole = {"format": 1, "study": study, "command": command(study, request), "scale": request.scale}
     whole |= {"machine": machine(), "noiseless": version("noiseless"), "torch": torch.__version__}
-    whole |= {"methods": METHODS, "rows": rows, "notes": notes} | dict(content or {})
+    whole |= {"methods": METHODS, "rows": rows, "notes": notes, "findings": dict(findings)}
     return Report("\n\n".join(filter(None, parts)) + "\n", whole, pictures or {})

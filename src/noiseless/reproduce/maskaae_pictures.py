@@ -61,11 +61,9 @@ def correlations(codes: Mapping[str, Float[Tensor, "n d"]], path: Path) -> Path:
     """The normalised absolute covariance of codes, a panel a method (the paper's Figures 10 to 13); constants are 0."""
     figure, panels = panelled(len(codes))
     for panel, (label, z) in zip(panels, codes.items(), strict=True):
-        scaled = z.double() - z.double().mean(0)
-        norms = scaled.norm(dim=0)
-        scaled = scaled / torch.where(norms > 0, norms, 1)
+        r = torch.atleast_2d(torch.corrcoef(z.double().T)).abs().nan_to_num()
         panel.grid(visible=False)
-        image = panel.imshow((scaled.T @ scaled).abs().numpy(), vmin=0, vmax=1, cmap="magma")
+        image = panel.imshow(r.numpy(), vmin=0, vmax=1, cmap="magma")
         panel.set(title=label, xlabel="dimension", ylabel="dimension")
         figure.colorbar(image, ax=panel)
     return written(figure, path)
