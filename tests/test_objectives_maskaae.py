@@ -325,7 +325,9 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ("generator", 1),
     ]
     assert isinstance(made.objective.game, Wasserstein)
-    lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4}
+    lrs = {"autoencoder": 5e-4, "critic": 3e-4, "generator": 3e-4}
+    masked = build("maskaae", Spec("mnist", (1, 28, 28)), networks=Networks(latent=3, width=2))
+    assert rates(masked) == rates(made) | {"mask": ("RMSprop", 2e-3)}
     assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
     assert (made.training.batch, made.training.schedule) == (64, "constant")
 

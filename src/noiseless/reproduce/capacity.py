@@ -31,6 +31,7 @@ from noiseless.journal import Journal
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
+from noiseless.recipes.maskaae import CRITIC_LR
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.training import Stopped
@@ -101,7 +102,7 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
 
 def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
     if scale == "paper":
-        return {"form": "paper"} if recipe == "maskaae" else {}
+        return {"form": "paper"} if recipe == "maskaae" else {"generator_lr": CRITIC_LR, "critic_lr": CRITIC_LR}
     return {"critic_depth": CRITIC} | (compressed(steps) if recipe == "maskaae" else {})
 
 
