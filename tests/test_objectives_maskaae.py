@@ -197,7 +197,9 @@ def test_validation_follows_a_decided_mask_and_nothing_that_the_critic_moves() -
     again = made.validate(batch(None))
     assert list(values) == ["reconstruction", "variance", "polarisation", "discrepancy"]
     assert all(torch.equal(values[k], again[k]) for k in values)
-    torch.testing.assert_close(values["polarisation"], 2048 * (mu * (1 - mu)).sum(), **EXACT)
+    assert made.mask.undecided.tolist() == [False, True, False]
+    torch.testing.assert_close(values["polarisation"], 2048 * mu[1] * (1 - mu[1]), **EXACT)
+    assert maskaae(m=(0.0, 3.0, 3.0)).validate(batch(None))["polarisation"] == 0
     torch.testing.assert_close(values["discrepancy"], 5 * mmd(z, p), **EXACT)
 
 
@@ -294,6 +296,7 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)))
     assert "ours" in made.notes[0]
     assert made.objective.polarising.start == 0.6 * made.training.steps
+    assert "the mask is polarised from step 12,000 on, and undecided before" in made.notes
     late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
     assert (late.start, late.every, late.first) == (7, 3, 2 / 64)
 

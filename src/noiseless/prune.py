@@ -35,8 +35,6 @@ __all__ = ["Pruned", "prune"]
 
 TRIED = 1000
 ROUNDING = 1e-4
-DECIDED = 0.9
-"""The least mask of a dimension that is open beyond doubt."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
     refuse_existing(out, overwrite)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
-    latent, active = len(mask.m), mask.active
+    latent, active, undecided = len(mask.m), mask.active, int(mask.undecided.sum())
     kept, n = active.nonzero().squeeze(1), int(active.sum())
     if n in (0, latent):
         raise InputError(f"{n} of the {latent} dimensions of {run.directory} are active: there is nothing to remove")
@@ -93,7 +91,6 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
         state = _cut(read_tensors(whole_state), shapes, kept, latent)
         write_tensors(part / "checkpoint.safetensors", state, read_header(whole_state))
     sizes = [sum(p.numel() for p in made.autoencoder.parameters()) for made in (old, new)]
-    undecided = int((active & (mask.mu.detach() < DECIDED)).sum())
     return Pruned(Run(out, run.own), kept.tolist(), latent, (sizes[0], sizes[1]), change, undecided)
 
 

@@ -15,9 +15,12 @@ import pytest
 import noiseless.data as nd
 from noiseless.data import Raw, Request
 from noiseless.data.expressions import expressions, released, uniform
+from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
 from noiseless.errors import InputError
+from noiseless.nn.sequence import SMALL
 from noiseless.strings import CharacterCodec, of, parser, shipped
+from noiseless.strings.parser import Parser
 
 MOLECULES = ["CCO", "c1ccccc1", "CC(=O)N", "C[C@H](N)C(=O)O", "N#CC", "C1CC1", "O=C=O", "CCCl", "Fc1ccncc1", "CCS"]
 
@@ -148,12 +151,42 @@ def test_tokens_are_kept_and_a_damaged_entry_is_made_again(tmp_path: Path, monke
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
     first = nd.load("expressions:size=50")
     (entry,) = (tmp_path / "tokens").glob("*.npy")
-    monkeypatch.setattr("noiseless.strings.codec.GrammarCodec.tokens", lambda *_: pytest.fail("it was parsed again"))
+    monkeypatch.setattr(Parser, "ids", lambda *_: pytest.fail("it was parsed again"))
     assert nd.load("expressions:size=50").fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
     entry.write_bytes(entry.read_bytes()[:100])
     assert nd.load("expressions:size=50").fingerprint == first.fingerprint
+
+
+def test_tokens_are_kept_where_some_strings_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    path = lines(tmp_path / "bad.smi", [*MOLECULES[:4], "C[Si]C", *MOLECULES[4:]])
+    first, parsed = nd.load(f"smiles:{path},bad=skip"), []
+    ids = Parser.ids
+    monkeypatch.setattr(Parser, "ids", lambda self, string: parsed.append(string) or ids(self, string))
+    second = nd.load(f"smiles:{path},bad=skip")
+    assert parsed == ["C[Si]C"]
+    assert (second.fingerprint, second.notes) == (first.fingerprint, first.notes)
+    with pytest.raises(InputError, match=r"line 5 of .*bad\.smi"):
+        nd.load(f"smiles:{path}")
+
+
+def test_the_longest_of_a_language_of_ones_own_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    path = lines(tmp_path / "words.txt", ["(" * k + letter + ")" * k for k in range(10) for letter in "ab"])
+    grammar = lines(tmp_path / "own.grammar", ["S -> '(' S ')' | 'a' | 'b'"])
+    first = nd.load(f"strings:{path},grammar={grammar}")
+    assert first.spec.shape == (10,)
+    monkeypatch.setattr(Parser, "ids", lambda *_: pytest.fail("it was parsed again"))
+    assert nd.load(f"strings:{path},grammar={grammar}").fingerprint == first.fingerprint
+
+
+def test_short_words_are_long_enough_for_the_convolutions(tmp_path: Path) -> None:
+    assert sum(SMALL.kernels) - len(SMALL.kernels) + 1 == LEAST
+    path = lines(tmp_path / "words.txt", ["a", "ab", "abba", "b"])
+    assert nd.load(f"strings:{path},codec=characters").spec.shape == (LEAST,)
+    assert nd.load(f"strings:{path},codec=characters,length=5").spec.shape == (5,)
 
 
 def moses_files(smiles: dict[str, list[str]]) -> dict[str, bytes]:

@@ -26,6 +26,8 @@ __all__ = ["ACTIVE", "Mask", "MaskedDecoder"]
 
 ACTIVE = 0.1
 """The least mask of an active dimension."""
+DECIDED = 0.9
+"""The least mask of a dimension that is open beyond doubt."""
 START = 5.0
 """The largest M at the start."""
 
@@ -53,6 +55,11 @@ class Mask(nn.Module):
     def active(self) -> Bool[Tensor, " d"]:
         """Which dimensions are active."""
         return self.mu.detach() >= ACTIVE
+
+    @property
+    def undecided(self) -> Bool[Tensor, " d"]:
+        """Which dimensions are active, and not open beyond doubt."""
+        return self.active & (self.mu.detach() < DECIDED)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         r""":math:`\mu \odot z`."""

@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from noiseless.data.raw import Raw, Request
-from noiseless.data.strings import codec_for, coded
+from noiseless.data.strings import codec_for, coded, longest
 from noiseless.errors import InputError
-from noiseless.strings import Grammar, parser, shipped
+from noiseless.strings import Grammar, shipped
 
-__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "RULES", "smiles", "strings"]
+__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "smiles", "strings"]
 
 RULES, CHARACTERS = 277, 120
+LEAST = 7
+"""What the convolutions of the small networks need (:mod:`noiseless.nn.sequence`)."""
 ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
 
@@ -77,31 +78,20 @@ def strings(
         grammar: a file of rules (:mod:`noiseless.strings.grammar`); may be left out with codec=characters.
         codec: grammar, or characters.
         bad, size, seed: as for smiles.
-        length: the most rules or characters; 0 for those of the longest string.
+        length: the most rules or characters; 0 for those of the longest string, 7 at the least.
 
     Raises:
         InputError: as for smiles, or a grammar that cannot be used.
     """
     used = Grammar.load(Path(grammar).expanduser()) if grammar else None
     found, numbers = _drawn(*_lines(path, "strings", words=False), size, seed)
-    if codec == "characters" or used is None:
-        chosen = codec_for(codec, used, found, length or max(map(len, found)))
-    else:
-        chosen = codec_for(codec, used, found, length or _longest(used, found))
+    if not length and used is not None and codec != "characters":
+        length = max(LEAST, longest(used, found, path))
+    chosen = codec_for(codec, used, found, length or max(LEAST, max(map(len, found))))
     return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers)
 
 
 DATASETS = {"smiles": smiles, "strings": strings}
-
-
-def _longest(grammar: Grammar, found: Sequence[str]) -> int:
-    lengths = [0]
-    for string in found:
-        try:
-            lengths.append(len(parser(grammar).ids(string)))
-        except InputError:  # told with its number where all are encoded
-            continue
-    return max(7, *lengths)
 
 
 def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:

@@ -1,11 +1,13 @@
 r"""Strings to data: encoded by a grammar or by characters, with what cannot be encoded refused or skipped, by number.
 
 The tokens of a set of strings are kept in the user's cache under a key of the strings and the codec, since parsing a
-million of them takes minutes.
+million of them takes minutes. A row of nothing but what pads is a string that has no tokens: such are tried again, for
+the reason.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +20,9 @@ from noiseless.data.raw import Raw
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError, unknown
 from noiseless.files import whole
-from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec
+from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec, parser
 
-__all__ = ["Bad", "Coding", "codec_for", "coded", "encoded"]
+__all__ = ["Bad", "Coding", "codec_for", "coded", "encoded", "longest"]
 
 Coding = Literal["grammar", "characters"]
 Bad = Literal["refuse", "skip"]
@@ -77,18 +79,15 @@ def encoded(
         refuse: raise the first reason.
     """
     grammar = codec.grammar.text if codec.grammar is not None else ""
-    key = hashlib.sha256(repr((VERSION, grammar, codec.alphabet, codec.length)).encode())
-    key.update("\n".join(strings).encode("utf-8", "surrogateescape"))
-    path = cache() / "tokens" / f"{key.hexdigest()[:32]}.npy"
+    path = _place(".npy", strings, grammar, codec.alphabet, codec.length)
     known = _read(path, len(strings), codec) if keeps_decoded() else None
-    if known is not None:
-        return known, {}
-    ids = np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
+    ids = known if known is not None else np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
+    empty = np.flatnonzero(ids[:, 0] == codec.pad).tolist()  # all, or those that had no tokens when they were kept
     wrong: dict[int, str] = {}
-    with bar(f"encoding {where}", len(strings)) as advance:
-        for k, string in enumerate(strings):
+    with bar(f"encoding {where}", len(empty)) as advance:
+        for k in empty:
             try:
-                ids[k] = codec.encode([string])[0]
+                ids[k] = codec.encode([strings[k]])[0]
             except InputError as error:
                 if refuse:
                     raise InputError(
@@ -96,8 +95,9 @@ def encoded(
                     ) from None
                 wrong[k] = str(error)
             advance(1)
-    if keeps_decoded() and not wrong:
-        _write(path, ids)
+    if known is None and keeps_decoded():
+        with contextlib.suppress(RunError), whole(path) as part, part.open("wb") as stream:
+            np.save(stream, ids)  # a cache that cannot be written is done without
     return ids, wrong
 
 
@@ -124,6 +124,30 @@ def codec_for(coding: str, grammar: Grammar | None, strings: Sequence[str], leng
     return GrammarCodec(grammar, length)
 
 
+def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
+    """The most rules that one of the strings needs; arguments as for :func:`coded`. Strangers are passed over."""
+    path = _place(".txt", strings, grammar.text)
+    if keeps_decoded():
+        with contextlib.suppress(OSError, ValueError):  # a damaged entry is made again
+            return int(path.read_text(encoding="utf-8"))
+    most = 0
+    with bar(f"measuring {where}", len(strings)) as advance:
+        for string in strings:
+            with contextlib.suppress(InputError):  # told with its number where all are encoded
+                most = max(most, len(parser(grammar).ids(string)))
+            advance(1)
+    if keeps_decoded():
+        with contextlib.suppress(RunError), whole(path) as part:
+            part.write_text(str(most), encoding="utf-8")
+    return most
+
+
+def _place(suffix: str, strings: Sequence[str], *about: object) -> Path:
+    key = hashlib.sha256(repr((VERSION, *about)).encode())
+    key.update("\n".join(strings).encode("utf-8", "surrogateescape"))
+    return cache() / "tokens" / f"{key.hexdigest()[:32]}{suffix}"
+
+
 def _told(wrong: dict[int, str], numbers: Sequence[int]) -> str:
     if not wrong:
         return ""
@@ -139,11 +163,3 @@ def _read(path: Path, count: int, codec: Codec) -> np.ndarray | None:
         return None
     right = ids.dtype == np.uint8 and ids.shape == (count, codec.length) and (not count or ids.max() < codec.size)
     return ids if right else None
-
-
-def _write(path: Path, ids: np.ndarray) -> None:
-    try:
-        with whole(path) as part, part.open("wb") as stream:
-            np.save(stream, ids)
-    except RunError:
-        pass  # a cache that cannot be written is done without

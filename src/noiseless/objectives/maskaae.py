@@ -25,9 +25,10 @@ the joint batch.
 one of them has made serves the next ones as a constant, the autoencoder's the critic's rounds, the generator's the
 mask. So the critic sees codes of the encoder before its update; draws of the prior are fresh in every round.
 
-**Validation** follows the reconstruction, the term of (14), the polarising term at its final weight and the squared
-maximum mean discrepancy between masked codes and masked draws. So the best weights are those of a mask that is decided,
-and among these of the best codes; no critic moves any of it.
+**Validation** follows the reconstruction, the term of (14), the polarising term of the undecided dimensions,
+:math:`0.1 \le \mu_j < 0.9`, at the cap of its weight, and the squared maximum mean discrepancy between masked codes and
+masked draws. The third is large until the mask is decided and 0 from then on. So the best weights are those of a mask
+that is decided, if there is one, and among these of the best codes; no critic moves any of it.
 
 Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
 :math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it
@@ -103,7 +104,7 @@ class Polarising:
         return cls(2 / latent, 4 * turn)
 
     def __call__(self, step: int | None) -> float:
-        """The weight in a step; outside training (None) the final one."""
+        """The weight in a step; outside training (None) its cap."""
         if step is None:
             return self.cap
         doublings = (step - self.start) // self.every
@@ -243,12 +244,12 @@ class MaskAAE(Watched):
         }
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Reconstruction, hidden variance, polarisation at its final weight, and discrepancy; see the module."""
+        """Reconstruction, hidden variance, polarisation of undecided dimensions, and discrepancy; see the module."""
         trace = self.autoencoder(batch)
         p, z = map(gather, self._masked(batch, trace.z))
         discrepancy = mmd(z, p) if len(z) > 1 else z.new_zeros(())  # a last datum alone
         return self._rebuilt(trace) | {
-            "polarisation": self.polarising(None) * polarity(self.mask.mu),
+            "polarisation": self.polarising(None) * polarity(self.mask.mu[self.mask.undecided]),
             "discrepancy": self.weights.discrepancy * discrepancy,
         }
 

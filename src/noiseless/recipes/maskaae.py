@@ -142,7 +142,9 @@ def maskaae(
         share_batch,
     )
     glorot_normal(objective)
-    notes = tuple(filter(None, [chosen.note, SHARED if share_batch else "", *parts.borrowed]))
+    start = objective.polarising.start
+    late = f"the mask is polarised from step {start:,} on, and undecided before" if start else ""
+    notes = tuple(filter(None, [chosen.note, late, SHARED if share_batch else "", *parts.borrowed]))
     return Method(objective, _training(chosen.steps), ("normal", "gmm", "gaussian"), notes)
 
 
