@@ -17,6 +17,7 @@ from noiseless.data import Raw, Request
 from noiseless.data.expressions import expressions, released, uniform
 from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
+from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.nn.sequence import SMALL
 from noiseless.strings import CharacterCodec, of, parser, shipped
@@ -104,6 +105,17 @@ def test_smiles_are_read_from_lines(tmp_path: Path) -> None:
         stream.write(path.read_text("utf-8"))
     assert nd.load(f"smiles:{tmp_path / 'mine.smi.gz'}").fingerprint == data.fingerprint
     assert nd.load(f"smiles:{path},size=5").train.raw.shape == (5, 277)
+
+
+def test_smiles_by_another_grammar_are_still_molecules(tmp_path: Path) -> None:
+    path = lines(tmp_path / "mine.smi", ["C[Si]C", "CC", "[Si]", "C"])
+    grammar = lines(tmp_path / "own.grammar", ["S -> S A | A", "A -> 'C' | '[Si]'"])
+    data = nd.load(f"smiles:{path},grammar={grammar}")
+    spelled = nd.load(f"smiles:{path},grammar={grammar},codec=characters")
+    assert is_molecules(data.spec)
+    assert is_molecules(spelled.spec)
+    assert spelled.spec.alphabet == "CS[]i\0"
+    assert not is_molecules(nd.load(f"strings:{path},grammar={grammar}").spec)
 
 
 def test_a_path_is_found_again_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def smiles(
         bad: refuse a line that cannot be read, or skip all such.
         size: how many, drawn by the seed; 0 for all.
         length: the most rules or characters; 0 for the paper's 277 and 120.
-        grammar: a file with another grammar than the paper's.
+        grammar: a file with another grammar than the paper's; characters are then those of the strings.
         seed: of the draw.
 
     Raises:
@@ -56,8 +56,9 @@ def smiles(
     used = Grammar.load(Path(grammar).expanduser()) if grammar else shipped("smiles")
     found, numbers = _drawn(*_lines(path, "smiles", words=True), size, seed)
     spelled = codec == "characters"
-    chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), ALPHABET)
-    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers)
+    alphabet = ALPHABET if not grammar else ""  # the paper's, or that of the strings
+    chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), alphabet)
+    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers, kind="molecules")
 
 
 def strings(

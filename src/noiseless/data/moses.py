@@ -67,7 +67,7 @@ def moses(
     parts = np.repeat(np.array(list(found), dtype=np.int8), [len(part) for part in found.values()])
     spelled = codec == "characters"
     used = codec_for(codec, shipped("smiles"), strings, length or (CHARACTERS if spelled else RULES), ALPHABET)
-    return coded("moses", strings, used, where="moses", bad=bad, parts=parts)
+    return coded("moses", strings, used, where="moses", bad=bad, parts=parts, kind="molecules")
 
 
 DATASETS = {"moses": moses}

@@ -40,6 +40,7 @@ def coded(
     bad: str = "refuse",
     numbers: Sequence[int] | None = None,
     parts: np.ndarray | None = None,
+    kind: str = "",
 ) -> Raw:
     """Strings as a data set.
 
@@ -51,6 +52,7 @@ def coded(
         bad: refuse the first string that cannot be encoded, or skip all such and say how many and which.
         numbers: of the strings in that place, from 1 on, if not simply that.
         parts: the part of each string, if they have such.
+        kind: of the strings, as :class:`noiseless.values.Spec` has it.
 
     Raises:
         InputError: a string that cannot be encoded, with its number; or none that can.
@@ -66,7 +68,7 @@ def coded(
     notes = (
         (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, numbers)}",) if wrong else ()
     )
-    return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, notes=notes)
+    return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, kind=kind, notes=notes)
 
 
 def encoded(
