@@ -143,6 +143,20 @@ def test_a_bad_line_is_refused_or_skipped_by_its_number(tmp_path: Path) -> None:
         nd.load(f"smiles:{lines(tmp_path / 'all.smi', ['?', '!'])},bad=skip")
 
 
+def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_bytes("\ufeffab\r\na\x0bb\u2028\x85a\n\nb?\n".encode())
+    grammar = lines(tmp_path / "own.grammar", ["S -> A S | A", "A -> 'a' | 'b'"])
+    with pytest.raises(InputError, match=r"line 2 of .*mine\.txt: 'a\\x0bb"):
+        nd.load(f"strings:{path},grammar={grammar}")
+    path.write_bytes(b"ab\r\na\rb\nba\n\nb?\n")
+    with pytest.raises(InputError, match=r"line 6 of .*mine\.txt: 'b\?'"):
+        nd.load(f"strings:{path},grammar={grammar}")
+    path.write_bytes(b"ab\n\xff\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        nd.load(f"strings:{path},codec=characters")
+
+
 def test_a_language_of_ones_own(tmp_path: Path) -> None:
     path = lines(tmp_path / "words.txt", ["(" * k + letter + ")" * k for k in range(6) for letter in "ab"])
     grammar = lines(tmp_path / "own.grammar", ["S -> '(' S ')' | 'a' | 'b'"])
@@ -223,7 +237,7 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
     data = nd.load("moses:length=60", data_dir=tmp_path / "folder")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [9, 1, 3]
     assert of(data.spec).read(data.test.take([0, 1, 2])) == MOLECULES[:3]
-    assert "1 of 14 strings of moses were skipped" in data.notes[0]
+    assert "1 of 14 strings of moses were skipped (lines 12 of train.csv.gz; the first" in data.notes[0]
     assert nd.load("moses:length=60", data_dir=tmp_path / "wheel").fingerprint == data.fingerprint
 
     class Installed:
@@ -233,6 +247,8 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
     monkeypatch.setattr("noiseless.data.moses.distribution", lambda _: Installed())
     assert nd.load("moses:length=60").fingerprint == data.fingerprint
     assert len(nd.load("moses:length=60,size=9").test) == 1
+    with pytest.raises(InputError, match=r"line 12 of train\.csv\.gz of moses: 'C\[H\]'"):
+        nd.load("moses:length=60,size=11,bad=refuse", data_dir=tmp_path / "folder")
 
 
 def test_moses_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

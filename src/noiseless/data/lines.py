@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from codecs import BOM_UTF8
 from pathlib import Path
 from random import Random
 
@@ -58,7 +59,7 @@ def smiles(
     spelled = codec == "characters"
     alphabet = ALPHABET if not grammar else ""  # the paper's, or that of the strings
     chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), alphabet)
-    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers, kind="molecules")
+    return coded(_stem(path), found, chosen, where=path, bad=bad, number=numbers.__getitem__, kind="molecules")
 
 
 def strings(
@@ -89,7 +90,7 @@ def strings(
     if not length and used is not None and codec != "characters":
         length = max(LEAST, longest(used, found, path))
     chosen = codec_for(codec, used, found, length or max(LEAST, max(map(len, found))))
-    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers)
+    return coded(_stem(path), found, chosen, where=path, bad=bad, number=numbers.__getitem__)
 
 
 DATASETS = {"smiles": smiles, "strings": strings}
@@ -102,7 +103,8 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
     place = Path(path).expanduser()
     try:
         content = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
-        lines = content.decode("utf-8").splitlines()
+        # bytes end lines where editors do; texts also at other marks, and then numbers differ
+        lines = [line.decode("utf-8") for line in content.removeprefix(BOM_UTF8).splitlines()]
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); give a text file with a string on each line") from error
     kept = {k: line.split()[0] if words else line for k, line in enumerate(lines, 1) if line.strip()}

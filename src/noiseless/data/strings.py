@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -38,7 +38,7 @@ def coded(
     *,
     where: str,
     bad: str = "refuse",
-    numbers: Sequence[int] | None = None,
+    number: Callable[[int], object] = lambda k: k + 1,
     parts: np.ndarray | None = None,
     kind: str = "",
 ) -> Raw:
@@ -50,7 +50,7 @@ def coded(
         codec: by what.
         where: what errors call the place that the strings come from.
         bad: refuse the first string that cannot be encoded, or skip all such and say how many and which.
-        numbers: of the strings in that place, from 1 on, if not simply that.
+        number: of the k-th string in that place, as errors tell it.
         parts: the part of each string, if they have such.
         kind: of the strings, as :class:`noiseless.values.Spec` has it.
 
@@ -59,25 +59,24 @@ def coded(
     """
     if bad not in get_args(Bad):
         raise unknown("way with bad lines", bad, get_args(Bad))
-    numbers = numbers if numbers is not None else range(1, len(strings) + 1)
-    ids, wrong = encoded(strings, codec, where, numbers, bad == "refuse")
+    ids, wrong = encoded(strings, codec, where, number, bad == "refuse")
     good = np.ones(len(strings), dtype=bool)
     good[list(wrong)] = False
     if not good.any():
-        raise InputError(f"{where} has no string that can be read{_told(wrong, numbers)}")
+        raise InputError(f"{where} has no string that can be read{_told(wrong, number)}")
     notes = (
-        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, numbers)}",) if wrong else ()
+        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, number)}",) if wrong else ()
     )
     return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, kind=kind, notes=notes)
 
 
 def encoded(
-    strings: Sequence[str], codec: Codec, where: str, numbers: Sequence[int], refuse: bool = True
+    strings: Sequence[str], codec: Codec, where: str, number: Callable[[int], object], refuse: bool = True
 ) -> tuple[np.ndarray, dict[int, str]]:
     """The tokens of every string, a row each, and the positions of those that have none with the reasons.
 
     Arguments:
-        strings, codec, where, numbers: as for :func:`coded`.
+        strings, codec, where, number: as for :func:`coded`.
         refuse: raise the first reason.
     """
     grammar = codec.grammar.text if codec.grammar is not None else ""
@@ -93,7 +92,7 @@ def encoded(
             except InputError as error:
                 if refuse:
                     raise InputError(
-                        f"line {numbers[k]} of {where}: {error}; correct it, or skip such with bad=skip"
+                        f"line {number(k)} of {where}: {error}; correct it, or skip such with bad=skip"
                     ) from None
                 wrong[k] = str(error)
             advance(1)
@@ -150,11 +149,11 @@ def _place(suffix: str, strings: Sequence[str], *about: object) -> Path:
     return cache() / "tokens" / f"{key.hexdigest()[:32]}{suffix}"
 
 
-def _told(wrong: dict[int, str], numbers: Sequence[int]) -> str:
+def _told(wrong: dict[int, str], number: Callable[[int], object]) -> str:
     if not wrong:
         return ""
     first = next(iter(wrong))
-    shown = ", ".join(str(numbers[k]) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
+    shown = ", ".join(str(number(k)) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
     return f" (lines {shown}; the first: {wrong[first]})"
 
 

@@ -128,7 +128,7 @@ class Grammar:
     def load(cls, path: Path) -> Grammar:
         """The grammar of a text file; errors as for :meth:`read`."""
         try:
-            return cls.read(path.read_text(encoding="utf-8"), f"grammar {path}")
+            return cls.read(path.read_text(encoding="utf-8-sig"), f"grammar {path}")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the grammar {path} cannot be read ({error}); give a text file of rules") from error
 
