@@ -70,7 +70,7 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
     [
         ("expressions:random", "unknown kind of expressions 'random'"),
         ("expressions:codec=letters", "unknown codec 'letters'"),
-        ("expressions:size=0", "size 0"),
+        ("expressions:size=-1", "size -1"),
         ("expressions:size=100001", "take expressions:uniform"),
         ("expressions:uniform,size=65,length=4", "65 different strings of at most 4 rules .* there are 64"),
         ("expressions:size=10,length=8", "more than the 8 that are taken"),
@@ -81,6 +81,15 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
 def test_options_that_cannot_be_are_refused(source: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         nd.load(source)
+
+
+def test_size_0_is_all_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = ["x+1", "2", "sin(x)"]
+    monkeypatch.setattr("noiseless.data.expressions.ALL", 3)
+    monkeypatch.setattr("noiseless.data.expressions.released", lambda: known)
+    codec = of(nd.load("expressions").spec)
+    assert codec.read(expressions(Request(), size=0).array) == codec.read(expressions(Request()).array) == known
+    assert len(expressions(Request(), "uniform", size=0).array) == 3
 
 
 def test_all_there_are_can_be_drawn() -> None:
@@ -105,6 +114,8 @@ def test_smiles_are_read_from_lines(tmp_path: Path) -> None:
         stream.write(path.read_text("utf-8"))
     assert nd.load(f"smiles:{tmp_path / 'mine.smi.gz'}").fingerprint == data.fingerprint
     assert nd.load(f"smiles:{path},size=5").train.raw.shape == (5, 277)
+    path.rename(tmp_path / "a=b.smi")
+    assert nd.load(f"smiles:path={tmp_path / 'a=b.smi'}").train.raw.shape == (10, 277)
 
 
 def test_smiles_by_another_grammar_are_still_molecules(tmp_path: Path) -> None:

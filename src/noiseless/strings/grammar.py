@@ -11,7 +11,8 @@ A grammar is a text of one rule a line,
 Names are non-terminals, quoted texts are terminals (single or double quotes, no escapes), and the left side of the
 first rule is the start. ``|`` separates rules; they are numbered in the order of the text, from 0. A rule behind ``!``
 keeps its number and is never taken. ``%fuse A B`` helps the parser (:mod:`noiseless.strings.parser`) and changes no
-language.
+derivation; but the parser then refuses strings where a text of B follows one of A without both being neighbours in a
+rule, as behind ``S -> X Y``, ``X -> 'a' A``, ``Y -> B 'b'``.
 
 A string of the language is stored as the rules of its leftmost derivation, which is its parse tree in pre-order, filled
 up with one more rule, ``pad``, whose left side is a symbol of its own, "nothing". With :math:`D` rules (pad included),
