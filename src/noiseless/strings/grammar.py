@@ -200,7 +200,7 @@ class Grammar:
         waiting: list[str] = [self.start]
         while waiting:
             symbol = waiting.pop()
-            if symbol[0] in "'\"":
+            if is_terminal(symbol):
                 text.append(symbol[1:-1])
                 continue
             rule = self._plan.get(next(rules, self.pad))
