@@ -121,7 +121,6 @@ def uniform(grammar: Grammar, size: int, random: Random, rules: int, longest: in
     if len(found) < size:
         raise InputError(
             f"{size} different strings of at most {rules} rules were asked for, and there are {counts.total:,}, "
-            f"or too few of "
-            f"them are short enough; ask for fewer"
+            f"or too few of them are short enough; ask for fewer"
         )
     return list(found)

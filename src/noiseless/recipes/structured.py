@@ -135,9 +135,8 @@ def character_vae(
     """
     if spec.tokens and not spec.alphabet:
         raise InputError(
-            f"character-vae is for characters, and {spec.name} are derivations; add codec=characters to the "
-            f"data, as in "
-            f"expressions:codec=characters, or train gvae"
+            f"character-vae is for characters, and {spec.name} are derivations; "
+            f"add codec=characters to the data, as in expressions:codec=characters, or train gvae"
         )
     return _variational(spec, networks, optimiser, beta, noise_scale, reconstruction)
 

@@ -219,9 +219,8 @@ class Grammar:
             for symbol in rule.symbols:
                 if symbol not in defined:
                     raise InputError(
-                        f"the {self.name} has no rule for {symbol!r}, which {str(rule)!r} needs; add one, or "
-                        f"quote it if "
-                        f"it is a text"
+                        f"the {self.name} has no rule for {symbol!r}, which {str(rule)!r} needs; "
+                        f"add one, or quote it if it is a text"
                     )
         for symbol in (symbol for pair in self.fused for symbol in pair):
             if symbol not in defined:
@@ -235,9 +234,8 @@ class Grammar:
         for rule in self.live:
             if rule.left not in reached:
                 raise InputError(
-                    f"the {self.name} has rules for {rule.left!r}, to which {self.start!r}, the left side of "
-                    f"its first rule, "
-                    f"never leads; remove them"
+                    f"the {self.name} has rules for {rule.left!r}, to which {self.start!r}, "
+                    f"the left side of its first rule, never leads; remove them"
                 )
 
     def _check_ending(self) -> None:

@@ -148,9 +148,8 @@ class Parser:
                 r"\bn\d+\b", lambda match: names.get(match.group(), match.group()), str(error).splitlines()[0]
             )
             raise InputError(
-                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); rewrite its "
-                f"rules, or "
-                f"name neighbours that are to be read as one with %fuse"
+                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); "
+                f"rewrite its rules, or name neighbours that are to be read as one with %fuse"
             ) from None
 
 
