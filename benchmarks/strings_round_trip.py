@@ -1,7 +1,7 @@
 """Checks that parsing a string and deriving its rules again gives the string, for whole sets of strings.
 
     python benchmarks/strings_round_trip.py expressions
-    python benchmarks/strings_round_trip.py molecules/*.smi [--grammar smiles] [--most 277] [--characters]
+    python benchmarks/strings_round_trip.py molecules/*.smi [--grammar smiles] [--most 277]
 
 `expressions` are the 100,000 that were released; anything else are text files whose first word of a line is a string.
 Says how many there are, how long their derivations, and how long it took; exit code 1 if one string does not come back.

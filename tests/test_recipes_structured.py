@@ -29,24 +29,25 @@ def build(name: str, spec: Spec, **arguments: Any) -> Method:
 
 
 @pytest.mark.parametrize(
-    ("name", "spec", "weight", "latent", "epochs", "batch"),
+    ("name", "spec", "weight", "latent", "epochs", "batch", "patience"),
     [
-        ("gvae", EXPRESSIONS, 0.48, 25, 50, 600),
-        ("gcv-vae", EXPRESSIONS, 0.48, 25, 50, 600),
-        ("grae", EXPRESSIONS, 0.48, 25, 50, 600),
-        ("character-vae", SPELLED, 0.60, 25, 50, 600),
-        ("gvae", MOLECULES, 76 / 56, 56, 100, 500),
-        ("character-vae", SPELLED_MOLECULES, 0.625, 56, 100, 500),
+        ("gvae", EXPRESSIONS, 0.48, 25, 50, 600, 1),
+        ("gcv-vae", EXPRESSIONS, 0.48, 25, 50, 600, 1),
+        ("grae", EXPRESSIONS, 0.48, 25, 50, 600, 1),
+        ("character-vae", SPELLED, 0.60, 25, 50, 600, 1),
+        ("gvae", MOLECULES, 76 / 56, 56, 100, 500, 3),
+        ("character-vae", SPELLED_MOLECULES, 0.625, 56, 100, 500, 3),
     ],
 )
 def test_defaults_are_the_published_ones_in_sums(
-    name: str, spec: Spec, weight: float, latent: int, epochs: int, batch: int
+    name: str, spec: Spec, weight: float, latent: int, epochs: int, batch: int, patience: int
 ) -> None:
     made = build(name, spec)
     terms = made.objective.terms
     assert terms.get("kl", terms.get("code")).weight == pytest.approx(weight)
     assert made.objective.autoencoder.latent == latent
     assert (made.training.epochs, made.training.batch, made.training.schedule) == (epochs, batch, "plateau")
+    assert (made.training.lr_factor, made.training.lr_patience, made.training.lr_floor) == (0.2, patience, 1e-4)
     (phase,) = made.objective.phases()
     assert phase.optimiser(phase.parameters).param_groups[0]["lr"] == 1e-3
     assert any("published" in note for note in made.notes)

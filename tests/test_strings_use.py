@@ -176,6 +176,20 @@ def test_a_run_needs_no_file_of_its_grammar(tmp_path: Path, monkeypatch: pytest.
     assert run(["sample", "own", "-n", "5", "--out", "s.png", "--device", "cpu"]) == 2
 
 
+def test_a_run_knows_that_its_strings_are_molecules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.smi").write_text("".join(f"{'C' * (k % 5)}[Si]\n" for k in range(40)))
+    (tmp_path / "own.txt").write_text("S -> 'C' S | '[Si]'")
+    monkeypatch.chdir(tmp_path)
+    data = "smiles:mine.smi,grammar=own.txt,length=10"
+    assert run(["train", "grae", "--data", data, "--steps", "2", "--out", "own", *FAST]) == 0
+    assert Run(tmp_path / "own").spec.kind == "molecules"
+    record = json.loads((tmp_path / "own" / "run.json").read_text())
+    del record["data"]["kind"], record["training"]["lr_floor"]  # as older runs have it
+    (tmp_path / "own" / "run.json").write_text(json.dumps(record))
+    assert Run(tmp_path / "own").spec.kind == ""
+    assert Run(tmp_path / "own").training.lr_floor is None
+
+
 def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --objects expressions --data expressions:size=1200 --seeds 0 --rows GRAE CVAE"

@@ -123,6 +123,7 @@ def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> 
         ({"steps": -1}, "steps is -1"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"lr_factor": 0.0}, "lr-factor is 0.0"),
+        ({"lr_floor": 0.0}, "lr-floor is 0.0"),
         ({"clip": 0.0}, "clip is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 1, "steps": 1}, r"both epochs \(1\) and steps \(1\)"),
@@ -326,6 +327,12 @@ def test_plateau_halves_the_rate_at_the_fifth_bad_validation() -> None:
     assert follow([1.0] + [2.0] * 11, schedule="plateau") == [1.0] * 5 + [0.5] * 5 + [0.25] * 2
     assert follow([1.0, 2.0, 2.0, 2.0, 0.5, 2.0, 2.0], schedule="plateau", lr_patience=4) == [1.0] * 7
     assert follow([1.0, 2.0, 2.0], schedule="plateau", lr_patience=2, lr_factor=0.1) == pytest.approx([1, 1, 0.1])
+
+
+def test_plateau_stops_at_its_floor_and_never_raises_a_rate() -> None:
+    given: dict[str, Any] = {"schedule": "plateau", "lr_factor": 0.2, "lr_patience": 1}
+    assert follow([1.0] * 4, lr_floor=5e-5, **given) == pytest.approx([1, 0.2, 0.1, 0.1])
+    assert follow([1.0] * 4, lr_floor=1e-2, **given) == [1.0] * 4
 
 
 def test_other_schedules() -> None:

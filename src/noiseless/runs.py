@@ -200,7 +200,7 @@ class Run:
     def spec(self) -> Spec:
         """What the run's data look like."""
         data = self.record["data"]
-        words = {key: data[key] for key in ("tokens", "language", "alphabet") if key in data}
+        words = {key: data[key] for key in ("tokens", "language", "alphabet", "kind") if key in data}
         return Spec(data["name"], tuple(data["shape"]), tuple(data["shift"]), tuple(data["scale"]), **words)
 
     @property

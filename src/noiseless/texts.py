@@ -21,8 +21,6 @@ from noiseless.values import Spec
 __all__ = ["check", "draw", "rows_of", "save", "save_paths", "spelled"]
 
 String = str | None
-NOTHING = ""
-"""What stands in a file for a derivation that was not complete: an empty line."""
 MOST_TILES = 1000
 SHOWN = 36
 
@@ -32,7 +30,7 @@ def draw(model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
     held_out = data.test.take(np.arange(min(16, len(data.test))))
     originals, codes = spelled(held_out, model.spec), model.encode(held_out)
     made = model.strings(codes)
-    _write(["\t".join(map(_shown, pair)) for pair in zip(originals, made, strict=True)], folder / "reconstructions.txt")
+    _write(["\t".join(_shown(pair)) for pair in zip(originals, made, strict=True)], folder / "reconstructions.txt")
     pictured = drawings.has_pictures(model.spec)
     if pictured:
         left, right = (_tiles(some, model.spec) for some in (originals, made))
@@ -75,7 +73,7 @@ def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = Fa
     """
     check(path, spec, len(strings), overwrite)
     if path.suffix == ".txt":
-        return _write(map(_shown, strings), path)
+        return _write(_shown(strings), path)
     return figures.grid(_tiles(strings, spec), path)
 
 
@@ -83,14 +81,14 @@ def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwri
     """Writes interpolations, one a line with tabs between its strings (.txt), or their pictures; errors as above."""
     check(path, spec, sum(map(len, rows)), overwrite)
     if path.suffix == ".txt":
-        return _write(("\t".join(map(_shown, row)) for row in rows), path)
+        return _write(("\t".join(_shown(row)) for row in rows), path)
     shown = [_tiles(row, spec) for row in rows]
     return figures.interpolations(torch.stack(shown), path)
 
 
 def spelled(raw: np.ndarray | Tensor, spec: Spec) -> list[str]:
     """The strings of data as they are stored."""
-    return [string or NOTHING for string in of(spec).read(np.asarray(raw))]
+    return _shown(of(spec).read(np.asarray(raw)))
 
 
 def rows_of(model: Model, z: Tensor) -> list[list[String]]:
@@ -112,8 +110,9 @@ def _plain(spec: Spec) -> InputError:
     return InputError(f"the strings of {spec.name} {reason}; write them as .txt")
 
 
-def _shown(string: String) -> str:
-    return string if string is not None else NOTHING
+def _shown(strings: Iterable[String]) -> list[str]:
+    """A derivation that was not complete is an empty text."""
+    return [string or "" for string in strings]
 
 
 def _write(lines: Iterable[str], path: Path) -> Path:

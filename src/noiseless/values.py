@@ -33,6 +33,7 @@ class Spec:
         tokens: D, how many tokens there are; 0 for images and vectors.
         language: the text of the strings' grammar (:class:`noiseless.strings.Grammar`), where they have one.
         alphabet: the characters that are tokens, the one that pads last; empty where tokens are the grammar's rules.
+        kind: "molecules" where strings are SMILES, by whatever grammar; else empty.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Spec:
     tokens: int = 0
     language: str = ""
     alphabet: str = ""
+    kind: str = ""
 
     @property
     def is_image(self) -> bool:

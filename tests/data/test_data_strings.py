@@ -15,9 +15,13 @@ import pytest
 import noiseless.data as nd
 from noiseless.data import Raw, Request
 from noiseless.data.expressions import expressions, released, uniform
+from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
+from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
+from noiseless.nn.sequence import SMALL
 from noiseless.strings import CharacterCodec, of, parser, shipped
+from noiseless.strings.parser import Parser
 
 MOLECULES = ["CCO", "c1ccccc1", "CC(=O)N", "C[C@H](N)C(=O)O", "N#CC", "C1CC1", "O=C=O", "CCCl", "Fc1ccncc1", "CCS"]
 
@@ -66,7 +70,7 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
     [
         ("expressions:random", "unknown kind of expressions 'random'"),
         ("expressions:codec=letters", "unknown codec 'letters'"),
-        ("expressions:size=0", "size 0"),
+        ("expressions:size=-1", "size -1"),
         ("expressions:size=100001", "take expressions:uniform"),
         ("expressions:uniform,size=65,length=4", "65 different strings of at most 4 rules .* there are 64"),
         ("expressions:size=10,length=8", "more than the 8 that are taken"),
@@ -77,6 +81,15 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
 def test_options_that_cannot_be_are_refused(source: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         nd.load(source)
+
+
+def test_size_0_is_all_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = ["x+1", "2", "sin(x)"]
+    monkeypatch.setattr("noiseless.data.expressions.ALL", 3)
+    monkeypatch.setattr("noiseless.data.expressions.released", lambda: known)
+    codec = of(nd.load("expressions").spec)
+    assert codec.read(expressions(Request(), size=0).array) == codec.read(expressions(Request()).array) == known
+    assert len(expressions(Request(), "uniform", size=0).array) == 3
 
 
 def test_all_there_are_can_be_drawn() -> None:
@@ -101,6 +114,19 @@ def test_smiles_are_read_from_lines(tmp_path: Path) -> None:
         stream.write(path.read_text("utf-8"))
     assert nd.load(f"smiles:{tmp_path / 'mine.smi.gz'}").fingerprint == data.fingerprint
     assert nd.load(f"smiles:{path},size=5").train.raw.shape == (5, 277)
+    path.rename(tmp_path / "a=b.smi")
+    assert nd.load(f"smiles:path={tmp_path / 'a=b.smi'}").train.raw.shape == (10, 277)
+
+
+def test_smiles_by_another_grammar_are_still_molecules(tmp_path: Path) -> None:
+    path = lines(tmp_path / "mine.smi", ["C[Si]C", "CC", "[Si]", "C"])
+    grammar = lines(tmp_path / "own.grammar", ["S -> S A | A", "A -> 'C' | '[Si]'"])
+    data = nd.load(f"smiles:{path},grammar={grammar}")
+    spelled = nd.load(f"smiles:{path},grammar={grammar},codec=characters")
+    assert is_molecules(data.spec)
+    assert is_molecules(spelled.spec)
+    assert spelled.spec.alphabet == "CS[]i\0"
+    assert not is_molecules(nd.load(f"strings:{path},grammar={grammar}").spec)
 
 
 def test_a_path_is_found_again_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +154,20 @@ def test_a_bad_line_is_refused_or_skipped_by_its_number(tmp_path: Path) -> None:
         nd.load(f"smiles:{lines(tmp_path / 'all.smi', ['?', '!'])},bad=skip")
 
 
+def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_bytes("\ufeffab\r\na\x0bb\u2028\x85a\n\nb?\n".encode())
+    grammar = lines(tmp_path / "own.grammar", ["S -> A S | A", "A -> 'a' | 'b'"])
+    with pytest.raises(InputError, match=r"line 2 of .*mine\.txt: 'a\\x0bb"):
+        nd.load(f"strings:{path},grammar={grammar}")
+    path.write_bytes(b"ab\r\na\rb\nba\n\nb?\n")
+    with pytest.raises(InputError, match=r"line 6 of .*mine\.txt: 'b\?'"):
+        nd.load(f"strings:{path},grammar={grammar}")
+    path.write_bytes(b"ab\n\xff\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        nd.load(f"strings:{path},codec=characters")
+
+
 def test_a_language_of_ones_own(tmp_path: Path) -> None:
     path = lines(tmp_path / "words.txt", ["(" * k + letter + ")" * k for k in range(6) for letter in "ab"])
     grammar = lines(tmp_path / "own.grammar", ["S -> '(' S ')' | 'a' | 'b'"])
@@ -148,12 +188,42 @@ def test_tokens_are_kept_and_a_damaged_entry_is_made_again(tmp_path: Path, monke
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
     first = nd.load("expressions:size=50")
     (entry,) = (tmp_path / "tokens").glob("*.npy")
-    monkeypatch.setattr("noiseless.strings.codec.GrammarCodec.tokens", lambda *_: pytest.fail("it was parsed again"))
+    monkeypatch.setattr(Parser, "ids", lambda *_: pytest.fail("it was parsed again"))
     assert nd.load("expressions:size=50").fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
     entry.write_bytes(entry.read_bytes()[:100])
     assert nd.load("expressions:size=50").fingerprint == first.fingerprint
+
+
+def test_tokens_are_kept_where_some_strings_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    path = lines(tmp_path / "bad.smi", [*MOLECULES[:4], "C[Si]C", *MOLECULES[4:]])
+    first, parsed = nd.load(f"smiles:{path},bad=skip"), []
+    ids = Parser.ids
+    monkeypatch.setattr(Parser, "ids", lambda self, string: parsed.append(string) or ids(self, string))
+    second = nd.load(f"smiles:{path},bad=skip")
+    assert parsed == ["C[Si]C"]
+    assert (second.fingerprint, second.notes) == (first.fingerprint, first.notes)
+    with pytest.raises(InputError, match=r"line 5 of .*bad\.smi"):
+        nd.load(f"smiles:{path}")
+
+
+def test_the_longest_of_a_language_of_ones_own_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    path = lines(tmp_path / "words.txt", ["(" * k + letter + ")" * k for k in range(10) for letter in "ab"])
+    grammar = lines(tmp_path / "own.grammar", ["S -> '(' S ')' | 'a' | 'b'"])
+    first = nd.load(f"strings:{path},grammar={grammar}")
+    assert first.spec.shape == (10,)
+    monkeypatch.setattr(Parser, "ids", lambda *_: pytest.fail("it was parsed again"))
+    assert nd.load(f"strings:{path},grammar={grammar}").fingerprint == first.fingerprint
+
+
+def test_short_words_are_long_enough_for_the_convolutions(tmp_path: Path) -> None:
+    assert sum(SMALL.kernels) - len(SMALL.kernels) + 1 == LEAST
+    path = lines(tmp_path / "words.txt", ["a", "ab", "abba", "b"])
+    assert nd.load(f"strings:{path},codec=characters").spec.shape == (LEAST,)
+    assert nd.load(f"strings:{path},codec=characters,length=5").spec.shape == (5,)
 
 
 def moses_files(smiles: dict[str, list[str]]) -> dict[str, bytes]:
@@ -178,7 +248,7 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
     data = nd.load("moses:length=60", data_dir=tmp_path / "folder")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [9, 1, 3]
     assert of(data.spec).read(data.test.take([0, 1, 2])) == MOLECULES[:3]
-    assert "1 of 14 strings of moses were skipped" in data.notes[0]
+    assert "1 of 14 strings of moses were skipped (lines 12 of train.csv.gz; the first" in data.notes[0]
     assert nd.load("moses:length=60", data_dir=tmp_path / "wheel").fingerprint == data.fingerprint
 
     class Installed:
@@ -188,6 +258,8 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
     monkeypatch.setattr("noiseless.data.moses.distribution", lambda _: Installed())
     assert nd.load("moses:length=60").fingerprint == data.fingerprint
     assert len(nd.load("moses:length=60,size=9").test) == 1
+    with pytest.raises(InputError, match=r"line 12 of train\.csv\.gz of moses: 'C\[H\]'"):
+        nd.load("moses:length=60,size=11,bad=refuse", data_dir=tmp_path / "folder")
 
 
 def test_moses_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,7 @@ def _spec(raw: Raw, train: Split) -> Spec:
         return Spec(raw.name, shape)
     if raw.codec is not None:
         grammar, alphabet = raw.codec.grammar, raw.codec.alphabet
-        return Spec(raw.name, shape, (), (), raw.codec.size, grammar.text if grammar else "", alphabet)
+        return Spec(raw.name, shape, (), (), raw.codec.size, grammar.text if grammar else "", alphabet, raw.kind)
     x = raw.array[train.indices].astype(np.float64)
     # A constant column's computed deviation may be a rounding error instead of 0.
     scale = np.where(np.ptp(x, axis=0) == 0, 1.0, x.std(axis=0))

@@ -42,7 +42,7 @@ def expressions(
     request: Request,  # noqa: ARG001
     which: str = "released",
     codec: str = "grammar",
-    size: int = ALL,
+    size: int = 0,
     length: int = 0,
     seed: int = 0,
 ) -> Raw:
@@ -52,7 +52,7 @@ def expressions(
         request: what the user asks of a data set; of no effect.
         which: released, or uniform.
         codec: grammar, or characters.
-        size: how many, drawn by the seed where they are not all.
+        size: how many, drawn by the seed where they are not all; 0 for 100,000.
         length: the most rules or characters; 0 for the paper's 15 and 19. Of the uniform ones with characters, those
             that are longer are not drawn.
         seed: of the draws.
@@ -62,8 +62,9 @@ def expressions(
     """
     if which not in ("released", "uniform"):
         raise unknown("kind of expressions", which, ("released", "uniform"))
-    if size < 1 or length < 0 or seed < 0:
-        raise InputError(f"expressions of size {size}, length {length}, seed {seed}; expected 1, 0 and 0 or more")
+    if size < 0 or length < 0 or seed < 0:
+        raise InputError(f"expressions of size {size}, length {length}, seed {seed}; expected 0 or more of each")
+    size = size or ALL
     grammar = shipped("expressions")
     spelled = codec == "characters"
     strings = released() if which == "released" else []
@@ -120,7 +121,6 @@ def uniform(grammar: Grammar, size: int, random: Random, rules: int, longest: in
     if len(found) < size:
         raise InputError(
             f"{size} different strings of at most {rules} rules were asked for, and there are {counts.total:,}, "
-            f"or too few of "
-            f"them are short enough; ask for fewer"
+            f"or too few of them are short enough; ask for fewer"
         )
     return list(found)

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from codecs import BOM_UTF8
 from pathlib import Path
 from random import Random
 
 from noiseless.data.raw import Raw, Request
-from noiseless.data.strings import codec_for, coded
+from noiseless.data.strings import codec_for, coded, longest
 from noiseless.errors import InputError
-from noiseless.strings import Grammar, parser, shipped
+from noiseless.strings import Grammar, shipped
 
-__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "RULES", "smiles", "strings"]
+__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "smiles", "strings"]
 
 RULES, CHARACTERS = 277, 120
+LEAST = 7
+"""What the convolutions of the small networks need (:mod:`noiseless.nn.sequence`)."""
 ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
 
@@ -46,7 +48,7 @@ def smiles(
         bad: refuse a line that cannot be read, or skip all such.
         size: how many, drawn by the seed; 0 for all.
         length: the most rules or characters; 0 for the paper's 277 and 120.
-        grammar: a file with another grammar than the paper's.
+        grammar: a file with another grammar than the paper's; characters are then those of the strings.
         seed: of the draw.
 
     Raises:
@@ -55,8 +57,9 @@ def smiles(
     used = Grammar.load(Path(grammar).expanduser()) if grammar else shipped("smiles")
     found, numbers = _drawn(*_lines(path, "smiles", words=True), size, seed)
     spelled = codec == "characters"
-    chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), ALPHABET)
-    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers)
+    alphabet = ALPHABET if not grammar else ""  # the paper's, or that of the strings
+    chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), alphabet)
+    return coded(_stem(path), found, chosen, where=path, bad=bad, number=numbers.__getitem__, kind="molecules")
 
 
 def strings(
@@ -77,31 +80,20 @@ def strings(
         grammar: a file of rules (:mod:`noiseless.strings.grammar`); may be left out with codec=characters.
         codec: grammar, or characters.
         bad, size, seed: as for smiles.
-        length: the most rules or characters; 0 for those of the longest string.
+        length: the most rules or characters; 0 for those of the longest string, 7 at the least.
 
     Raises:
         InputError: as for smiles, or a grammar that cannot be used.
     """
     used = Grammar.load(Path(grammar).expanduser()) if grammar else None
     found, numbers = _drawn(*_lines(path, "strings", words=False), size, seed)
-    if codec == "characters" or used is None:
-        chosen = codec_for(codec, used, found, length or max(map(len, found)))
-    else:
-        chosen = codec_for(codec, used, found, length or _longest(used, found))
-    return coded(_stem(path), found, chosen, where=path, bad=bad, numbers=numbers)
+    if not length and used is not None and codec != "characters":
+        length = max(LEAST, longest(used, found, path))
+    chosen = codec_for(codec, used, found, length or max(LEAST, max(map(len, found))))
+    return coded(_stem(path), found, chosen, where=path, bad=bad, number=numbers.__getitem__)
 
 
 DATASETS = {"smiles": smiles, "strings": strings}
-
-
-def _longest(grammar: Grammar, found: Sequence[str]) -> int:
-    lengths = [0]
-    for string in found:
-        try:
-            lengths.append(len(parser(grammar).ids(string)))
-        except InputError:  # told with its number where all are encoded
-            continue
-    return max(7, *lengths)
 
 
 def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
@@ -111,7 +103,8 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
     place = Path(path).expanduser()
     try:
         content = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
-        lines = content.decode("utf-8").splitlines()
+        # bytes end lines where editors do; texts also at other marks, and then numbers differ
+        lines = [line.decode("utf-8") for line in content.removeprefix(BOM_UTF8).splitlines()]
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); give a text file with a string on each line") from error
     kept = {k: line.split()[0] if words else line for k, line in enumerate(lines, 1) if line.strip()}

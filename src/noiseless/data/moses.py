@@ -56,18 +56,25 @@ def moses(
     """
     contents = _contents(request.data_dir)
     found: dict[int, list[str]] = {}
+    rows: list[int] = []
     for part, content in contents.items():
         everything, wanted = _smiles(FILES[part], content), size if part == TRAIN else size // 9
         if size < 0 or wanted > len(everything):
             raise InputError(
                 f"{wanted} molecules were asked for, and {FILES[part]} has {len(everything)}; ask for fewer"
             )
-        found[part] = Random(seed).sample(everything, wanted) if size else everything
+        chosen = Random(seed).sample(range(len(everything)), wanted) if size else range(len(everything))
+        found[part] = [everything[row] for row in chosen]
+        rows += chosen
     strings = [string for part in found.values() for string in part]
     parts = np.repeat(np.array(list(found), dtype=np.int8), [len(part) for part in found.values()])
     spelled = codec == "characters"
     used = codec_for(codec, shipped("smiles"), strings, length or (CHARACTERS if spelled else RULES), ALPHABET)
-    return coded("moses", strings, used, where="moses", bad=bad, parts=parts)
+
+    def number(k: int) -> str:
+        return f"{rows[k] + 2} of {FILES[int(parts[k])]}"  # the first line names the columns
+
+    return coded("moses", strings, used, where="moses", bad=bad, number=number, parts=parts, kind="molecules")
 
 
 DATASETS = {"moses": moses}

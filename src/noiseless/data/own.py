@@ -28,8 +28,7 @@ def load(source: str) -> Raw:
     length, tokens = raw.codec.length, raw.codec.size
     if raw.array.dtype != np.uint8 or raw.array.ndim != 2 or raw.array.shape[1] != length or raw.array.max() >= tokens:
         raise InputError(
-            f"{source} has a codec and an array of shape {raw.array.shape} in {raw.array.dtype}; expected what "
-            f"the codec's "
-            f"encode gives, uint8 below {tokens} of shape (N, {length})"
+            f"{source} has a codec and an array of shape {raw.array.shape} in {raw.array.dtype}; "
+            f"expected what the codec's encode gives, uint8 below {tokens} of shape (N, {length})"
         )
     return raw

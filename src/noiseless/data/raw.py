@@ -48,6 +48,7 @@ class Raw:
         parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
         held_out: how many training data to draw for validation; None means a tenth.
         codec: what turns the array into strings, where it holds tokens.
+        kind: of strings, as :class:`noiseless.values.Spec` has it.
         notes: what a user should hear about the data.
     """
 
@@ -57,6 +58,7 @@ class Raw:
     parts: np.ndarray | None = None
     held_out: int | None = None
     codec: Codec | None = None
+    kind: str = ""
     notes: tuple[str, ...] = ()
 
 

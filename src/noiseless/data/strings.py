@@ -1,13 +1,15 @@
 r"""Strings to data: encoded by a grammar or by characters, with what cannot be encoded refused or skipped, by number.
 
 The tokens of a set of strings are kept in the user's cache under a key of the strings and the codec, since parsing a
-million of them takes minutes.
+million of them takes minutes. A row of nothing but what pads is a string that has no tokens: such are tried again, for
+the reason.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -18,9 +20,9 @@ from noiseless.data.raw import Raw
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError, unknown
 from noiseless.files import whole
-from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec
+from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec, parser
 
-__all__ = ["Bad", "Coding", "codec_for", "coded", "encoded"]
+__all__ = ["Bad", "Coding", "codec_for", "coded", "encoded", "longest"]
 
 Coding = Literal["grammar", "characters"]
 Bad = Literal["refuse", "skip"]
@@ -36,8 +38,9 @@ def coded(
     *,
     where: str,
     bad: str = "refuse",
-    numbers: Sequence[int] | None = None,
+    number: Callable[[int], object] = lambda k: k + 1,
     parts: np.ndarray | None = None,
+    kind: str = "",
 ) -> Raw:
     """Strings as a data set.
 
@@ -47,57 +50,55 @@ def coded(
         codec: by what.
         where: what errors call the place that the strings come from.
         bad: refuse the first string that cannot be encoded, or skip all such and say how many and which.
-        numbers: of the strings in that place, from 1 on, if not simply that.
+        number: of the k-th string in that place, as errors tell it.
         parts: the part of each string, if they have such.
+        kind: of the strings, as :class:`noiseless.values.Spec` has it.
 
     Raises:
         InputError: a string that cannot be encoded, with its number; or none that can.
     """
     if bad not in get_args(Bad):
         raise unknown("way with bad lines", bad, get_args(Bad))
-    numbers = numbers if numbers is not None else range(1, len(strings) + 1)
-    ids, wrong = encoded(strings, codec, where, numbers, bad == "refuse")
+    ids, wrong = encoded(strings, codec, where, number, bad == "refuse")
     good = np.ones(len(strings), dtype=bool)
     good[list(wrong)] = False
     if not good.any():
-        raise InputError(f"{where} has no string that can be read{_told(wrong, numbers)}")
+        raise InputError(f"{where} has no string that can be read{_told(wrong, number)}")
     notes = (
-        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, numbers)}",) if wrong else ()
+        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, number)}",) if wrong else ()
     )
-    return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, notes=notes)
+    return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, kind=kind, notes=notes)
 
 
 def encoded(
-    strings: Sequence[str], codec: Codec, where: str, numbers: Sequence[int], refuse: bool = True
+    strings: Sequence[str], codec: Codec, where: str, number: Callable[[int], object], refuse: bool = True
 ) -> tuple[np.ndarray, dict[int, str]]:
     """The tokens of every string, a row each, and the positions of those that have none with the reasons.
 
     Arguments:
-        strings, codec, where, numbers: as for :func:`coded`.
+        strings, codec, where, number: as for :func:`coded`.
         refuse: raise the first reason.
     """
     grammar = codec.grammar.text if codec.grammar is not None else ""
-    key = hashlib.sha256(repr((VERSION, grammar, codec.alphabet, codec.length)).encode())
-    key.update("\n".join(strings).encode("utf-8", "surrogateescape"))
-    path = cache() / "tokens" / f"{key.hexdigest()[:32]}.npy"
+    path = _place(".npy", strings, grammar, codec.alphabet, codec.length)
     known = _read(path, len(strings), codec) if keeps_decoded() else None
-    if known is not None:
-        return known, {}
-    ids = np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
+    ids = known if known is not None else np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
+    empty = np.flatnonzero(ids[:, 0] == codec.pad).tolist()  # all, or those that had no tokens when they were kept
     wrong: dict[int, str] = {}
-    with bar(f"encoding {where}", len(strings)) as advance:
-        for k, string in enumerate(strings):
+    with bar(f"encoding {where}", len(empty)) as advance:
+        for k in empty:
             try:
-                ids[k] = codec.encode([string])[0]
+                ids[k] = codec.encode([strings[k]])[0]
             except InputError as error:
                 if refuse:
                     raise InputError(
-                        f"line {numbers[k]} of {where}: {error}; correct it, or skip such with bad=skip"
+                        f"line {number(k)} of {where}: {error}; correct it, or skip such with bad=skip"
                     ) from None
                 wrong[k] = str(error)
             advance(1)
-    if keeps_decoded() and not wrong:
-        _write(path, ids)
+    if known is None and keeps_decoded():
+        with contextlib.suppress(RunError), whole(path) as part, part.open("wb") as stream:
+            np.save(stream, ids)  # a cache that cannot be written is done without
     return ids, wrong
 
 
@@ -124,11 +125,35 @@ def codec_for(coding: str, grammar: Grammar | None, strings: Sequence[str], leng
     return GrammarCodec(grammar, length)
 
 
-def _told(wrong: dict[int, str], numbers: Sequence[int]) -> str:
+def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
+    """The most rules that one of the strings needs; arguments as for :func:`coded`. Strangers are passed over."""
+    path = _place(".txt", strings, grammar.text)
+    if keeps_decoded():
+        with contextlib.suppress(OSError, ValueError):  # a damaged entry is made again
+            return int(path.read_text(encoding="utf-8"))
+    most = 0
+    with bar(f"measuring {where}", len(strings)) as advance:
+        for string in strings:
+            with contextlib.suppress(InputError):  # told with its number where all are encoded
+                most = max(most, len(parser(grammar).ids(string)))
+            advance(1)
+    if keeps_decoded():
+        with contextlib.suppress(RunError), whole(path) as part:
+            part.write_text(str(most), encoding="utf-8")
+    return most
+
+
+def _place(suffix: str, strings: Sequence[str], *about: object) -> Path:
+    key = hashlib.sha256(repr((VERSION, *about)).encode())
+    key.update("\n".join(strings).encode("utf-8", "surrogateescape"))
+    return cache() / "tokens" / f"{key.hexdigest()[:32]}{suffix}"
+
+
+def _told(wrong: dict[int, str], number: Callable[[int], object]) -> str:
     if not wrong:
         return ""
     first = next(iter(wrong))
-    shown = ", ".join(str(numbers[k]) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
+    shown = ", ".join(str(number(k)) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
     return f" (lines {shown}; the first: {wrong[first]})"
 
 
@@ -139,11 +164,3 @@ def _read(path: Path, count: int, codec: Codec) -> np.ndarray | None:
         return None
     right = ids.dtype == np.uint8 and ids.shape == (count, codec.length) and (not count or ids.max() < codec.size)
     return ids if right else None
-
-
-def _write(path: Path, ids: np.ndarray) -> None:
-    try:
-        with whole(path) as part, part.open("wb") as stream:
-            np.save(stream, ids)
-    except RunError:
-        pass  # a cache that cannot be written is done without

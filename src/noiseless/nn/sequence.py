@@ -95,8 +95,7 @@ class SequenceEncoder(nn.Module):
         if steps < 1:
             raise InputError(
                 f"the convolutions need sequences of {shape[0] - steps + 1} tokens or more, not {shape[0]}; "
-                f"make them longer "
-                f"with the data's option length"
+                f"make them longer with the data's option length"
             )
         self.tokens = tokens
         layers: list[nn.Module] = []

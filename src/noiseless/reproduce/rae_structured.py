@@ -286,8 +286,7 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
         "\n".join(
             [
                 "* published numbers in brackets are quoted from memory; those of expressions follow a Python 2 "
-                "in which "
-                "new points divided whole numbers with floor; their ± is a deviation over the root of 5",
+                "in which new points divided whole numbers with floor; their ± is a deviation over the root of 5",
                 "* the average leaves out what is as bad as the worst of its trial, as published; the three best are "
                 "of all trials",
                 *(f"* {note}" for note in notes),

@@ -21,7 +21,7 @@ https://arxiv.org/abs/1703.01925, and the authors' code, which draws.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -45,21 +45,22 @@ class Codec(ABC):
         size: D, how many tokens there are.
         pad: the number of the token that fills up, D - 1.
         grammar: the language of the strings, where they have one.
+        alphabet: the characters that are tokens, the one that pads last; empty where tokens are rules.
+        unit: what a token is, in the plural.
     """
 
     length: int
     size: int
     pad: int
     grammar: Grammar | None
+    alphabet: str = ""
+    unit: str
 
-    def encode(
-        self, strings: Sequence[str], advance: Callable[[int], None] = lambda _: None
-    ) -> UInt8[np.ndarray, "n t"]:
+    def encode(self, strings: Sequence[str]) -> UInt8[np.ndarray, "n t"]:
         """The tokens of strings, which need no more than T.
 
         Arguments:
             strings: what to encode.
-            advance: is told of every string that is done.
 
         Raises:
             InputError: a string that cannot be encoded, with the reason.
@@ -70,7 +71,6 @@ class Codec(ABC):
             if len(found) > self.length:
                 raise InputError(f"{string!r} has {len(found)} {self.unit}, more than the {self.length} that are taken")
             row[: len(found)] = found
-            advance(1)
         return ids
 
     def read(self, ids: Int[np.ndarray, "n t"] | UInt8[np.ndarray, "n t"]) -> list[str | None]:
@@ -89,16 +89,6 @@ class Codec(ABC):
     def contains(self, string: str | None) -> bool:
         """Whether a string is in the language; any text is where none is known."""
         return string is not None and (self.grammar is None or parser(self.grammar).accepts(string))
-
-    @property
-    @abstractmethod
-    def unit(self) -> str:
-        """What a token is, in the plural."""
-
-    @property
-    @abstractmethod
-    def alphabet(self) -> str:
-        """The characters that are tokens, the one that pads last; empty where tokens are rules."""
 
     @abstractmethod
     def tokens(self, string: str) -> list[int]:
@@ -128,22 +118,14 @@ class GrammarCodec(Codec):
         InputError: no string of the language has a derivation as short as that.
     """
 
+    unit = "rules"
+
     def __init__(self, grammar: Grammar, length: int) -> None:
         least = shortest(grammar)
         if length < least:
             raise InputError(f"the {grammar.name} has no derivation of {length} rules or fewer; take {least} or more")
         self.grammar: Grammar = grammar
         self.length, self.size, self.pad = length, grammar.size, grammar.pad
-
-    @property
-    def unit(self) -> str:
-        """Rules."""
-        return "rules"
-
-    @property
-    def alphabet(self) -> str:
-        """None."""
-        return ""
 
     def tokens(self, string: str) -> list[int]:
         """The rules of the leftmost derivation; InputError for a string outside of the language."""
@@ -195,22 +177,14 @@ class CharacterCodec(Codec):
         InputError: a character that is there twice, fewer than 2 or more than 256 of them.
     """
 
+    unit = "characters"
+
     def __init__(self, alphabet: str, length: int, grammar: Grammar | None = None) -> None:
         if not 2 <= len(alphabet) <= 256 or len(set(alphabet)) < len(alphabet) or length < 1:
             raise InputError(f"an alphabet of {alphabet!r} for {length} characters; expected 2 to 256 different ones")
-        self._alphabet, self.length, self.grammar = alphabet, length, grammar
+        self.alphabet, self.length, self.grammar = alphabet, length, grammar
         self.size, self.pad = len(alphabet), len(alphabet) - 1
         self._numbers = {character: k for k, character in enumerate(alphabet[:-1])}
-
-    @property
-    def unit(self) -> str:
-        """Characters."""
-        return "characters"
-
-    @property
-    def alphabet(self) -> str:
-        """The characters."""
-        return self._alphabet
 
     def tokens(self, string: str) -> list[int]:
         """The characters' numbers; InputError for a character that is not in the alphabet, or an empty text."""
@@ -218,7 +192,7 @@ class CharacterCodec(Codec):
             if character not in self._numbers:
                 raise InputError(
                     f"{string!r} has {character!r} at position {position}, which is not in the alphabet "
-                    f"{self._alphabet[:-1]!r}"
+                    f"{self.alphabet[:-1]!r}"
                 )
         if not string:
             raise InputError("'' is empty; give texts of one character or more")
@@ -226,7 +200,7 @@ class CharacterCodec(Codec):
 
     def string(self, ids: Iterable[int]) -> str:
         """The text without what pads at its end."""
-        return "".join(self._alphabet[k] for k in ids).rstrip(self._alphabet[-1])
+        return "".join(self.alphabet[k] for k in ids).rstrip(self.alphabet[-1])
 
     def choose(self, logits: Float[Tensor, "n t d"], generator: torch.Generator | None = None) -> Int[Tensor, "n t"]:
         """Characters, each by itself."""

@@ -11,7 +11,8 @@ A grammar is a text of one rule a line,
 Names are non-terminals, quoted texts are terminals (single or double quotes, no escapes), and the left side of the
 first rule is the start. ``|`` separates rules; they are numbered in the order of the text, from 0. A rule behind ``!``
 keeps its number and is never taken. ``%fuse A B`` helps the parser (:mod:`noiseless.strings.parser`) and changes no
-language.
+derivation; but the parser then refuses strings where a text of B follows one of A without both being neighbours in a
+rule, as behind ``S -> X Y``, ``X -> 'a' A``, ``Y -> B 'b'``.
 
 A string of the language is stored as the rules of its leftmost derivation, which is its parse tree in pre-order, filled
 up with one more rule, ``pad``, whose left side is a symbol of its own, "nothing". With :math:`D` rules (pad included),
@@ -128,7 +129,7 @@ class Grammar:
     def load(cls, path: Path) -> Grammar:
         """The grammar of a text file; errors as for :meth:`read`."""
         try:
-            return cls.read(path.read_text(encoding="utf-8"), f"grammar {path}")
+            return cls.read(path.read_text(encoding="utf-8-sig"), f"grammar {path}")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the grammar {path} cannot be read ({error}); give a text file of rules") from error
 
@@ -199,7 +200,7 @@ class Grammar:
         waiting: list[str] = [self.start]
         while waiting:
             symbol = waiting.pop()
-            if symbol[0] in "'\"":
+            if is_terminal(symbol):
                 text.append(symbol[1:-1])
                 continue
             rule = self._plan.get(next(rules, self.pad))
@@ -218,9 +219,8 @@ class Grammar:
             for symbol in rule.symbols:
                 if symbol not in defined:
                     raise InputError(
-                        f"the {self.name} has no rule for {symbol!r}, which {str(rule)!r} needs; add one, or "
-                        f"quote it if "
-                        f"it is a text"
+                        f"the {self.name} has no rule for {symbol!r}, which {str(rule)!r} needs; "
+                        f"add one, or quote it if it is a text"
                     )
         for symbol in (symbol for pair in self.fused for symbol in pair):
             if symbol not in defined:
@@ -234,9 +234,8 @@ class Grammar:
         for rule in self.live:
             if rule.left not in reached:
                 raise InputError(
-                    f"the {self.name} has rules for {rule.left!r}, to which {self.start!r}, the left side of "
-                    f"its first rule, "
-                    f"never leads; remove them"
+                    f"the {self.name} has rules for {rule.left!r}, to which {self.start!r}, "
+                    f"the left side of its first rule, never leads; remove them"
                 )
 
     def _check_ending(self) -> None:

@@ -110,7 +110,7 @@ class Parser:
         ]
         kinds = {text: f"F{k}" for k, text in enumerate(self._fused)}
         for k, (first, second) in enumerate(self._pairs.values()):
-            lines += [f"p{k}: {' | '.join(kinds[a + b] for a in first for b in second)} -> f{k}"]
+            lines += [f"p{k}: {kinds[a + b]} -> f{k}" for a in first for b in second]
         self._types |= kinds
         return "\n".join([*_joined(lines), f"%declare {' '.join(self._types.values())}"])
 
@@ -148,9 +148,8 @@ class Parser:
                 r"\bn\d+\b", lambda match: names.get(match.group(), match.group()), str(error).splitlines()[0]
             )
             raise InputError(
-                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); rewrite its "
-                f"rules, or "
-                f"name neighbours that are to be read as one with %fuse"
+                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); "
+                f"rewrite its rules, or name neighbours that are to be read as one with %fuse"
             ) from None
 
 
@@ -160,16 +159,7 @@ def _joined(lines: list[str]) -> list[str]:
     for line in lines:
         left, _, right = line.partition(": ")
         found.setdefault(left, []).append(right)
-    merged = {left: "\n  | ".join(_spread(left, rights)) for left, rights in found.items()}
-    return [f"{left}: {right}" for left, right in merged.items()]
-
-
-def _spread(left: str, rights: list[str]) -> list[str]:
-    """An alias belongs to one alternative: those of a fused pair, which share it, each get it."""
-    if not left.startswith("p"):
-        return rights
-    texts, _, alias = rights[0].partition(" -> ")
-    return [f"{text} -> {alias}" for text in texts.split(" | ")]
+    return [f"{left}: " + "\n  | ".join(rights) for left, rights in found.items()]
 
 
 def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:

@@ -28,6 +28,7 @@ class Training:
             validations; exponential: multiplied by lr-factor at every validation; constant.
         lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
         lr_patience: See schedule. Default: 5.
+        lr_floor: What plateau lowers the rate to at the least. Default: none.
         ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
         ema_form: constant: that decay in every step; ramped: what the library ema_pytorch does by default, every tenth
             step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema. Default: constant.
@@ -53,6 +54,7 @@ class Training:
     schedule: Literal["plateau", "exponential", "constant"] | None = None
     lr_factor: float | None = None
     lr_patience: int | None = None
+    lr_floor: float | None = None
     ema: float | None = None
     ema_form: Literal["constant", "ramped"] | None = None
     clip: float | None = None
@@ -80,8 +82,10 @@ class Training:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")
-        if self.clip is not None and not self.clip > 0:
-            raise InputError(f"clip is {self.clip}, and must be above 0")
+        for name in ("clip", "lr_floor"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{name.replace('_', '-')} is {value}, and must be above 0")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}, and must be 0 or more, and below 2 to the 63")
         if self.epochs is not None and self.steps is not None:

@@ -160,7 +160,8 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, phase: Phase, tensors: Map
 def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRScheduler:
     if training.schedule == "plateau":
         # torch lowers the rate at the validation after the last that patience allows; Keras, and we, at that one
-        return ReduceLROnPlateau(optimiser, factor=training.lr_factor or 0.5, patience=(training.lr_patience or 5) - 1)
+        factor, patience, floor = training.lr_factor or 0.5, training.lr_patience or 5, training.lr_floor or 0.0
+        return ReduceLROnPlateau(optimiser, factor=factor, patience=patience - 1, min_lr=floor)
     if training.schedule == "exponential":
         return ExponentialLR(optimiser, gamma=training.lr_factor or 0.95)
     return ConstantLR(optimiser, factor=1.0)
