@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from noiseless.cli import run
 from noiseless.evaluate import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
+from noiseless.objectives.core import Course
+from noiseless.objectives.deciphering import Deciphering
+from noiseless.recipes.core import find as named
 from noiseless.reproduce import Request, find
+from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.deciphering import COLUMNS
 
+STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]
 TERMS = "--data tiny.npy --width 4 --steps 2 -n 30 --features pixels --threads 1 --seeds 0"
 
 
@@ -26,6 +33,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def distance(real: Sample, fake: Sample, seed: int) -> Row:
     return {"fd": frechet_distance(real, fake), "warnings": []}
+
+
+def asked(name: str, scale: Any, monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
+    """The cells of a study, which are not measured."""
+    found: list[Any] = []
+    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *terms: found.extend(cells(*terms)) or [])
+    find(name)(Request("tiny.npy", scale=scale, seeds=(0,), threads=1))
+    return found
 
 
 def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +61,21 @@ def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.
     assert "The mean image of the training data, repeated, is at these distances: train " in page
 
 
-@pytest.mark.parametrize("name", ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"])
+@pytest.mark.parametrize("scale", ["small", "paper"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_row_can_be_trained(name: str, scale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in asked(name, scale, monkeypatch):
+        objective = named(cell.line.recipe)(cell.loaded.spec, **cell.arguments).objective
+        assert isinstance(objective, Deciphering)
+        rows = torch.from_numpy(cell.loaded.train.take(np.arange(len(cell.loaded.train)))).flatten(1)
+        objective.meet(Course(len(rows), cast(int, cell.settled.batch), 0), lambda rows=rows: rows / 255)
+        assert len(objective.patterns) == len(rows)
+        if objective.patterns.kind == "dropout":
+            group = objective.patterns.layout.channels[0] / objective.plan.clusters
+            assert group > objective.patterns.layout.active[0], "nothing is left to choose in the first stage"
+
+
+@pytest.mark.parametrize("name", STUDIES)
 def test_constants_have_no_meaning(name: str) -> None:
     with pytest.raises(ValueError, match="has no meaning for deciphering"):
         find(name)(Request("tiny.npy", constants="mnist"))
