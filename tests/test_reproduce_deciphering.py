@@ -35,11 +35,11 @@ def distance(real: Sample, fake: Sample, seed: int) -> Row:
     return {"fd": frechet_distance(real, fake), "warnings": []}
 
 
-def asked(name: str, scale: Any, monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
+def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell]:
     """The cells of a study, which are not measured."""
     found: list[Any] = []
-    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *terms: found.extend(cells(*terms)) or [])
-    find(name)(Request("tiny.npy", scale=scale, seeds=(0,), threads=1))
+    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *study: found.extend(cells(*study)) or [])
+    find(name)(Request("tiny.npy", seeds=(0,), threads=1, **terms))
     return found
 
 
@@ -63,8 +63,8 @@ def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_row_can_be_trained(name: str, scale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    for cell in asked(name, scale, monkeypatch):
+def test_every_row_can_be_trained(name: str, scale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in asked(name, monkeypatch, scale=scale):
         objective = named(cell.line.recipe)(cell.loaded.spec, **cell.arguments).objective
         assert isinstance(objective, Deciphering)
         rows = torch.from_numpy(cell.loaded.train.take(np.arange(len(cell.loaded.train)))).flatten(1)
@@ -73,6 +73,21 @@ def test_every_row_can_be_trained(name: str, scale: Any, monkeypatch: pytest.Mon
         if objective.patterns.kind == "dropout":
             group = objective.patterns.layout.channels[0] / objective.plan.clusters
             assert group > objective.patterns.layout.active[0], "nothing is left to choose in the first stage"
+
+
+def test_only_a_second_part_is_trained_beyond_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def epochs(name: str, **terms: Any) -> dict[str, int | None]:
+        return {cell.folder.name: cell.settled.steps for cell in asked(name, monkeypatch, width=8, **terms)}
+
+    rows = ("1 clusters", "base", "no shift", "second part without shift")
+    clusters, more = {"rows": rows[:1]}, {"rows": rows[1:]}
+    paper: dict[str, Any] = {"scale": "paper"}  # an epoch of these data is a step
+    assert epochs("deciphering-table-1", **paper) == {"deciphering-0": 3000}
+    assert epochs("deciphering-table-2", **paper, **clusters) == {"clusters-1-0": 1000}
+    found = {"base-0": 1000, "no-shift-0": 1000, "second-part-without-shift-0": 3000}
+    assert epochs("deciphering-ablations", **paper, **more) == found
+    assert epochs("deciphering-ablations", **more, steps=7) == dict.fromkeys(found, 7)
+    assert epochs("deciphering-ablations", **paper, **more, steps=7) == dict.fromkeys(found, 7)
 
 
 @pytest.mark.parametrize("name", STUDIES)
