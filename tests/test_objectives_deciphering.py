@@ -215,6 +215,18 @@ def test_the_search_finds_a_code_that_gives_the_datum() -> None:
     assert all(p.grad is None for p in decoder.parameters())
 
 
+@pytest.mark.parametrize("shift", ["none", "horizontal"])
+def test_the_search_leaves_codes_whose_data_are_all_clamped(shift: str) -> None:
+    made = objective(shift=shift).recalibrated()
+    search, decoder = made.autoencoder.encoder, made.autoencoder.decoder
+    assert isinstance(search, Search)
+    last = next(m for m in reversed(list(decoder.modules())) if isinstance(m, nn.Conv2d))
+    nn.init.constant_(last.bias, -99.0)  # type: ignore[arg-type]
+    assert made.autoencoder.decode(search.bank).max() == 0
+    found = search(torch.ones(4, 1, 8, 8))
+    assert torch.cdist(found, search.bank).min() > 0
+
+
 def test_the_energy_distance_is_zero_for_equal_laws_and_that_of_the_definition() -> None:
     x, y = (torch.randn(400, 6, dtype=torch.float64) for _ in range(2))
     assert abs(energy_distance(x, y)) < 0.05

@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from torch import nn
-
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.bottlenecks.point import Deterministic
@@ -95,9 +93,9 @@ def deciphering(
     plan = _plan(form, given, width, convolutional)
     axes = {"none": 0, "horizontal": 1, "both": 2}[plan.shift]
 
-    decoder = _decoder(spec, networks, latent + (width if axes else 0), convolutional, distance.logits)
-    decoder = Shifted(decoder, axes, width) if axes else decoder
-    search = Search(decoder.forward, latent, distance.logits)
+    decoder = _decoder(spec, latent, width, axes, convolutional, distance.logits)
+    decode = decoder.forward if isinstance(decoder, MLPDecoder) else decoder.unbounded
+    search = Search(decode, latent, distance.logits)
     objective = Deciphering(
         Autoencoder(search, decoder, Deterministic(latent), distance.logits),
         Cipher(spec.shape, latent, width, input == "constant", convolutional),
@@ -148,7 +146,10 @@ def _plan(form: str, given: Mapping[str, object], width: int, convolutional: boo
     return plan
 
 
-def _decoder(spec: Spec, networks: Networks, inputs: int, convolutional: bool, logits: bool) -> nn.Module:
-    if convolutional:
-        return GroupedDecoder(inputs, spec.shape, networks.width, logits)
-    return MLPDecoder(inputs, spec.shape, 8 * networks.width, 2, logits)
+def _decoder(
+    spec: Spec, latent: int, width: int, axes: int, convolutional: bool, logits: bool
+) -> GroupedDecoder | Shifted | MLPDecoder:
+    if not convolutional:
+        return MLPDecoder(latent, spec.shape, 8 * width, 2, logits)
+    network = GroupedDecoder(latent + (width if axes else 0), spec.shape, width, logits)
+    return Shifted(network, axes, width) if axes else network
