@@ -17,8 +17,9 @@ from noiseless.densities.pattern import Pattern
 from noiseless.errors import InputError
 from noiseless.evaluate import evaluate
 from noiseless.metrics import build as features
+from noiseless.model import Model
 from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
-from noiseless.nn.joint import BatchNorm, recalibrate
+from noiseless.nn.joint import BatchNorm, recalibrate, take_moments
 from noiseless.nn.search import Search
 from noiseless.objectives.core import Course, Optimiser
 from noiseless.objectives.deciphering import Deciphering, Plan, energy_distance, shifted
@@ -179,6 +180,16 @@ def test_running_moments_let_a_single_pattern_be_drawn_and_the_batch_s_do_not() 
         if isinstance(module, BatchNorm):
             module.of_batch = True
     assert (made.autoencoder.decode(z) - made.autoencoder.decode(z[:20].repeat(2, 1))).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("n", [51, 101])
+def test_moments_of_the_batch_leave_no_datum_alone(n: int) -> None:
+    made = objective().recalibrated()
+    take_moments(made, of_batch=True)
+    model = Model(made.autoencoder, Spec("mnist", (1, 8, 8)), lambda _: Pattern(3).bind(made), batch=50)
+    assert len(model.sample(n, "pattern")) == n
+    with pytest.raises(InputError, match="a single datum has no moments"):
+        model.sample(1, "pattern")
 
 
 def test_recalibrated_moments_are_the_means_over_batches() -> None:

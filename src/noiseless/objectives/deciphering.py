@@ -172,9 +172,10 @@ class Deciphering(Indexed):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns, in batches of 250; what the draws are does not depend on the device."""
+        """Latents of fresh patterns, in even batches of up to 250; what the draws are does not depend on the device."""
         like = self.cipher.dense.weight.new_zeros(())
-        return torch.cat([self._drawn(min(BATCH, n - k), generator, like) for k in range(0, n, BATCH)])
+        parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no rest of one, whose moments there are none of
+        return torch.cat([self._drawn(len(part), generator, like) for part in parts])
 
     @torch.no_grad()
     def recalibrated(self) -> Deciphering:
