@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -133,6 +133,18 @@ def test_optimiser_and_average_begin_anew_at_a_restart() -> None:
     assert steps == {4}
     assert state.average is not None
     assert int(state.average.n_averaged) == 4
+
+
+def test_the_average_shares_the_patterns_and_a_checkpoint_has_them_for_both(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"ema": 0.5, "draw": False, "arguments": PLAIN}
+    made = run("deciphering", images(), tmp_path / "run", steps=3, **settings)
+    state = State(objective(), Training(ema=0.5, schedule="constant"))
+    assert state.average is not None
+    own, average = (cast(Deciphering, m) for m in (state.objective, state.average.module))
+    assert [r.data_ptr() for r in own.patterns.rows] == [r.data_ptr() for r in average.patterns.rows]
+    stored = weights(made.directory)["checkpoint"]
+    assert_same({"": stored["model/patterns.stage2"]}, {"": stored["ema/module.patterns.stage2"]})
+    assert len(cast(Deciphering, made.objective("average")).patterns) == 80
 
 
 def test_weight_decay_grows_by_epochs_and_the_embedding_has_its_own_rate() -> None:

@@ -235,6 +235,12 @@ class Patterns(nn.Module):
     def __len__(self) -> int:
         return len(cast(Tensor, self.stage0))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Patterns:
+        other = Patterns(self.layout, self.kind)
+        for name, buffer in self.named_buffers():  # drawn once: an average of weights need not hold others
+            setattr(other, name, buffer)
+        return other
+
     @property
     def rows(self) -> list[Tensor]:
         """What is stored: a tensor for each stage, a row for each datum."""
