@@ -126,7 +126,8 @@ def draw(
         mine = cluster[start : start + ROWS] if cluster is not None else None
         for stage, (n, k) in enumerate(zip(layout.channels, layout.active, strict=True)):
             rows = min(ROWS, count - start)
-            # float64, for keys that tie would favour some channels
+            # float64: of float32 keys the k-th ties with the next in one of 2^24 / n patterns, and favours some
+            # channels, too seldom to matter in fresh patterns, which are drawn on any device
             u = torch.rand(rows, n, generator=generator, dtype=torch.float64)
             allowed = _group(mine, n, clusters) if stage == 0 and mine is not None else None
             found[stage].append(subsets(u, k, allowed).to(_type(n)))

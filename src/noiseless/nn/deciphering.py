@@ -8,10 +8,10 @@ r"""The networks of deciphering autoencoders (Maeda, 2023), as their code has th
   in 8, 4 and 2 groups to 4w, 2w, w, each followed by two residual bottlenecks of inner width w/2; one more doubling to
   w/2 with two residual blocks; a convolution 3x3.
 
-Every convolution and the decoder's first dense layer are followed by a batch norm, and all but the last of a residual
-block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped to [0, 1]; nothing
-bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up going in and cropped
-coming out.
+Every convolution but the last, and the decoder's first dense layer, are followed by a batch norm, and all of these but
+the last of a residual block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped
+to [0, 1]; nothing bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up
+going in and cropped coming out.
 
 **The encoder sees no image.** Its input is noise drawn anew for every batch (the code's; in use, training data are
 encoded with one draw that is kept), or a constant that is learnt: the paper does not say.

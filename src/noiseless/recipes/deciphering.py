@@ -63,7 +63,7 @@ def deciphering(
     """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
 
     Arguments:
-        form: paper: as published, 3,000 epochs of 50,000 images; tuned: for a few thousand images on a CPU, ours.
+        form: paper: as published, 3,000 epochs; tuned: for a few thousand images on a CPU, ours.
         pattern: dropout: active channels; gaussian: factors from N(0, 1) for all channels.
         active: Active channels in the first three stages. Default: 1 4 16, times the root of width / 128, at least 1.
         clusters: Groups of data by k-means, and of the first stage's channels. Default: 32, or as the width allows.
