@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import noiseless.compare as module
@@ -53,6 +54,20 @@ def test_a_stopped_comparison_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path("c/ae/results.json").is_file()
     assert run([*LINE, *GAUSSIAN]) == 0
     assert {row["method"] for row in json.loads(Path("c/results.json").read_text())} == {"ae", "rae"}
+
+
+def test_a_flattered_method_is_compared_by_other_features_too_and_so_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.evaluate.score", lambda *_: {"fd": 1.0, "warnings": []})
+    np.save("images.npy", np.random.default_rng(0).integers(0, 256, (120, 16, 16), dtype=np.uint8))
+    line = "--data images.npy --width 2 --steps 2 --batch 20 --precision float32 -n 10 --density gaussian --out p"
+    alone, both = (["compare", *methods, *line.split()] for methods in (["ae"], ["deciphering", "ae"]))
+    assert run(alone) == 0
+    assert len({row["features"] for row in json.loads(Path("p/results.json").read_text())}) == 1
+    assert run(both) == 0
+    rows = json.loads(Path("p/results.json").read_text())
+    found = {(row["method"], row["features"].partition("-")[0]) for row in rows if row["row"] == "samples"}
+    assert found == {(method, kind) for method in ("deciphering", "ae") for kind in ("efficientnet", "pixels")}
+    assert "| method      | features " in Path("p/table.md").read_text()
 
 
 @pytest.mark.parametrize("other", [["--steps", "4"], ["--width", "3"], ["--seed", "1"], ["--lr", "0.1"]])

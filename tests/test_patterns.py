@@ -62,6 +62,20 @@ def test_unique_patterns_are_different_to_the_last_one_there_is() -> None:
         unique(tiny, 13, generator())
 
 
+def test_unique_patterns_have_to_fit_into_their_clusters_channels() -> None:
+    layout, cluster = Layout((8, 3), (1, 2)), torch.zeros(20, dtype=torch.int64)
+    with pytest.raises(InputError, match=r"20 data of cluster 0 cannot get 20 .* of \(1, 3\) channels make 3 of them"):
+        unique(layout, 20, generator(), cluster, 8)
+    cluster = torch.arange(24) % 8
+    assert distinct(unique(layout, 24, generator(), cluster, 8)) == layout.size == 24
+
+
+def test_unique_patterns_that_draws_do_not_find_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.patterns.ROUNDS", 1)
+    with pytest.raises(InputError, match=r"500 data are too close to all the patterns there are: \d+ of them"):
+        unique(Layout((500,), (1,)), 500, generator())
+
+
 def test_the_same_seed_gives_the_same_patterns_and_another_others() -> None:
     one, again, other = (unique(PAPER, 100, generator(seed)) for seed in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))

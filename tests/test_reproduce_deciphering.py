@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from noiseless.cli import run
 from noiseless.evaluate import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
+from noiseless.objectives.core import Course
+from noiseless.objectives.deciphering import Deciphering
+from noiseless.recipes.core import find as named
 from noiseless.reproduce import Request, find
+from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.deciphering import COLUMNS
+from noiseless.training import settle
 
+STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]
 TERMS = "--data tiny.npy --width 4 --steps 2 -n 30 --features pixels --threads 1 --seeds 0"
 
 
@@ -26,6 +34,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def distance(real: Sample, fake: Sample, seed: int) -> Row:
     return {"fd": frechet_distance(real, fake), "warnings": []}
+
+
+def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell]:
+    """The cells of a study, which are not measured."""
+    found: list[Any] = []
+    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *study: found.extend(cells(*study)) or [])
+    find(name)(Request("tiny.npy", seeds=(0,), threads=1, **terms))
+    return found
 
 
 def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +62,38 @@ def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.
     assert "The mean image of the training data, repeated, is at these distances: train " in page
 
 
-@pytest.mark.parametrize("name", ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"])
+@pytest.mark.parametrize("scale", ["small", "paper"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_row_can_be_trained(name: str, scale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in asked(name, monkeypatch, scale=scale):
+        method = named(cell.line.recipe)(cell.loaded.spec, **cell.arguments)
+        objective, training = method.objective, cell.training.over(method.training)
+        assert isinstance(objective, Deciphering)
+        batch = cast(int, settle(training, objective, cell.loaded).batch)
+        rows = torch.from_numpy(cell.loaded.train.take(np.arange(len(cell.loaded.train)))).flatten(1)
+        objective.meet(Course(len(rows), batch, 0), lambda rows=rows: rows / 255)
+        assert len(objective.patterns) == len(rows)
+        if objective.patterns.kind == "dropout":
+            group = objective.patterns.layout.channels[0] / objective.plan.clusters
+            assert group > objective.patterns.layout.active[0], "nothing is left to choose in the first stage"
+
+
+def test_only_a_second_part_is_trained_beyond_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def epochs(name: str, **terms: Any) -> dict[str, int | None]:
+        return {cell.folder.name: cell.settled.steps for cell in asked(name, monkeypatch, width=8, **terms)}
+
+    rows = ("1 clusters", "base", "no shift", "second part without shift")
+    clusters, more = {"rows": rows[:1]}, {"rows": rows[1:]}
+    paper: dict[str, Any] = {"scale": "paper"}  # an epoch of these data is a step
+    assert epochs("deciphering-table-1", **paper) == {"deciphering-0": 3000}
+    assert epochs("deciphering-table-2", **paper, **clusters) == {"clusters-1-0": 1000}
+    found = {"base-0": 1000, "no-shift-0": 1000, "second-part-without-shift-0": 3000}
+    assert epochs("deciphering-ablations", **paper, **more) == found
+    assert epochs("deciphering-ablations", **more, steps=7) == dict.fromkeys(found, 7)
+    assert epochs("deciphering-ablations", **paper, **more, steps=7) == dict.fromkeys(found, 7)
+
+
+@pytest.mark.parametrize("name", STUDIES)
 def test_constants_have_no_meaning(name: str) -> None:
     with pytest.raises(ValueError, match="has no meaning for deciphering"):
         find(name)(Request("tiny.npy", constants="mnist"))

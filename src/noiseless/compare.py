@@ -14,11 +14,12 @@ from noiseless import drawings, figures
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import Row, evaluate, known, noted, record
+from noiseless.evaluate import Row, evaluate, known, noted, record, second_look
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.core import Recipe, find
+from noiseless.reconstruction.perceptual import trained_on
 from noiseless.runs import Own, Run, train
 from noiseless.training import Training
 
@@ -44,7 +45,8 @@ def compare(
         methods: names of recipes, or `module:function` of one's own.
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
-        features: what they are compared by; None where data are strings, which are judged as such.
+        features: what they are compared by; None where data are strings, which are judged as such. If a method is
+            trained on these very ones, all are compared by a second kind too.
         training, size: as for :func:`noiseless.runs.train`, the same for all.
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
@@ -61,18 +63,31 @@ def compare(
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
     pictures: dict[str, Tensor] = {}
+    looks = _looks(recipes, data, features, given)
     for method, recipe in recipes.items():
         run = _run(out / method.replace(":", "-"), recipe, given[method])
-        found = _known(run, features, names, n, training.seed)
-        if not found:
+        found = [_known(run, look, names, n, training.seed) for look in looks]
+        if not all(found):
             run = _trained(recipe, data, run, training, size, given[method], show)
-            found = _evaluated(run, data, features, names, n, show)
-        rows += [{"method": method, **row} for row in found]
+            pairs = zip(looks, found, strict=True)
+            found = [there or _evaluated(run, data, look, names, n, show) for look, there in pairs]
+        rows += [{"method": method, **row} for part in found for row in part]
         pictures |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
     if pictures:
         figures.comparison(pictures, out / "samples.png")
     return rows
+
+
+def _looks(
+    recipes: Mapping[str, Recipe], data: Data, features: Features | None, given: Mapping[str, Mapping[str, Any]]
+) -> list[Features | None]:
+    """The features, and others where they flatter a method: unflattered ranks need them of every method."""
+    if features is None:
+        return [None]
+    made = (recipe(data.spec, **given[method]) for method, recipe in recipes.items())
+    second = second_look([trained_on(method.objective.distance) for method in made], data, features)
+    return [features, second] if second is not None else [features]
 
 
 def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,16 +104,17 @@ def evaluate(
         notes = (
             _note(model, density),
             _fewer(part, real.n, n),
-            _flattered(model, features) if kind not in REAL else "",
+            _flattered(model.trained_on, features) if kind not in REAL else "",
         )
         row["warnings"] += [note for note in notes if note]
         rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
     return rows
 
 
-def second_look(model: Model, data: Data, features: Features) -> Features | None:
-    """Features of another kind, where the model was trained on these very ones; else None."""
-    return metrics.build("pixels", data.spec) if _flattered(model, features) else None
+def second_look(trained_on: Iterable[str | None], data: Data, features: Features) -> Features | None:
+    """Features of another kind, where a model was trained on these very ones; else None."""
+    flattered = any(_flattered(name, features) for name in trained_on)
+    return metrics.build("pixels", data.spec) if flattered else None
 
 
 def evaluate_samples(
@@ -194,12 +195,10 @@ def _note(model: Model, density: str | None) -> str:
     return f"{density}: {note}" if note else ""
 
 
-def _flattered(model: Model, features: Features) -> str:
-    if model.trained_on is None or not features.name.startswith(model.trained_on):
+def _flattered(trained_on: str | None, features: Features) -> str:
+    if trained_on is None or not features.name.startswith(trained_on):
         return ""
-    return (
-        f"the model was trained on these very features, {model.trained_on}, which flatter it: read others beside them"
-    )
+    return f"the model was trained on these very features, {trained_on}, which flatter it: read others beside them"
 
 
 def _fewer(part: str, found: int, asked: int) -> str:

@@ -26,7 +26,7 @@ class Model:
         autoencoder: the networks; put into evaluation mode.
         spec: the shape and units of the data.
         density: gives a fitted density by its name.
-        batch: data in a pass.
+        batch: data in a pass, at most; all passes have as many, give or take one.
         searched: whether the codes of data are found by optimisation, slowly.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
@@ -156,7 +156,8 @@ class Model:
         self, apply: Callable[[Tensor], Tensor], values: Tensor, prepare: Callable[[Tensor], Tensor]
     ) -> Tensor:
         with torch.inference_mode():
-            parts = [apply(prepare(part)).float().cpu() for part in values.split(self.batch)]
+            even = values.tensor_split(max(1, -(-len(values) // self.batch)))
+            parts = [apply(prepare(part)).float().cpu() for part in even]
         return torch.cat(parts).clone()
 
     def _normalise(self, raw: Tensor) -> Tensor:

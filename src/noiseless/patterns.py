@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import torch
@@ -45,6 +45,7 @@ Kind = Literal["dropout", "gaussian"]
 ROWS = 8192
 """Patterns that are drawn at a time, to bound memory."""
 ROUNDS = 1000
+ADVICE = "use a larger --width, more --active channels or fewer --clusters"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def draw(
         mine = cluster[start : start + ROWS] if cluster is not None else None
         for stage, (n, k) in enumerate(zip(layout.channels, layout.active, strict=True)):
             rows = min(ROWS, count - start)
-            # float64, for keys that tie would favour some channels
+            # float64: of float32 keys the k-th ties with the next in one of 2^24 / n patterns, and favours some
+            # channels, too seldom to matter in fresh patterns, which are drawn on any device
             u = torch.rand(rows, n, generator=generator, dtype=torch.float64)
             allowed = _group(mine, n, clusters) if stage == 0 and mine is not None else None
             found[stage].append(subsets(u, k, allowed).to(_type(n)))
@@ -142,20 +144,21 @@ def unique(
     """As :func:`draw`, no two alike: what has occurred is drawn again.
 
     Raises:
-        InputError: there are not so many patterns.
+        InputError: there are not so many patterns, or hardly more than that.
     """
+    _check_groups(layout, clusters)
+    _check_room(layout, count, cluster, clusters)
     rows = draw(layout, count, generator, cluster, clusters)
-    for _ in range(ROUNDS if count <= layout.size else 0):
+    for _ in range(ROUNDS):
         again = _repeated(rows)
         if not len(again):
             return rows
         fresh = draw(layout, len(again), generator, None if cluster is None else cluster[again], clusters)
         for old, new in zip(rows, fresh, strict=True):
             old[again] = new
-    size = layout.size
     raise InputError(
-        f"{count:,} data cannot get {count:,} different patterns: {layout.active} active of {layout.channels} channels "
-        f"make {size:,} of them; use a larger --width, or more --active channels"
+        f"{count:,} data are too close to all the patterns there are: {len(_repeated(rows)):,} of them have none of "
+        f"their own after {ROUNDS:,} draws; {ADVICE}"
     )
 
 
@@ -180,10 +183,27 @@ def _check_groups(layout: Layout, clusters: int) -> None:
         )
 
 
+def _check_room(layout: Layout, count: int, cluster: Tensor | None, clusters: int) -> None:
+    """Refuses more data of a cluster than its group of channels makes patterns."""
+    counts = [count] if cluster is None else cluster.bincount().tolist()
+    sizes = _groups(layout.channels[0], 1 if cluster is None else clusters).bincount().tolist()
+    for k, (n, size) in enumerate(zip(counts, sizes, strict=False)):
+        mine = replace(layout, channels=(size, *layout.channels[1:]))
+        if n > mine.size:
+            raise InputError(
+                f"{n:,} data{f' of cluster {k}' if len(sizes) > 1 else ''} cannot get {n:,} different patterns: "
+                f"{mine.active} active of {mine.channels} channels make {mine.size:,} of them; {ADVICE}"
+            )
+
+
+def _groups(n: int, clusters: int) -> Tensor:
+    """The cluster of each channel: contiguous groups, as even as may be."""
+    return torch.arange(n) * clusters // n
+
+
 def _group(cluster: Tensor, n: int, clusters: int) -> Tensor:
-    """1 for the channels of each datum's cluster: contiguous groups, as even as may be."""
-    of_channel = torch.arange(n) * clusters // n
-    return (of_channel == cluster[:, None]).double()
+    """1 for the channels of each datum's cluster."""
+    return (_groups(n, clusters) == cluster[:, None]).double()
 
 
 def masks(layout: Layout, rows: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
@@ -215,6 +235,12 @@ class Patterns(nn.Module):
 
     def __len__(self) -> int:
         return len(cast(Tensor, self.stage0))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Patterns:
+        other = Patterns(self.layout, self.kind)
+        for name, buffer in self.named_buffers():  # drawn once: an average of weights need not hold others
+            setattr(other, name, buffer)
+        return other
 
     @property
     def rows(self) -> list[Tensor]:

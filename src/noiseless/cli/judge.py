@@ -131,7 +131,7 @@ def evaluate(
             rows = evaluate_strings(model, loaded, names, n=n, part=reference, seed=seed)
         else:
             rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
-            other = evaluation.second_look(model, loaded, chosen)
+            other = evaluation.second_look([model.trained_on], loaded, chosen)
             more = evaluation.evaluate(model, loaded, names, other, n=n, part=reference, seed=seed) if other else []
         rows, more = (evaluation.noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
@@ -190,9 +190,13 @@ def compare(
     except Stopped:
         note(["go on with the same command"])
         raise
-    _show(rows)
+    kinds = list(dict.fromkeys(row["features"] for row in rows))
+    for kind in kinds:
+        _show([row for row in rows if row["features"] == kind])
     wrote(folder / "results.json")
-    figures.markdown(rows, _columns(rows, "row", "density", "decoding"), folder / "table.md", within="row")
+    ordered = [row | {"group": (kind, row["row"])} for kind in kinds for row in rows if row["features"] == kind]
+    labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
+    figures.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")

@@ -8,10 +8,10 @@ r"""The networks of deciphering autoencoders (Maeda, 2023), as their code has th
   in 8, 4 and 2 groups to 4w, 2w, w, each followed by two residual bottlenecks of inner width w/2; one more doubling to
   w/2 with two residual blocks; a convolution 3x3.
 
-Every convolution and the decoder's first dense layer are followed by a batch norm, and all but the last of a residual
-block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped to [0, 1]; nothing
-bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up going in and cropped
-coming out.
+Every convolution but the last, and the decoder's first dense layer, are followed by a batch norm, and all of these but
+the last of a residual block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped
+to [0, 1]; nothing bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up
+going in and cropped coming out.
 
 **The encoder sees no image.** Its input is noise drawn anew for every batch (the code's; in use, training data are
 encoded with one draw that is kept), or a constant that is learnt: the paper does not say.
@@ -150,13 +150,15 @@ class GroupedDecoder(nn.Module):
 
     def forward(self, h: Float[Tensor, "b inputs"]) -> Float[Tensor, "b c h w"]:
         """Images about [0, 1], in use within it; or log-odds."""
+        y = self.unbounded(h)
+        return y if self.training or self.logits else y.clamp(0, 1)
+
+    def unbounded(self, h: Float[Tensor, "b inputs"]) -> Float[Tensor, "b c h w"]:
+        """The same without a clamp, for what needs gradients in use: where a clamp binds there are none."""
         y = self.layers(self.dense(h).unflatten(1, self.start))
         y = y[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
         y = y.float() if y.dtype == torch.bfloat16 else y
-        if self.logits:
-            return y
-        y = (y + 1) / 2
-        return y if self.training else y.clamp(0, 1)
+        return y if self.logits else (y + 1) / 2
 
 
 def _doubling(c_in: int, c_out: int, groups: int = 1) -> nn.Sequential:
@@ -204,7 +206,7 @@ class Shifted(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, network: nn.Module, axes: int, width: int = 128) -> None:
+    def __init__(self, network: GroupedDecoder, axes: int, width: int = 128) -> None:
         super().__init__()
         half = max(1, width // 2)
         powers = torch.arange(half) / max(1, half - 1)
@@ -215,7 +217,14 @@ class Shifted(nn.Module):
 
     def forward(self, z: Float[Tensor, "b d"], r: Float[Tensor, "b axes"] | None = None) -> Float[Tensor, "b ..."]:
         """The data of latents, shifted by `r` in [0, 100]; None is 50, no shift."""
+        return self.network(self._told(z, r))
+
+    def unbounded(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
+        """Without a shift, and without the network's clamp."""
+        return self.network.unbounded(self._told(z, None))
+
+    def _told(self, z: Tensor, r: Tensor | None) -> Tensor:
         r = z.new_full((len(z), self.axes), LARGEST_SHIFT / 2) if r is None else r
         angles = (r[..., None] * self.frequencies).flatten(1)
         phases = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return self.network(torch.cat([z, self.embedding(phases)], dim=1))
+        return torch.cat([z, self.embedding(phases)], dim=1)

@@ -24,6 +24,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noiseless.errors import InputError
+
 __all__ = ["BatchNorm", "alone", "gather", "is_alone", "recalibrate", "take_moments", "world"]
 
 _ALONE = False
@@ -129,6 +131,8 @@ class BatchNorm(nn.Module):
     def forward(self, x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
         """Normalises, and in training updates the running moments."""
         if not self.training and self.of_batch:
+            if x.numel() == x.shape[1]:
+                raise InputError("a single datum has no moments of its own; ask for 2 or more, or for running moments")
             return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
         if not self.training:
             return F.batch_norm(x, *self.moments(), self.weight, self.bias, eps=self.eps)

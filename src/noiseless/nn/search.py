@@ -21,7 +21,7 @@ class Search(nn.Module):
     """Data to codes, by optimisation; deterministic.
 
     Arguments:
-        decode: codes to data; its parameters belong to somebody else.
+        decode: codes to data, without a clamp, where no gradient would be; its parameters belong to somebody else.
         latent: d.
         logits: whether `decode` gives log-odds.
         bank: how many codes to start from.

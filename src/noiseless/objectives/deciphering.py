@@ -69,7 +69,7 @@ class Plan:
         clusters: groups of the first stage's channels, by k-means of the data; 1 has no clusters.
         decay: the weight decay.
         decay_epochs: epochs in which it grows from 0.
-        lr, shift_lr: learning rates of everything, and of the shift's embedding.
+        lr, shift_lr: learning rates of everything, and of the shift's embedding; None is a tenth of the others'.
 
     Raises:
         InputError: one of them is out of range.
@@ -82,13 +82,13 @@ class Plan:
     decay: float = 0.08
     decay_epochs: int = 400
     lr: float = 2e-3
-    shift_lr: float = 2e-4
+    shift_lr: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("shift_epochs", 0), ("decay_epochs", 0), ("clusters", 1), ("decay", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}, and must be {least} or more")
-        if not (self.lr > 0 and self.shift_lr > 0):
+        if not (self.lr > 0 and (self.shift_lr is None or self.shift_lr > 0)):
             raise InputError(f"the learning rates are {self.lr} and {self.shift_lr}, and must be above 0")
 
     def weight_decay(self, epoch: int) -> float:
@@ -172,9 +172,10 @@ class Deciphering(Indexed):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns, in batches of 250; what the draws are does not depend on the device."""
+        """Latents of fresh patterns, in even batches of up to 250; what the draws are does not depend on the device."""
         like = self.cipher.dense.weight.new_zeros(())
-        return torch.cat([self._drawn(min(BATCH, n - k), generator, like) for k in range(0, n, BATCH)])
+        parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no rest of one, whose moments there are none of
+        return torch.cat([self._drawn(len(part), generator, like) for part in parts])
 
     @torch.no_grad()
     def recalibrated(self) -> Deciphering:
@@ -220,7 +221,8 @@ class Deciphering(Indexed):
         mine = set(map(id, own))
         optimiser = self.make([p for p in parameters if id(p) not in mine], self.plan.lr)
         if own:
-            optimiser.add_param_group({"params": own, "lr": self.plan.shift_lr})
+            rate = self.plan.lr / 10 if self.plan.shift_lr is None else self.plan.shift_lr
+            optimiser.add_param_group({"params": own, "lr": rate})
         optimiser.register_step_pre_hook(lambda given, *_: self._decay(given))
         return optimiser
 

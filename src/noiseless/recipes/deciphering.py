@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
-
-from torch import nn
+from typing import Any, Literal
 
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks
@@ -65,7 +63,7 @@ def deciphering(
     """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
 
     Arguments:
-        form: paper: as published, 3,000 epochs of 50,000 images; tuned: for a few thousand images on a CPU, ours.
+        form: paper: as published, 3,000 epochs; tuned: for a few thousand images on a CPU, ours.
         pattern: dropout: active channels; gaussian: factors from N(0, 1) for all channels.
         active: Active channels in the first three stages. Default: 1 4 16, times the root of width / 128, at least 1.
         clusters: Groups of data by k-means, and of the first stage's channels. Default: 32, or as the width allows.
@@ -85,7 +83,7 @@ def deciphering(
         raise InputError(f"clusters are groups of channels, which gaussian patterns do not have; leave out {clusters}")
     latent, width = networks.latent or LATENT, networks.width
     distance = reconstructions.build(reconstruction or _distance(spec), spec)
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "clusters": clusters,
         "shift": shift,
         "shift_epochs": shift_epochs,
@@ -95,9 +93,9 @@ def deciphering(
     plan = _plan(form, given, width, convolutional)
     axes = {"none": 0, "horizontal": 1, "both": 2}[plan.shift]
 
-    decoder = _decoder(spec, networks, latent + (width if axes else 0), convolutional, distance.logits)
-    decoder = Shifted(decoder, axes, width) if axes else decoder
-    search = Search(decoder.forward, latent, distance.logits)
+    decoder = _decoder(spec, latent, width, axes, convolutional, distance.logits)
+    decode = decoder.forward if isinstance(decoder, MLPDecoder) else decoder.unbounded
+    search = Search(decode, latent, distance.logits)
     objective = Deciphering(
         Autoencoder(search, decoder, Deterministic(latent), distance.logits),
         Cipher(spec.shape, latent, width, input == "constant", convolutional),
@@ -132,23 +130,28 @@ def _active(width: int) -> tuple[int, ...]:
     return tuple(min(n, max(1, round(k * factor))) for n, k in zip(widths(width), ACTIVE, strict=False))
 
 
-def _plan(form: str, given: Mapping[str, object], width: int, convolutional: bool) -> Plan:
-    plan = PLANS[form]
-    clusters = min(plan.clusters, max(1, width // 2))
-    shifts = plan.shift_epochs if given["shift_epochs"] is None else given["shift_epochs"]
-    plan = replace(plan, clusters=clusters, shift=plan.shift if shifts else "none")
-    plan = plan if convolutional else replace(plan, shift="none", mirrored=False)
-    plan = replace(plan, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bool) -> Plan:
+    """The form's plan as far as width and networks allow, and what was given in its place."""
+    plan, given = PLANS[form], {name: value for name, value in arguments.items() if value is not None}
+    asked = given.get("shift", "none") != "none"
+    shifts = plan.shift_epochs or (PLANS["paper"].shift_epochs if asked else 0)
+    plan = replace(
+        plan,
+        clusters=min(plan.clusters, max(1, width // 2)),
+        shift=plan.shift if convolutional and given.get("shift_epochs", shifts) else "none",
+        shift_epochs=shifts,
+        mirrored=plan.mirrored and convolutional,
+    )
+    plan = replace(plan, **given)
     if not convolutional and (plan.shift != "none" or plan.mirrored):
         raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
-    if given["shift_lr"] is None:
-        plan = replace(plan, shift_lr=plan.lr / 10)
-    if plan.shift != "none" and not plan.shift_epochs and given["shift_epochs"] is None:
-        plan = replace(plan, shift_epochs=PLANS["paper"].shift_epochs)
     return plan
 
 
-def _decoder(spec: Spec, networks: Networks, inputs: int, convolutional: bool, logits: bool) -> nn.Module:
-    if convolutional:
-        return GroupedDecoder(inputs, spec.shape, networks.width, logits)
-    return MLPDecoder(inputs, spec.shape, 8 * networks.width, 2, logits)
+def _decoder(
+    spec: Spec, latent: int, width: int, axes: int, convolutional: bool, logits: bool
+) -> GroupedDecoder | Shifted | MLPDecoder:
+    if not convolutional:
+        return MLPDecoder(latent, spec.shape, 8 * width, 2, logits)
+    network = GroupedDecoder(latent + (width if axes else 0), spec.shape, width, logits)
+    return Shifted(network, axes, width) if axes else network

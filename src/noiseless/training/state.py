@@ -101,7 +101,9 @@ class State:
         """Every tensor by name."""
         found = {f"model/{k}": v for k, v in self.objective.state_dict().items()}
         if self.average is not None:
-            found |= {f"ema/{k}": v for k, v in self.average.state_dict().items()}
+            mine = {v.data_ptr() for v in found.values()}  # a file holds no tensor twice, but for a copy of it
+            own = self.average.state_dict().items()
+            found |= {f"ema/{k}": v.clone() if v.data_ptr() in mine else v for k, v in own}
         for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
             for i, parameter in enumerate(phase.parameters):
                 state = optimiser.state.get(parameter, {})
