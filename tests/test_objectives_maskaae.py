@@ -218,9 +218,32 @@ def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
     assert row["validation/active"] == int(row["validation/active"]) > 0
 
 
-def test_the_covariance_of_one_dimension_is_none() -> None:
-    assert maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))["nac"] == 0
+def test_a_covariance_that_is_not_defined_is_left_out() -> None:
+    assert "nac" not in maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))
     assert maskaae(m=(0.0, 0.0, 0.0)).monitor(batch(None))["active"] == 0
+    one = Batch(draws(1, 5), torch.arange(1), None, Noise(7))
+    assert list(maskaae().monitor(one)) == ["active", "distance"]
+    assert list(build("wae-wgan", vectors().spec).objective.double().monitor(one)) == ["distance"]
+
+
+def test_a_last_datum_alone_does_not_lower_what_is_watched() -> None:
+    data = vectors()
+    one = replace(data, validation=replace(data.validation, indices=data.validation.indices[:3]))
+    row = _logged(build("maskaae", data.spec).objective, one, batch=2)
+    assert row["validation/nac"] == pytest.approx(1, abs=1e-6)  # of two codes; of the third there is none
+
+
+def test_the_baseline_is_watched_by_the_same_numbers() -> None:
+    made = build("wae-wgan", vectors().spec).objective.double()
+    list(made.autoencoder.encoder.parameters())[-2].data *= 1e3  # else nothing varies yet
+    given = batch(None)
+    z = made.autoencoder.encode(given.x).mean
+    p = given.noise.normal(z)
+    values = made.monitor(batch(None))
+    torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)
+    assert values["nac"].item() == pytest.approx(nac(z.detach()), abs=1e-12)
+    assert values["active"] == (z.var(dim=0) > 0.01).sum()
+    assert "validation/distance" in _logged(build("wae-wgan", vectors().spec).objective)
 
 
 def test_a_mask_without_active_dimensions_stops_the_run_and_says_why() -> None:
@@ -258,9 +281,10 @@ class _Rows:
         pass
 
 
-def _logged(objective: Any) -> dict[str, Any]:
+def _logged(objective: Any, data: Any = None, **given: Any) -> dict[str, Any]:
     keeper = _Rows()
-    fit(objective, vectors(), Training(**FAST, steps=2, log_every=1, schedule="constant"), keeper, show=False)
+    training = Training(**(FAST | given), steps=2, log_every=1, schedule="constant")
+    fit(objective, data or vectors(), training, keeper, show=False)
     return keeper.rows[-1]
 
 
