@@ -302,7 +302,8 @@ def rates(made: Method) -> dict[str, tuple[str, float]]:
 def test_the_recipe_has_the_paper_s_constants_converted() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent=48, width=4))
     objective = made.objective
-    assert (made.training.steps, made.training.batch, made.densities[0], made.notes) == (500_000, 64, "normal", ())
+    assert (made.training.steps, made.training.batch, made.densities[0]) == (500_000, 64, "normal")
+    assert made.notes == ("the weights of the mask's loss were chosen beside a cross-entropy",)
     assert (objective.weights.variance, objective.weights.reconstruction) == (100 * 784, 1000 / 784)
     assert objective.polarising == Polarising(2 / 48, 21_600)
     lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4, "mask": 5e-4}
@@ -322,7 +323,29 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     assert made.objective.polarising.start == 0.6 * made.training.steps
     assert "the mask is polarised from step 12,000 on, and undecided before" in made.notes
     late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
-    assert (late.start, late.every, late.first) == (7, 3, 2 / 64)
+    assert (late.start, late.every, late.first) == (7, 3, 1 / 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"game": "jensen-shannon"}, ["beside the Wasserstein game"]),
+        ({"form": "paper", "game": "jensen-shannon"}, ["beside a cross-entropy and the Wasserstein game"]),
+        ({"form": "paper", "reconstruction": "bernoulli"}, ["for the squared error, and the reconstruction is bern"]),
+    ],
+    ids=str,
+)
+def test_weights_that_were_chosen_beside_other_terms_are_said(arguments: dict[str, Any], words: list[str]) -> None:
+    notes = build("maskaae", Spec("mnist", (1, 28, 28)), **arguments).notes
+    found = [note for note in notes if "beside" in note or "squared error" in note]
+    assert len(found) == len(words)
+    assert all(word in note for word, note in zip(words, found, strict=True))
+
+
+def test_weight_decay_does_not_reach_the_mask() -> None:
+    objective = build("maskaae", vectors().spec, optimiser=Optimiser(weight_decay=0.1)).objective
+    decays = {p.name: p.optimiser(p.parameters).param_groups[0]["weight_decay"] for p in objective.phases()}
+    assert decays == {"autoencoder": 0.1, "critic": 0.1, "generator": 0.1, "mask": 0}
 
 
 def test_the_weights_of_perceptrons_are_glorot_normal() -> None:
@@ -364,6 +387,7 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ({"polarising_every": 0}, "'every' is 0"),
         ({"polarising_start": -1}, "'start' is -1"),
         ({"critic_rounds": 0}, "updated 0 times"),
+        ({"critic_width": 0}, "critic of width 0"),
     ],
     ids=str,
 )
