@@ -181,6 +181,33 @@ def test_there_are_four_phases_in_the_order_of_the_paper() -> None:
     assert set.union(*owned.values()) == set(map(id, made.parameters()))
 
 
+class _Wide(nn.Module):
+    """A critic that tells codes from draws by their size."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return -z.square().sum(1)
+
+
+def test_the_mask_keeps_what_reconstruction_uses_and_closes_the_rest() -> None:
+    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), polarising=Polarising(0.1, 50, start=100))
+    made.critic = _Wide()
+    encoder, decoder = made.autoencoder.encoder, made.autoencoder.decoder.network
+    for layer in (encoder, decoder):
+        layer.weight.data.zero_()
+        layer.bias.data.zero_()
+    encoder.weight.data[:, :D] = 4 * torch.eye(D)
+    decoder.weight.data[0, 0] = 0.25  # of the code, the first dimension alone is used
+    phase = next(phase for phase in made.phases() if phase.name == "mask")
+    optimiser = phase.optimiser(phase.parameters)
+    optimiser.param_groups[0]["lr"] = 0.02
+    for step in range(300):
+        optimiser.zero_grad()
+        sum(phase.loss(batch(step)).values()).backward()  # type: ignore[union-attr]
+        optimiser.step()
+    assert made.mask.active.tolist() == [True, False, False]
+    assert not made.mask.undecided.any()
+
+
 def test_decoding_masks_and_encoding_does_not() -> None:
     made = maskaae()
     z, mu, _, _ = parts(made)
