@@ -17,6 +17,7 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.metrics import Features
+from noiseless.metrics.latent import nac
 from noiseless.model import Model
 from noiseless.runs import train
 from noiseless.training import Training
@@ -157,6 +158,18 @@ def test_one_latent_dimension_has_no_covariance_with_another(kind: str, tmp_path
     codes, normal = evaluation.latent(opened, data, picture=tmp_path / "latent.png")
     assert codes["nac"] is normal["nac"] is None
     assert codes["dimensions"] == 1
+
+
+def test_codes_behind_a_mask_are_those_of_its_active_dimensions(tmp_path: Path) -> None:
+    data = tiny.vectors()
+    opened = tiny.run("maskaae", data, tmp_path / "r", Networks(latent=4, width=2), steps=1).model(data=data)
+    mask = opened.autoencoder.decoder.mask
+    mask.m.data.copy_(torch.tensor([0.0, 3.0, 0.0, 3.0]))
+    codes, normal = evaluation.latent(opened, data)
+    z = opened.encode(data.test.take(np.arange(len(data.test))))[:, [1, 3]]
+    assert (codes["dimensions"], codes["active"], normal["active"]) == (2, 2, 2)
+    assert codes["mean"] == pytest.approx(z.double().mean(0).tolist(), abs=1e-6)
+    assert codes["nac"] == pytest.approx(nac(z, 0.0), abs=1e-9)
 
 
 def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:

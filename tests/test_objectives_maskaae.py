@@ -181,6 +181,33 @@ def test_there_are_four_phases_in_the_order_of_the_paper() -> None:
     assert set.union(*owned.values()) == set(map(id, made.parameters()))
 
 
+class _Wide(nn.Module):
+    """A critic that tells codes from draws by their size."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return -z.square().sum(1)
+
+
+def test_the_mask_keeps_what_reconstruction_uses_and_closes_the_rest() -> None:
+    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), polarising=Polarising(0.1, 50, start=100))
+    made.critic = _Wide()
+    encoder, decoder = made.autoencoder.encoder, made.autoencoder.decoder.network
+    for layer in (encoder, decoder):
+        layer.weight.data.zero_()
+        layer.bias.data.zero_()
+    encoder.weight.data[:, :D] = 4 * torch.eye(D)
+    decoder.weight.data[0, 0] = 0.25  # of the code, the first dimension alone is used
+    phase = next(phase for phase in made.phases() if phase.name == "mask")
+    optimiser = phase.optimiser(phase.parameters)
+    optimiser.param_groups[0]["lr"] = 0.02
+    for step in range(300):
+        optimiser.zero_grad()
+        sum(phase.loss(batch(step)).values()).backward()  # type: ignore[union-attr]
+        optimiser.step()
+    assert made.mask.active.tolist() == [True, False, False]
+    assert not made.mask.undecided.any()
+
+
 def test_decoding_masks_and_encoding_does_not() -> None:
     made = maskaae()
     z, mu, _, _ = parts(made)
@@ -218,9 +245,32 @@ def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
     assert row["validation/active"] == int(row["validation/active"]) > 0
 
 
-def test_the_covariance_of_one_dimension_is_none() -> None:
-    assert maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))["nac"] == 0
+def test_a_covariance_that_is_not_defined_is_left_out() -> None:
+    assert "nac" not in maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))
     assert maskaae(m=(0.0, 0.0, 0.0)).monitor(batch(None))["active"] == 0
+    one = Batch(draws(1, 5), torch.arange(1), None, Noise(7))
+    assert list(maskaae().monitor(one)) == ["active", "distance"]
+    assert list(build("wae-wgan", vectors().spec).objective.double().monitor(one)) == ["distance"]
+
+
+def test_a_last_datum_alone_does_not_lower_what_is_watched() -> None:
+    data = vectors()
+    one = replace(data, validation=replace(data.validation, indices=data.validation.indices[:3]))
+    row = _logged(build("maskaae", data.spec).objective, one, batch=2)
+    assert row["validation/nac"] == pytest.approx(1, abs=1e-6)  # of two codes; of the third there is none
+
+
+def test_the_baseline_is_watched_by_the_same_numbers() -> None:
+    made = build("wae-wgan", vectors().spec).objective.double()
+    list(made.autoencoder.encoder.parameters())[-2].data *= 1e3  # else nothing varies yet
+    given = batch(None)
+    z = made.autoencoder.encode(given.x).mean
+    p = given.noise.normal(z)
+    values = made.monitor(batch(None))
+    torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)
+    assert values["nac"].item() == pytest.approx(nac(z.detach()), abs=1e-12)
+    assert values["active"] == (z.var(dim=0) > 0.01).sum()
+    assert "validation/distance" in _logged(build("wae-wgan", vectors().spec).objective)
 
 
 def test_a_mask_without_active_dimensions_stops_the_run_and_says_why() -> None:
@@ -258,9 +308,10 @@ class _Rows:
         pass
 
 
-def _logged(objective: Any) -> dict[str, Any]:
+def _logged(objective: Any, data: Any = None, **given: Any) -> dict[str, Any]:
     keeper = _Rows()
-    fit(objective, vectors(), Training(**FAST, steps=2, log_every=1, schedule="constant"), keeper, show=False)
+    training = Training(**(FAST | given), steps=2, log_every=1, schedule="constant")
+    fit(objective, data or vectors(), training, keeper, show=False)
     return keeper.rows[-1]
 
 
@@ -278,7 +329,8 @@ def rates(made: Method) -> dict[str, tuple[str, float]]:
 def test_the_recipe_has_the_paper_s_constants_converted() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent=48, width=4))
     objective = made.objective
-    assert (made.training.steps, made.training.batch, made.densities[0], made.notes) == (500_000, 64, "normal", ())
+    assert (made.training.steps, made.training.batch, made.densities[0]) == (500_000, 64, "normal")
+    assert made.notes == ("the weights of the mask's loss were chosen beside a cross-entropy",)
     assert (objective.weights.variance, objective.weights.reconstruction) == (100 * 784, 1000 / 784)
     assert objective.polarising == Polarising(2 / 48, 21_600)
     lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4, "mask": 5e-4}
@@ -298,7 +350,29 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     assert made.objective.polarising.start == 0.6 * made.training.steps
     assert "the mask is polarised from step 12,000 on, and undecided before" in made.notes
     late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
-    assert (late.start, late.every, late.first) == (7, 3, 2 / 64)
+    assert (late.start, late.every, late.first) == (7, 3, 1 / 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"game": "jensen-shannon"}, ["beside the Wasserstein game"]),
+        ({"form": "paper", "game": "jensen-shannon"}, ["beside a cross-entropy and the Wasserstein game"]),
+        ({"form": "paper", "reconstruction": "bernoulli"}, ["for the squared error, and the reconstruction is bern"]),
+    ],
+    ids=str,
+)
+def test_weights_that_were_chosen_beside_other_terms_are_said(arguments: dict[str, Any], words: list[str]) -> None:
+    notes = build("maskaae", Spec("mnist", (1, 28, 28)), **arguments).notes
+    found = [note for note in notes if "beside" in note or "squared error" in note]
+    assert len(found) == len(words)
+    assert all(word in note for word, note in zip(words, found, strict=True))
+
+
+def test_weight_decay_does_not_reach_the_mask() -> None:
+    objective = build("maskaae", vectors().spec, optimiser=Optimiser(weight_decay=0.1)).objective
+    decays = {p.name: p.optimiser(p.parameters).param_groups[0]["weight_decay"] for p in objective.phases()}
+    assert decays == {"autoencoder": 0.1, "critic": 0.1, "generator": 0.1, "mask": 0}
 
 
 def test_the_weights_of_perceptrons_are_glorot_normal() -> None:
@@ -340,6 +414,7 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ({"polarising_every": 0}, "'every' is 0"),
         ({"polarising_start": -1}, "'start' is -1"),
         ({"critic_rounds": 0}, "updated 0 times"),
+        ({"critic_width": 0}, "critic of width 0"),
     ],
     ids=str,
 )

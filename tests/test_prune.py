@@ -15,7 +15,8 @@ from torch import nn
 from noiseless.autoencoder import Networks
 from noiseless.cli import run as command
 from noiseless.errors import InputError
-from noiseless.prune import prune
+from noiseless.journal import read_header, read_tensors, write_tensors
+from noiseless.prune import MASK, prune
 from noiseless.runs import Own, Run, train
 from noiseless.training import Training
 from tiny import FAST, images, run, vectors, weights
@@ -96,6 +97,21 @@ def test_what_a_small_mask_let_through_is_said(tmp_path: Path) -> None:
         change = pruned.run.model().autoencoder.decode(z[:, KEPT]) - old.model().autoencoder.decode(z)
     assert pruned.change == pytest.approx(change.abs().max().item(), rel=1e-4)
     assert pruned.change > 1e-5
+
+
+def test_a_pruned_run_goes_on_by_the_old_schedule_and_says_what_differs(tmp_path: Path) -> None:
+    sizes = Networks(latent=30, width=2)
+    made = run("maskaae", vectors(size=30), tmp_path / "old", networks=sizes, steps=1, arguments={"form": "paper"})
+    for name, key, m in (("best", MASK.removeprefix("model/"), [4.0, 4.0]), ("checkpoint", MASK, [4.0, 0.0, 4.0])):
+        path = tmp_path / f"old/{name}.safetensors"
+        tensors = read_tensors(path) | {key: torch.tensor(m + [0.0] * (30 - len(m)))}
+        write_tensors(path, tensors, read_header(path) if name == "checkpoint" else {})
+    pruned = prune(made, tmp_path / "new")
+    old, new = (r.method().objective.polarising for r in (made, pruned.run))
+    assert (new.start, new.every) == (old.start, old.every) == (0, 4 * 3375)
+    notes = pruned.run.record["notes"]
+    assert "trained on, the mean of the variance is over 2 dimensions; form paper polarises from 2/2" in notes
+    assert "the checkpoint had 1 more active dimensions than what was pruned: it goes on without them" in notes
 
 
 @pytest.mark.parametrize("net", ["mlp", "conv-small"])

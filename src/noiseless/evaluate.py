@@ -20,7 +20,8 @@ Vectors are compared standardised, by the means and deviations of the training p
 with the largest numbers alone would decide.
 
 :func:`latent` looks at the codes instead: the numbers of :mod:`noiseless.metrics.latent` for mean codes of held-out
-data beside those of as many draws of N(0, I), the law that isotropic samples are drawn from.
+data beside those of as many draws of N(0, I), the law that isotropic samples are drawn from. Behind a mask these are
+the dimensions that it leaves active, before they are masked: what is in the others reaches no decoder.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from rich.progress import track
 from torch import Tensor
 
 from noiseless import figures, metrics
+from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
@@ -176,10 +178,13 @@ def latent(
     else:
         chosen = choice(len(held_out), n, seed)
         z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
-    d = model.latent
+    mask = mask_of(model.autoencoder.decoder)
+    z = z if mask is None else z[:, mask.active.to(z.device)]
+    d = z.shape[1]
     about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
     about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
-    rows = {"codes": portrait(z), "N(0, I)": portrait(draws(len(z), d, seed))}
+    codes = portrait(z) if mask is None else portrait(z, 0.0) | {"active": d}
+    rows = {"codes": codes, "N(0, I)": portrait(draws(len(z), d, seed))}
     if picture is not None:
         figures.latent(z, picture)
     return [{"row": row} | about | numbers for row, numbers in rows.items()]

@@ -9,6 +9,9 @@ a smaller latent size, and the same function of the dimensions that are kept,
 and with it the same law of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the decoder
 loses what it still saw of it; :class:`Pruned` says how much that is.
 
+Trained on, it minimises what the old run did, by the old polarising schedule, with two differences that the run's notes
+name: the mean in eq. 14 is over the dimensions that are left, and form `paper` polarises from 2 over their number.
+
 How a tensor is cut needs no knowledge of the networks: it has m entries along an axis where the tensor of the smaller
 run has n. That the pieces then fit together is checked by comparing both functions.
 """
@@ -24,17 +27,19 @@ import torch
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import Mask, mask_of
+from noiseless.bottlenecks.masked import ACTIVE, Mask, mask_of
 from noiseless.errors import InputError
 from noiseless.files import whole, write_json
 from noiseless.journal import read_header, read_tensors, write_tensors
 from noiseless.objectives.core import Objective
+from noiseless.objectives.maskaae import MaskAAE
 from noiseless.runs import Run, Weights, refuse_existing
 
 __all__ = ["Pruned", "prune"]
 
 TRIED = 1000
 ROUNDING = 1e-4
+MASK = "model/autoencoder.decoder.mask.m"
 
 
 @dataclass(frozen=True)
@@ -78,18 +83,19 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
     kept, n = active.nonzero().squeeze(1), int(active.sum())
     if n in (0, latent):
         raise InputError(f"{n} of the {latent} dimensions of {run.directory} are active: there is nothing to remove")
+    whole_state = run.directory / "checkpoint.safetensors"
+    last = read_tensors(whole_state)
+    lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
     with whole(out) as part:
         part.mkdir()
-        write_json(part / "run.json", _record(run.record, latent, kept.tolist(), weights))
+        write_json(part / "run.json", _record(run.record, old, latent, kept.tolist(), weights, lost))
         new = Run(part, run.own).method().objective.eval()
         shapes = _shapes(new)
         smaller = _cut({f"model/{k}": v for k, v in old.state_dict().items()}, shapes, kept, latent)
         new.load_state_dict({k.removeprefix("model/"): v for k, v in smaller.items()})
         change = _compared(old, new, active, run.spec.shape)
         write_tensors(part / "best.safetensors", dict(new.state_dict()), {})
-        whole_state = run.directory / "checkpoint.safetensors"
-        state = _cut(read_tensors(whole_state), shapes, kept, latent)
-        write_tensors(part / "checkpoint.safetensors", state, read_header(whole_state))
+        write_tensors(part / "checkpoint.safetensors", _cut(last, shapes, kept, latent), read_header(whole_state))
     sizes = [sum(p.numel() for p in made.autoencoder.parameters()) for made in (old, new)]
     return Pruned(Run(out, run.own), kept.tolist(), latent, (sizes[0], sizes[1]), change, undecided)
 
@@ -101,11 +107,22 @@ def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
     return mask
 
 
-def _record(record: Mapping[str, Any], latent: int, kept: list[int], weights: Weights) -> dict[str, Any]:
-    """run.json with the smaller latent size."""
+def _record(
+    record: Mapping[str, Any], old: Objective, latent: int, kept: list[int], weights: Weights, lost: int
+) -> dict[str, Any]:
+    """run.json with the smaller latent size, the schedule of the larger, and what is another loss if it goes on."""
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
-    notes = [*record["notes"], f"pruned from {latent} to {len(kept)} latent dimensions"]
+    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae":
+        schedule = old.polarising
+        arguments |= {"polarising_start": schedule.start, "polarising_every": schedule.every}
+    notes = [
+        *record["notes"],
+        f"pruned from {latent} to {len(kept)} latent dimensions",
+        f"trained on, the mean of the variance is over {len(kept)} dimensions; form paper polarises from 2/{len(kept)}",
+    ]
+    if lost:
+        notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
     pruned = {"latent": latent, "kept": kept, "weights": weights}
     return {**record, "arguments": arguments, "notes": notes, "pruned": pruned}
 

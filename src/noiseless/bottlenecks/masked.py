@@ -4,8 +4,8 @@ r"""A mask that learns which dimensions of a code are used: MaskAAE's bottleneck
 
 at first, so that most dimensions start nearly open (:math:`E \mu = 0.80`) and none is fully. A dimension is active
 where :math:`\mu_j \ge 0.1`. The bound of M holds by projection after every update, as in the authors' code; at the
-boundary :math:`\partial \mu / \partial M = 1`, so that a closed dimension may open again. Nothing here draws the mask
-to 0 or 1.
+boundary :math:`\partial \mu / \partial M = 1`, so that a closed dimension may open again in principle. In practice
+it does not: eq. 14 has made its code constant by then. Nothing here draws the mask to 0 or 1.
 
 The mask stands in front of the decoder. A code is thus the encoder's unmasked :math:`\hat z`, and decoding it
 multiplies by :math:`\mu`; so do draws of N(0, I), which decode as the paper's :math:`\mu \odot z`, and every density

@@ -46,19 +46,21 @@ from noiseless.entropy import entropy
 from noiseless.errors import InputError
 from noiseless.metrics.frechet import Moments
 
-__all__ = ["active", "draws", "energy", "nac", "normal_entropy", "portrait", "shape"]
+__all__ = ["ACTIVE", "active", "draws", "energy", "nac", "normal_entropy", "portrait", "shape"]
 
 ACTIVE = 0.01
+"""The variance above which a dimension is active."""
 FLAT = 1e-10
 """Of the largest variance: what float32 codes can have in a direction in which they do not vary."""
 ROWS = 1024
 
 
-def portrait(z: Float[Tensor, "n d"]) -> dict[str, Any]:
+def portrait(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dict[str, Any]:
     """All numbers of the module's list, as one row of a table.
 
     Arguments:
         z: the codes, 2 or more; one dimension, constant dimensions and equal codes are no obstacle.
+        threshold: as for :func:`active`.
 
     Returns:
         `entropy` (nats; the lowest that numbers can express where all codes are equal), `energy`, `shape`, `nac` and
@@ -74,8 +76,8 @@ def portrait(z: Float[Tensor, "n d"]) -> dict[str, Any]:
         "entropy": float(entropy(z)),
         "energy": energy(z),
         "shape": shape(z),
-        "nac": nac(z),
-        "active": int(active(z).sum()),
+        "nac": nac(z, threshold),
+        "active": int(active(z, threshold).sum()),
         "|mean|": float(mean.abs().max()),
         "min var": float(variance.min()),
         "max var": float(variance.max()),

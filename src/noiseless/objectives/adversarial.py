@@ -35,17 +35,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.objectives.core import Objective, Phase, Term, reconstruct
+from noiseless.metrics import latent
+from noiseless.nn.joint import gather
+from noiseless.objectives.core import Phase, Term, Watched, reconstruct
 from noiseless.penalties.critic import Game
 from noiseless.penalties.mmd import MMD
 from noiseless.reconstruction.core import Reconstruction
 from noiseless.values import Batch, Trace
 
-__all__ = ["Adversarial", "Optimisers"]
+__all__ = ["Adversarial", "Make", "Optimisers", "seen"]
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
@@ -64,7 +67,26 @@ class Optimisers:
     generator: Make | None = None
 
 
-class Adversarial(Objective):
+def seen(
+    z: Float[Tensor, "b d"], threshold: float, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"], game: Game
+) -> dict[str, Tensor]:
+    """What codes are watched by: their normalised absolute covariance, and the critic's distance from the prior.
+
+    The covariance (:func:`noiseless.metrics.latent.nac`) is left out where it is not defined. That of n independent
+    codes is about sqrt(2 / pi n): a batch shows its course, and `noiseless evaluate` its value.
+
+    Arguments:
+        z: the joint batch's codes, in the dimensions that count.
+        threshold: the variance from which on one is active.
+        on_prior, on_codes: the critic's scores.
+        game: whose distance is taken.
+    """
+    nac = latent.nac(z.detach().cpu(), threshold) if len(z) > 1 and z.shape[1] else None
+    defined = {} if nac is None else {"nac": on_codes.new_tensor(nac)}
+    return defined | {"distance": game.distance(gather(on_prior), gather(on_codes))}
+
+
+class Adversarial(Watched):
     r"""An autoencoder whose codes a critic cannot tell from draws of N(0, I).
 
     Arguments:
@@ -140,6 +162,21 @@ class Adversarial(Objective):
     def code(self, batch: Batch) -> Tensor:
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
+        z = self._draw(batch)
+        joint = gather(z)
+        active = latent.active(joint).sum() if len(joint) > 1 else None
+        counted = {} if active is None else {"active": active.to(z)}
+        return counted | seen(joint, latent.ACTIVE, self.critic(batch.noise.normal(z)), self.critic(z), self.game)
+
+    def portrait(self) -> dict[str, list[float]]:
+        """Nothing."""
+        return {}
+
+    def check(self) -> None:
+        """Refuses nothing."""
 
     def _draw(self, batch: Batch) -> Tensor:
         return self.autoencoder.encode(batch.x).sample(batch.noise)

@@ -127,7 +127,10 @@ class Watched(Objective):
 
     @abstractmethod
     def monitor(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum."""
+        """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum.
+
+        One that is not defined on a batch is left out there, by all processes alike.
+        """
 
     @abstractmethod
     def portrait(self) -> Mapping[str, list[float]]:

@@ -32,7 +32,7 @@ that is decided, if there is one, and among these of the best codes; no critic m
 
 Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
 :math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it
-does not come back.
+may open again in principle; but (14) has made its code constant by then, and in practice it does not.
 
 Source: MaskAAE (Mondal, Chowdhury, Jayendran, Singla, Asnani, Prathosh, UAI 2020), eqs. 10 and 14 to 18,
 https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
@@ -51,9 +51,8 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.bottlenecks.masked import ACTIVE, Mask, MaskedDecoder
 from noiseless.errors import InputError, RunError
-from noiseless.metrics.latent import nac
 from noiseless.nn.joint import gather
-from noiseless.objectives.adversarial import Make
+from noiseless.objectives.adversarial import Make, seen
 from noiseless.objectives.core import Phase, Watched, reconstruct
 from noiseless.penalties.critic import Game
 from noiseless.penalties.mmd import mmd
@@ -254,15 +253,10 @@ class MaskAAE(Watched):
         }
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """The number of active dimensions; of a batch, their normalised absolute covariance (18) and the distance.
-
-        The covariance is 0 where fewer than two dimensions are active, and for n independent codes about
-        sqrt(2 / pi n): a batch shows its course, and `noiseless evaluate` its value.
-        """
+        """The number of active dimensions; of a batch, their covariance (18) and the distance."""
         p, z = self._masked(batch, self.autoencoder.encode(batch.x).sample(batch.noise))
-        active = self.mask.active
-        found = nac(gather(z).detach()[:, active].cpu(), threshold=0.0) if active.any() else None
-        return {"active": active.sum().to(z), "nac": z.new_tensor(found or 0.0), "distance": self._distance(p, z)}
+        active, critic = self.mask.active, self.critic
+        return {"active": active.sum().to(z)} | seen(gather(z)[:, active], 0.0, critic(p), critic(z), self.game)
 
     def portrait(self) -> dict[str, list[float]]:
         """The mask, a number for each dimension."""

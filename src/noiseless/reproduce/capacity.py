@@ -36,7 +36,7 @@ from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.training import Stopped
 
-__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "readings", "sized"]
+__all__ = ["METHODS", "Reading", "codes", "compressed", "lines", "log", "polarising", "readings", "sized"]
 
 METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
 """The method with a mask, and the one without, by label."""
@@ -108,7 +108,12 @@ def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
 
 def compressed(steps: int) -> dict[str, Any]:
     """MaskAAE's arguments for few steps: the robust schedule in the same proportions, and a mask that moves faster."""
-    return {**FASTER, "polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
+    return {**FASTER, **polarising(steps)}
+
+
+def polarising(steps: int) -> dict[str, int]:
+    """The robust schedule's arguments, in the same proportions of other steps."""
+    return {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
 
 
 @dataclass(frozen=True)

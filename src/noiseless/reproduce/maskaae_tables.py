@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from noiseless.reproduce.capacity import METHODS, Reading, lines, readings, sized
+from noiseless.reproduce.capacity import METHODS, Reading, lines, polarising, readings, sized
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.maskaae_figure import COUNTED, failed, means, page
@@ -81,9 +81,8 @@ def _masked(request: Request) -> Line:
     if request.setting.steps is None:
         return Line("MaskAAE", "maskaae", sources, arguments={"form": "paper"}, training={"schedule": "constant"})
     steps = LONGER * request.setting.steps
-    schedule = {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
     constant = {"steps": steps, "schedule": "constant", "lr_factor": None}
-    return Line("MaskAAE", "maskaae", sources, arguments=schedule, training=constant)
+    return Line("MaskAAE", "maskaae", sources, arguments=polarising(steps), training=constant)
 
 
 def maskaae_table_2(request: Request) -> Report:

@@ -282,11 +282,14 @@ class _Validation:
         self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
     ) -> dict[str, float]:
         sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                share = len(mine) * (self.engine.world if mine is not self.rest else 1) / len(self.data.validation)
+                count = len(mine) * (self.engine.world if mine is not self.rest else 1)
                 for name, value in values(self._batch(k, mine, layout)).items():
-                    sums[name] = sums.get(name, 0) + share * value
+                    sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
+                    counts[name] = counts.get(name, 0) + count
+        sums = {name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()}
         means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
         for name, value in zip(sums, means, strict=True):
             if not math.isfinite(value):
