@@ -1,11 +1,11 @@
 r"""A mask that learns which dimensions of a code are used: MaskAAE's bottleneck.
 
-.. math:: \tilde z = \mu \odot \hat z, \qquad \mu = 1 - e^{-M} \in [0, 1), \qquad M \ge 0, \quad M_j \sim U(0, 5)
+.. math:: \tilde z = \mu \odot \hat z, \qquad \mu = 1 - e^{-M} \in [0, 1), \qquad M \ge 0, \quad M_j \sim U(a, b)
 
-at first, so that most dimensions start nearly open (:math:`E \mu = 0.80`) and none is fully. A dimension is active
-where :math:`\mu_j \ge 0.1`. The bound of M holds by projection after every update, as in the authors' code; at the
-boundary :math:`\partial \mu / \partial M = 1`, so that a closed dimension may open again in principle. In practice
-it does not: eq. 14 has made its code constant by then. Nothing here draws the mask to 0 or 1.
+at first. With the code's U(0, 5) most dimensions start nearly open (:math:`E \mu = 0.80`) and none is fully. A
+dimension is active where :math:`\mu_j \ge 0.1`. The bound of M holds by projection after every update, as in the
+authors' code; at the boundary :math:`\partial \mu / \partial M = 1`, so that a closed dimension may open again in
+principle. In practice it does not: eq. 14 has made its code constant by then. Nothing here draws the mask to 0 or 1.
 
 The mask stands in front of the decoder. A code is thus the encoder's unmasked :math:`\hat z`, and decoding it
 multiplies by :math:`\mu`; so do draws of N(0, I), which decode as the paper's :math:`\mu \odot z`, and every density
@@ -28,8 +28,8 @@ ACTIVE = 0.1
 """The least mask of an active dimension."""
 DECIDED = 0.9
 """The least mask of a dimension that is open beyond doubt."""
-START = 5.0
-"""The largest M at the start."""
+START = 0.0, 5.0
+"""The least and the largest M at the start."""
 
 
 class Mask(nn.Module):
@@ -37,14 +37,15 @@ class Mask(nn.Module):
 
     Arguments:
         latent: d, the size of a code.
+        start: the bounds between which M is drawn at the start.
 
     Attributes:
         m: :math:`M`, shape (d,), what is learnt.
     """
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, start: tuple[float, float] = START) -> None:
         super().__init__()
-        self.m = nn.Parameter(START * torch.rand(latent))
+        self.m = nn.Parameter(start[0] + (start[1] - start[0]) * torch.rand(latent))
 
     @property
     def mu(self) -> Float[Tensor, " d"]:
@@ -77,11 +78,12 @@ class MaskedDecoder(nn.Module):
     Arguments:
         latent: d, the size of a code.
         network: maps masked codes (B, d) to data.
+        start: the bounds of the mask's M at the start.
     """
 
-    def __init__(self, latent: int, network: nn.Module) -> None:
+    def __init__(self, latent: int, network: nn.Module, start: tuple[float, float] = START) -> None:
         super().__init__()
-        self.mask, self.network = Mask(latent), network
+        self.mask, self.network = Mask(latent, start), network
 
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
         """What the network makes of the masked codes."""
