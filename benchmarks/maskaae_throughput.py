@@ -11,7 +11,7 @@ own parameters.
 
 What sharing the batch does to the result is another command's matter, a few minutes on one core:
 
-    python benchmarks/maskaae_throughput.py --quality 2400 [--seeds 0,1,2]
+    python benchmarks/maskaae_throughput.py --quality 3600 [--seeds 0,1,2]
 
 It trains `maskaae` on `synthetic:n=8` with m = 16 both ways, and prints active dimensions and distances.
 """
@@ -122,14 +122,16 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
     from noiseless import Networks, Training, data, figures, metrics, train
     from noiseless.evaluate import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.capacity import compressed
+    from noiseless.reproduce.capacity import SIZES, compressed
 
     vectors = data.load("synthetic:n=8")
     features = metrics.build("raw", vectors.spec)
     real, rows = reference(vectors, "test", 50_000, features, 0), []
     for share in (False, True):
         for seed in seeds:
-            training = Training(steps=steps, batch=128, seed=seed, threads=threads, validate_every=max(1, steps // 8))
+            training = Training(
+                steps=steps, batch=SIZES["small"].batch, seed=seed, threads=threads, validate_every=max(1, steps // 8)
+            )
             schedule = {"critic_depth": 2} | compressed(steps)
             with tempfile.TemporaryDirectory() as folder:
                 networks, start = Networks(latent=16, width=32, depth=2), time.perf_counter()
@@ -181,7 +183,7 @@ def main(
         parts[0] = (
             parts[0]
             .replace("Speed of MaskAAE", "MaskAAE with one batch for all phases")
-            .replace(f"batch {base.BATCH}", "synthetic:n=8, m = 16, 2 x 256, batch 128, n = 50,000, features raw")
+            .replace(f"batch {base.BATCH}", "synthetic:n=8, m = 16, 2 x 256, batch 64, n = 50,000, features raw")
         )
         parts.append(shared(quality, [int(s) for s in seeds.split(",")], threads))
     else:
