@@ -17,7 +17,7 @@ ours and the default, lets reconstruction and critic sort the dimensions for 60%
 polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose. The weight is
 50 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits do. The codes of images
 start far from N(0, I), and a mask that closes faster than the encoder moves closes too much: hence their critic's
-larger rate.
+larger rate and their mask's later closing.
 """
 
 from __future__ import annotations
@@ -55,10 +55,12 @@ class Balance:
     Arguments:
         reconstruction: its weight in the mask's loss, beside a mean over a datum's numbers.
         rate: of the critic, and of the encoder against it.
+        start: the bounds of the mask's M at the start.
     """
 
     reconstruction: float
     rate: float = CRITIC_LR
+    start: tuple[float, float] = START
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,6 @@ class Form:
     Arguments:
         steps: of training.
         mask_lr: learning rate of the mask.
-        start: the bounds of the mask's M at the start.
         images, vectors: the balance, by what a datum is.
         polarising: the schedule of the polarising weight for a latent size.
         note: what belongs beside every number.
@@ -76,7 +77,6 @@ class Form:
 
     steps: int
     mask_lr: float
-    start: tuple[float, float]
     images: Balance
     vectors: Balance
     polarising: Callable[[int], Polarising]
@@ -91,13 +91,12 @@ FORMS = {
     "robust": Form(
         20_000,
         2e-3,
-        (2.0, 3.0),
-        Balance(1000.0, 3e-4),
-        Balance(50.0),
+        Balance(1000.0, 3e-4, (4.0, 5.0)),
+        Balance(50.0, start=(2.0, 3.0)),
         lambda m: Polarising(1 / 16, every=500, start=12_000),  # noqa: ARG005
         "rates and weight of the mask's game and its polarising schedule are ours, not the paper's",
     ),
-    "paper": Form(500_000, 5e-4, START, Balance(1000.0), Balance(1000.0), Polarising.paper),
+    "paper": Form(500_000, 5e-4, Balance(1000.0), Balance(1000.0), Polarising.paper),
 }
 
 
@@ -147,13 +146,13 @@ def maskaae(
         constants: Take the latent size to begin with that is ours for this data set.
     """
     chosen, networks, optimiser = FORMS[form], _paper(spec, networks), _rmsprop(optimiser)
+    balance = chosen.balance(spec)
     latent = networks.latent or min(CAPACITY[constants_for(spec, constants)], spec.size)
     parts = frame(spec, replace(networks, latent=latent), optimiser, constants, reconstruction)
     model = parts.autoencoder
     masked = Autoencoder(
-        model.encoder, MaskedDecoder(latent, model.decoder, chosen.start), model.bottleneck, model.logits
+        model.encoder, MaskedDecoder(latent, model.decoder, balance.start), model.bottleneck, model.logits
     )
-    balance = chosen.balance(spec)
     share = mask_reconstruction if mask_reconstruction is not None else balance.reconstruction
     undecayed = replace(optimiser, lr=mask_lr, weight_decay=None)  # decay would close dimensions for no reason
     objective = MaskAAE(
