@@ -102,6 +102,36 @@ def test_what_makes_no_sense_for_strings_is_refused(
     assert sentence in " ".join(capsys.readouterr().err.split())
 
 
+OTHERS = {
+    "strings:words.txt,grammar=turned.txt,length=15": "here S -> S '*' T, there S -> S '+' T",
+    "strings:words.txt,codec=characters,length=15": "here tokens are characters, there tokens are rules",
+    "expressions:size=40,length=16": "the data have up to 16 rules, and RUN takes 15; add length=15",
+    "digits": "the data are numbers, and RUN was trained on strings",
+}
+
+
+@pytest.mark.parametrize("data", OTHERS)
+@pytest.mark.parametrize("verb", ["encode RUN DATA --out z.npy", "interpolate RUN DATA", "evaluate RUN --data DATA"])
+def test_data_in_another_language_are_refused(
+    verb: str, data: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    rules = shipped("expressions").text.splitlines()
+    (tmp_path / "turned.txt").write_text("\n".join([rules[1], rules[0], *rules[2:]]))
+    (tmp_path / "words.txt").write_text("x\nx+x\nx*2\nx+x+1\n")
+    monkeypatch.chdir(tmp_path)
+    assert run([word.replace("RUN", str(trained)).replace("DATA", data) for word in verb.split()]) == 2
+    assert OTHERS[data].replace("RUN", str(trained)) in " ".join(capsys.readouterr().err.split())
+    assert not Path("z.npy").exists()
+
+
+def test_strings_are_no_vectors_to_a_run_on_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("v.npy", np.random.default_rng(0).standard_normal((60, 15)).astype(np.float32))
+    assert run(["train", "ae", "--data", "v.npy", "--steps", "2", "--out", "v", *FAST]) == 0
+    assert run(["encode", "v", DATA, "--out", "z.npy"]) == 2
+    assert "the data are strings, and v was trained on numbers" in capsys.readouterr().err
+
+
 def test_strangers_are_named(trained: Path) -> None:
     model = Run(trained).model()
     with pytest.raises(InputError, match=r"'x\+y' is not in the language: 'y' at position 2"):

@@ -34,6 +34,7 @@ from noiseless.evaluate_strings import evaluate_strings
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.runs import Run
+from noiseless.strings import of, refuse_other
 from noiseless.training import Stopped, Training, check_device
 
 __all__ = ["compare", "evaluate"]
@@ -205,7 +206,10 @@ def compare(
 def _reference(run: Run | None, data: str | None, size: int | None, use: Use) -> Data:
     if data is not None:
         seed = run.training.seed if run is not None else 0  # the run's parts: none of its training data may test
-        return datasets.load(data, size=size, data_dir=use.data_dir, seed=seed)
+        loaded = datasets.load(data, size=size, data_dir=use.data_dir, seed=seed)
+        if run is not None:
+            refuse_other(of(loaded.spec) if loaded.spec.tokens else None, run.spec, str(run.directory))
+        return loaded
     return cast(Run, run).data(use.data_dir)
 
 

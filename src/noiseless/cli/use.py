@@ -18,6 +18,7 @@ from noiseless.errors import InputError
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
 from noiseless.runs import Run, Weights
+from noiseless.strings import refuse_other
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
@@ -205,7 +206,9 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
     """All rows of `data`, images resized as the run's were where the user says nothing else."""
-    return datasets.read(data, size=size or run.record["data"]["size"], data_dir=use.data_dir).array
+    raw = datasets.read(data, size=size or run.record["data"]["size"], data_dir=use.data_dir)
+    refuse_other(raw.codec, run.spec, str(run.directory))
+    return raw.array
 
 
 def _pairs(array: np.ndarray, n: int, seed: int, data: str) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,18 @@
 from noiseless.strings.codec import CharacterCodec, Codec, GrammarCodec, of
 from noiseless.strings.counting import Counts
 from noiseless.strings.grammar import Grammar, Rule, shipped
+from noiseless.strings.language import refuse_other
 from noiseless.strings.parser import parser
 
-__all__ = ["CharacterCodec", "Codec", "Counts", "Grammar", "GrammarCodec", "Rule", "of", "parser", "shipped"]
+__all__ = [
+    "CharacterCodec",
+    "Codec",
+    "Counts",
+    "Grammar",
+    "GrammarCodec",
+    "Rule",
+    "of",
+    "parser",
+    "refuse_other",
+    "shipped",
+]

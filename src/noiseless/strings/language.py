@@ -1,0 +1,49 @@
+"""Whether two sets of strings have one language: the same tokens by the same numbers."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from noiseless.errors import InputError
+from noiseless.strings.codec import Codec, of
+from noiseless.values import Spec
+
+__all__ = ["refuse_other"]
+
+
+def refuse_other(given: Codec | None, trained: Spec, run: str) -> None:
+    """Refuses data whose tokens would mean something else to a run.
+
+    Arguments:
+        given: the codec of the data; None where they are no strings.
+        trained: what the run was trained on.
+        run: what errors call it.
+
+    Raises:
+        InputError: one of them are strings and the other are not; or another language, with the first rule or alphabet
+            that differs; or another length.
+    """
+    if given is None and not trained.tokens:
+        return
+    if given is None or not trained.tokens:
+        kinds = ("strings", "numbers") if given is not None else ("numbers", "strings")
+        raise InputError(f"the data are {kinds[0]}, and {run} was trained on {kinds[1]}; give such")
+    known = of(trained)
+    for here, there in zip_longest(_described(given), _described(known), fillvalue="nothing more"):
+        if here != there:
+            raise InputError(
+                f"the data are in another language than {run}'s: here {here}, there {there}; give the codec and the "
+                f"grammar that it was trained with, which are kept in its run.json"
+            )
+    if given.length != known.length:
+        raise InputError(
+            f"the data have up to {given.length} {given.unit}, and {run} takes {known.length}; "
+            f"add length={known.length} to the data"
+        )
+
+
+def _described(codec: Codec) -> list[str]:
+    """A line for each thing that gives tokens their meaning."""
+    alphabet = [f"the alphabet {codec.alphabet[:-1]!r}"] if codec.alphabet else []
+    rules = codec.grammar.text.splitlines() if codec.grammar is not None else []
+    return [f"tokens are {codec.unit}", *alphabet, *rules]
