@@ -125,8 +125,8 @@ SENTENCES = {
     "encode r digits --out codes.txt": "codes.txt",
     "encode r digits --out full": "exists already",
     "encode r nowhere --out c.npy": "nowhere",
-    "decode r nowhere.npy --out d": "nowhere.npy",
-    "decode r file --out d": "cannot be read as an array of codes",
+    "decode r file --out d": "file cannot be read as an array of codes; expected a .npy file",
+    "decode r nowhere.npy --out d": "nowhere.npy cannot be read as an array of codes (No such file or directory)",
     "interpolate r digits -n 0": "0 pairs",
     "interpolate r digits -n 900": "900 pairs",
     "interpolate r digits --steps 1": "2 steps",
@@ -209,6 +209,11 @@ def test_codes(kind: str, fails: Callable[..., str]) -> None:
     np.save("codes.npy", CODES[kind])
     assert "codes" in fails("decode r codes.npy --out d")
     assert not Path("d").exists()
+
+
+def test_codes_of_another_width_name_their_file(fails: Callable[..., str]) -> None:
+    np.save("narrow.npy", np.ones((4, 7)))
+    assert "narrow.npy has shape (4, 7); r takes (N, 16)" in fails("decode r narrow.npy --out d")
 
 
 def _without(key: str) -> Callable[[bytes], bytes]:

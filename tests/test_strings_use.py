@@ -86,7 +86,10 @@ def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> 
     [
         ("sample RUN --out s.npy", "written as .txt or .png"),
         ("sample RUN --out folder", "written as .txt or .png"),
-        ("evaluate RUN --features pixels", "judged as such; leave out --samples and --features"),
+        ("evaluate RUN --features pixels", "judged as such; leave out --features"),
+        ("evaluate RUN --samples s.txt", "judged as such; leave out --samples"),
+        ("evaluate RUN --samples s.txt --features pixels", "judged as such; leave out --samples and --features"),
+        ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:FUNCTION"),
         ("compare grae --data expressions:size=50 --features pixels", "judged as such"),
         ("train gvae --data expressions:codec=characters,size=50", "train character-vae"),
         ("train rae --data expressions:size=50 --reconstruction bernoulli", "is for numbers"),

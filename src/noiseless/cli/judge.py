@@ -117,10 +117,9 @@ def evaluate(
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
     loaded = _reference(opened, data, size, use)
-    if loaded.spec.tokens and (samples is not None or features is not None):
-        raise InputError(
-            f"{loaded.spec.name} are strings, which are judged as such; leave out --samples and --features"
-        )
+    given = [f"--{name}" for name, value in (("samples", samples), ("features", features)) if value is not None]
+    if loaded.spec.tokens and given:
+        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out {' and '.join(given)}")
     chosen = None if loaded.spec.tokens else _features(features, loaded, resize, use.place)
     if samples is not None and chosen is not None:
         array = datasets.read(samples, size=size).array

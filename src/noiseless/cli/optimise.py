@@ -32,7 +32,15 @@ from noiseless.scores import Goal, Score
 
 __all__ = ["optimise"]
 
-Seeds = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=(), help="A trial for each.")]
+
+def _spaced(seeds: tuple[int, ...]) -> str:
+    return " ".join(map(str, seeds))
+
+
+Seeds = Annotated[
+    tuple[int, ...],
+    Parameter(consume_multiple=True, negative=(), show_default=_spaced, help="A trial for each."),
+]
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,9 @@ def optimise(
     *,
     objective: Annotated[
         str,
-        Parameter(help="expression, expression:python2, logp, logp:training, or MODULE:FUNCTION of a string."),
+        Parameter(
+            help="expression, expression:python2, logp, logp:training, logp:none, or MODULE:FUNCTION of a string."
+        ),
     ],
     search: Annotated[
         str, Parameter(help="One of noiseless list searches; paper:epochs=5 has another number of epochs.")

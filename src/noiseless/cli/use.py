@@ -105,6 +105,8 @@ def decode(
     """
     _, model = use.open(run, own)
     read = _codes(codes)
+    if read.shape[1] != model.latent:
+        raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
     gallery.check(out, model.spec, len(read), overwrite)
     wrote(gallery.save(_decoded(model, read, decoding, seed), model.spec, out, overwrite))
 
@@ -223,7 +225,8 @@ def _codes(path: Path) -> np.ndarray:
     try:
         codes = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as an array of codes ({error}); expected a .npy file") from error
+        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""  # NumPy's others advise unsafe loading
+        raise InputError(f"{path} cannot be read as an array of codes{reason}; expected a .npy file") from error
     if not isinstance(codes, np.ndarray) or codes.dtype.kind != "f" or codes.ndim != 2 or not len(codes):
         given = f"{codes.shape} of {codes.dtype}" if isinstance(codes, np.ndarray) else "several arrays"
         raise InputError(f"{path} holds {given}; expected floating-point codes of shape (N, d), one .npy array")
