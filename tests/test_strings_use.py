@@ -209,6 +209,21 @@ def test_a_run_needs_no_file_of_its_grammar(tmp_path: Path, monkeypatch: pytest.
     assert run(["sample", "own", "-n", "5", "--out", "s.png", "--device", "cpu"]) == 2
 
 
+def test_a_text_file_is_read_in_the_language_of_the_run(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("new.txt").write_text("x+1\n\n1/3+(x)+3\n")
+    assert run(["encode", str(trained), "new.txt", "--out", "z.npy", "--device", "cpu"]) == 0
+    np.testing.assert_allclose(np.load("z.npy"), Run(trained).model().encode(["x+1", "1/3+(x)+3"]), rtol=1e-6)
+    assert run(["interpolate", str(trained), "new.txt", "-n", "1", "--out", "i.txt", "--device", "cpu"]) == 0
+    Path("bad.txt").write_text("x\n\nx+y\n")
+    assert run(["encode", str(trained), "bad.txt", "--out", "y.npy"]) == 2
+    assert "line 3 of bad.txt: 'x+y' is not in the language" in " ".join(capsys.readouterr().err.split())
+    assert run(["train", "grae", "--data", "bad.txt"]) == 2
+    assert "strings are given as strings:bad.txt,grammar=FILE" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_run_knows_that_its_strings_are_molecules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.smi").write_text("".join(f"{'C' * (k % 5)}[Si]\n" for k in range(40)))
     (tmp_path / "own.txt").write_text("S -> 'C' S | '[Si]'")

@@ -94,7 +94,11 @@ Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative
 Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")
 Source = Annotated[
-    str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.")
+    str,
+    Parameter(
+        help="A data set's name, a folder, an archive, a .npy or .npz file, strings:FILE,grammar=FILE, smiles:FILE, or "
+        "MODULE:FUNCTION."
+    ),
 ]
 Size = Annotated[int | None, Parameter(help="Crop images to squares and resize them to so many pixels.")]
 DataDir = Annotated[Path | None, Parameter(help="Where to look first for the files of a named data set.")]

@@ -14,17 +14,25 @@ from noiseless import data as datasets
 from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
+from noiseless.data.lines import TEXTS, tokens
+from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
 from noiseless.runs import Run, Weights
-from noiseless.strings import refuse_other
+from noiseless.strings import of, refuse_other
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
 Density = Annotated[str, Parameter(help="One of noiseless list densities; gmm:32 has 32 components.")]
-Given = Annotated[str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file.")]
+Given = Annotated[
+    str,
+    Parameter(
+        help="A data set's name, a folder, an archive, a .npy or .npz file, strings:FILE,grammar=FILE, smiles:FILE; "
+        "to a run on strings, a .txt or .smi file of its language."
+    ),
+]
 Decoding = Annotated[
     Literal["best", "sampled"], Parameter(help="Of strings: take the best tokens, or draw them (by --seed).")
 ]
@@ -207,9 +215,12 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
-    """All rows of `data`, images resized as the run's were where the user says nothing else."""
+    """All rows of `data`: a text file in the run's language, images as the run's were where the user says no size."""
+    spec = run.spec
+    if spec.tokens and data.lower().endswith(TEXTS) and Path(data).expanduser().is_file():
+        return tokens(data, of(spec), is_molecules(spec))
     raw = datasets.read(data, size=size or run.record["data"]["size"], data_dir=use.data_dir)
-    refuse_other(raw.codec, run.spec, str(run.directory))
+    refuse_other(raw.codec, spec, str(run.directory))
     return raw.array
 
 

@@ -16,16 +16,19 @@ from codecs import BOM_UTF8
 from pathlib import Path
 from random import Random
 
-from noiseless.data.raw import Raw, Request
-from noiseless.data.strings import codec_for, coded, longest
-from noiseless.errors import InputError
-from noiseless.strings import Grammar, shipped
+import numpy as np
 
-__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "smiles", "strings"]
+from noiseless.data.raw import Raw, Request
+from noiseless.data.strings import codec_for, coded, encoded, longest
+from noiseless.errors import InputError
+from noiseless.strings import Codec, Grammar, shipped
+
+__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "TEXTS", "smiles", "strings", "tokens"]
 
 RULES, CHARACTERS = 277, 120
 LEAST = 7
 """What the convolutions of the small networks need (:mod:`noiseless.nn.sequence`)."""
+TEXTS = (".txt", ".smi", ".txt.gz", ".smi.gz")
 ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
 
@@ -94,6 +97,25 @@ def strings(
 
 
 DATASETS = {"smiles": smiles, "strings": strings}
+
+
+def tokens(path: str, codec: Codec, words: bool) -> np.ndarray:
+    """The tokens of a text file in a language that is known already, (M, T) in uint8.
+
+    Arguments:
+        path: the file, one string a line, which may be gzipped.
+        codec: of the language.
+        words: the first word of a line counts, as of molecules.
+
+    Raises:
+        InputError: no such file, or a line that cannot be read, with its number.
+    """
+    found, numbers = _lines(path, "strings", words)
+    ids, wrong = encoded(found, codec, path, numbers.__getitem__, refuse=False)
+    if wrong:
+        first = next(iter(wrong))
+        raise InputError(f"line {numbers[first]} of {path}: {wrong[first]}; correct or remove it")
+    return ids
 
 
 def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:

@@ -18,6 +18,7 @@ from noiseless.data.archive import TAR, ZIP, members, stem
 from noiseless.data.decode import SUFFIXES, Framing, decoded
 from noiseless.data.kept import remembered
 from noiseless.data.layout import classes, parts_and_rest
+from noiseless.data.lines import TEXTS
 from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
@@ -35,8 +36,13 @@ def load(path: Path, size: int | None) -> Raw:
             another kind.
     """
     if not path.is_dir() and not path.name.lower().endswith((*ZIP, *TAR)):
+        hint = (
+            f"; strings are given as strings:{path},grammar=FILE or strings:{path},codec=characters, molecules as "
+            f"smiles:{path}"
+        )
         raise InputError(
             f"{path} is no data set; expected a folder, {', '.join((*ZIP, *TAR))} of images, or .npy or .npz arrays"
+            f"{hint if path.name.lower().endswith(TEXTS) else ''}"
         )
     framing = Framing(size=size)
     return remembered(path, framing, lambda: _made(path, framing))
