@@ -17,6 +17,7 @@ from noiseless.cli.options import Use
 from noiseless.data import load as load_data
 from noiseless.errors import InputError
 from noiseless.evaluate_strings import evaluate_strings, identity_of
+from noiseless.model import Model
 from noiseless.reproduce import find
 from noiseless.reproduce.rae_structured import Structured
 from noiseless.runs import Run
@@ -71,6 +72,25 @@ def test_strings_in_and_out(trained: Path, tmp_path: Path) -> None:
     assert model.decode(z).shape == (2, 15, 12)
     assert run(["interpolate", at, DATA, "-n", "2", "--steps", "3", "--out", str(tmp_path / "i.txt")]) == 0
     assert [len(line.split("\t")) for line in words(tmp_path / "i.txt")] == [3, 3]
+
+
+def test_strings_that_did_not_end_are_told(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("z.npy", np.zeros((4, 3), dtype=np.float32))
+    told = "of 4 strings are empty: their derivation did not end within 15 rules"
+    for made, said in ((["x", None, "1", None], f"2 {told}"), (["x"] * 4, "")):
+        monkeypatch.setattr(Model, "strings", lambda *_, made=made: made)
+        for line in (
+            "sample RUN -n 4",
+            "decode RUN z.npy --out d.txt --overwrite",
+            f"interpolate RUN {DATA} -n 1 --steps 4",
+        ):
+            assert run([*line.replace("RUN", str(trained)).split(), "--device", "cpu"]) == 0
+            err = capsys.readouterr().err
+            assert said in err
+            assert ("are empty" in err) == bool(said)
 
 
 def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> None:

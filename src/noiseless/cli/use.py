@@ -66,6 +66,7 @@ def sample(
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note])
     wrote(gallery.save(drawn, model.spec, place, overwrite or out is None))
+    note(_unfinished(drawn, model, decoding))
 
 
 def encode(
@@ -116,7 +117,9 @@ def decode(
     if read.shape[1] != model.latent:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
     gallery.check(out, model.spec, len(read), overwrite)
-    wrote(gallery.save(_decoded(model, read, decoding, seed), model.spec, out, overwrite))
+    made = _decoded(model, read, decoding, seed)
+    wrote(gallery.save(made, model.spec, out, overwrite))
+    note(_unfinished(made, model, decoding))
 
 
 def prune(
@@ -192,6 +195,7 @@ def interpolate(
     else:
         rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
     wrote(gallery.save_paths(rows, model.spec, place, overwrite or out is None))
+    note(_unfinished(points, model, decoding))
 
 
 def _ending(model: Model) -> str:
@@ -203,6 +207,17 @@ def _decoded(model: Model, codes: Tensor | np.ndarray, decoding: str, seed: int)
     if not model.spec.tokens:
         return model.decode(codes)
     return model.strings(codes, torch.Generator().manual_seed(seed) if decoding == "sampled" else None)
+
+
+def _unfinished(made: Tensor | list[str | None], model: Model, decoding: str) -> list[str]:
+    """What the user should hear of strings that are written as empty lines."""
+    missing = 0 if isinstance(made, Tensor) else sum(not string for string in made)
+    if not missing:
+        return []
+    codec = model.codec
+    why = "all of it pads" if codec.alphabet else f"their derivation did not end within {codec.length} rules"
+    other = ", or try --decoding sampled" if decoding == "best" else ""
+    return [f"{missing:,} of {len(made):,} strings are empty: {why}; train longer{other}"]
 
 
 def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:
