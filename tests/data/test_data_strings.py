@@ -47,7 +47,7 @@ def test_expressions_by_rules_and_by_characters() -> None:
     assert [len(part) for part in (data.train, data.validation, data.test)] == [405, 45, 50]
     known = set(released())
     assert all(string in known for string in of(spec).read(data.train.take(np.arange(405))))
-    assert "strings of up to 15 rules, 12 different ones" in nd.describe(data)
+    assert "strings of up to 15 rules of 12 kinds" in nd.describe(data)
     spelled = nd.load("expressions:size=500,codec=characters")
     assert (spelled.spec.shape, spelled.spec.tokens, spelled.spec.alphabet) == ((19,), 15, "x+()123*/sinep ")
     same = [of(some.spec).read(some.train.take(np.arange(405))) for some in (data, spelled)]
@@ -248,7 +248,7 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
     data = nd.load("moses:length=60", data_dir=tmp_path / "folder")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [9, 1, 3]
     assert of(data.spec).read(data.test.take([0, 1, 2])) == MOLECULES[:3]
-    assert "1 of 14 strings of moses were skipped (lines 12 of train.csv.gz; the first" in data.notes[0]
+    assert "1 of 14 strings of moses was skipped (line 12 of train.csv.gz: " in data.notes[0]
     assert nd.load("moses:length=60", data_dir=tmp_path / "wheel").fingerprint == data.fingerprint
 
     class Installed:

@@ -118,7 +118,7 @@ def describe(data: Data) -> str:
     shape = "x".join(map(str, data.spec.shape))
     kind = f"images of {shape}" if data.spec.is_image else f"vectors of {shape}"
     if data.spec.tokens:
-        kind = f"strings of up to {shape} {of(data.spec).unit}, {data.spec.tokens} different ones"
+        kind = f"strings of up to {shape} {of(data.spec).unit} of {data.spec.tokens} kinds"
     labels = data.train.labels
     classes = "no classes" if labels is None else f"{len(np.unique(labels))} classes"
     return f"{data.spec.name}: {', '.join(sizes)} {kind}, {classes}, fingerprint {data.fingerprint}"

@@ -64,9 +64,9 @@ def coded(
     good[list(wrong)] = False
     if not good.any():
         raise InputError(f"{where} has no string that can be read{_told(wrong, number)}")
-    notes = (
-        (f"{len(wrong):,} of {len(strings):,} strings of {where} were skipped{_told(wrong, number)}",) if wrong else ()
-    )
+    were = "was" if len(wrong) == 1 else "were"
+    skipped = f"{len(wrong):,} of {len(strings):,} strings of {where} {were} skipped{_told(wrong, number)}"
+    notes = (skipped,) if wrong else ()
     return Raw(name, ids[good], parts=None if parts is None else parts[good], codec=codec, kind=kind, notes=notes)
 
 
@@ -154,7 +154,7 @@ def _told(wrong: dict[int, str], number: Callable[[int], object]) -> str:
         return ""
     first = next(iter(wrong))
     shown = ", ".join(str(number(k)) for k in list(wrong)[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
-    return f" (lines {shown}; the first: {wrong[first]})"
+    return f" (line {shown}: {wrong[first]})" if len(wrong) == 1 else f" (lines {shown}; the first: {wrong[first]})"
 
 
 def _read(path: Path, count: int, codec: Codec) -> np.ndarray | None:

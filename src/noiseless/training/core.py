@@ -120,7 +120,8 @@ def fit(
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = _Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)
-    log, bar = Log(engine), Bar(state, steps, feed.batch, show and engine.main)
+    unit = "images" if data.spec.is_image else "data"
+    log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
     keeper = keeper if engine.main else None
     everything = list(objective.parameters())
     trainable = [parameter.requires_grad for parameter in everything]

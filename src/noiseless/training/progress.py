@@ -1,4 +1,4 @@
-"""What training shows: values of terms, images per second, time left."""
+"""What training shows: values of terms, data per second, time left."""
 
 from __future__ import annotations
 
@@ -54,18 +54,20 @@ class Log:
 
 
 class Bar:
-    """Progress: images per second, time left and every term; a bar on a terminal, a line a validation elsewhere.
+    """Progress: data per second, time left and every term; a bar on a terminal, a line a validation elsewhere.
 
     Arguments:
         state: whose step and seconds are shown and counted.
         steps: the step that is the end.
         batch: data in a joint batch.
+        unit: what a datum is called, in the plural.
         show: whether anything is printed.
     """
 
-    def __init__(self, state: State, steps: int, batch: int, show: bool) -> None:
+    def __init__(self, state: State, steps: int, batch: int, unit: str, show: bool) -> None:
         console = Console(stderr=True)
-        self.state, self.steps, self.batch, self.visible, self.console = state, steps, batch, show, console
+        self.state, self.steps, self.batch, self.unit = state, steps, batch, unit
+        self.visible, self.console = show, console
         self.bar = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
@@ -86,7 +88,7 @@ class Bar:
         self.bar.stop()
 
     def measure(self) -> dict[str, float]:
-        """The images per second of training since the last call, and the seconds in all."""
+        """The data per second of training since the last call, and the seconds in all."""
         elapsed, steps = self._elapse(), self.state.step - self.last
         self.last = self.state.step
         return {"images_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
@@ -104,7 +106,7 @@ class Bar:
         """Updates the bar."""
         names = (k for k in row if "/" in k)
         terms = "  ".join(f"{name.removeprefix('autoencoder/')} {row[name]:.4g}" for name in names)
-        text = f"{row['images_per_s']:,.0f} images/s  {terms}"
+        text = f"{row['images_per_s']:,.0f} {self.unit}/s  {terms}"
         self.bar.update(self.task, completed=self.state.step, terms=text)
         if self.visible and self.bar.disable and "validation/loss" in row:
             self.console.print(f"step {self.state.step:,} of {self.steps:,}  {text}", soft_wrap=True, highlight=False)
