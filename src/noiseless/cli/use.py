@@ -129,7 +129,8 @@ def prune(
     pruned = remove_closed(Run(run, own), out, weights, overwrite)
     before, after = pruned.parameters
     if pruned.undecided:
-        note([f"{pruned.undecided} of the kept dimensions are half open (mask below 0.9): train on for a decided mask"])
+        masks = ", ".join(f"{j} (mask {mu:.2f})" for j, mu in pruned.undecided.items())
+        note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train longer"])
     tell(
         f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
         f"parameters of the autoencoder: {after:,}, before {before:,}",
