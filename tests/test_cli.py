@@ -139,6 +139,16 @@ def test_images_in_three_commands(kind: str) -> None:
     assert np.load("codes.npy").shape == (60, 3)
 
 
+def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    for method, density in (("rae", "gmm"), ("maskaae", "normal")):
+        ok(["train", method, "--data", "digits", "--out", method, *TINY])
+        steps = f"next: noiseless evaluate {method}, noiseless sample {method} --density {density}"
+        pruned = ", noiseless prune maskaae --out maskaae-pruned" if method == "maskaae" else ""
+        assert steps + pruned + "\n" in capsys.readouterr().out
+    ok("sample maskaae -n 4")
+    assert Path("maskaae/pictures/samples-normal-4-0.png").is_file()
+
+
 def test_decoding_inverts_nothing_but_the_shape() -> None:
     ok(["train", "ae", "--data", "digits", "--out", "r", *TINY])
     ok("encode r digits --out codes.npy")

@@ -22,7 +22,10 @@ from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
-Density = Annotated[str, Parameter(help="One of noiseless list densities; gmm:32 has 32 components.")]
+Density = Annotated[
+    str | None,
+    Parameter(help="One of noiseless list densities; gmm:32 has 32 components. Default: the method's first."),
+]
 Given = Annotated[str, Parameter(help="A data set's name, a folder, an archive, a .npy or .npz file.")]
 Decoding = Annotated[
     Literal["best", "sampled"], Parameter(help="Of strings: take the best tokens, or draw them (by --seed).")
@@ -33,7 +36,7 @@ def sample(
     run: Path,
     /,
     *,
-    density: Density = "gmm",
+    density: Density = None,
     n: Annotated[int, Count] = 64,
     out: Annotated[
         Path | None,
@@ -52,6 +55,7 @@ def sample(
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
+    density = density or opened.method().densities[0]
     place = out or run / "pictures" / f"samples-{density.replace(':', '-')}-{n}-{seed}.{_ending(model)}"
     gallery.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)

@@ -31,7 +31,7 @@ class Method:
     Arguments:
         objective: what is minimised.
         training: the method's own way of being trained; what a user gives comes first.
-        densities: what is fitted to the codes by default, the best first.
+        densities: what is fitted to the codes by default, the best first; one at least.
         notes: deviations and choices that belong beside every number this method gives.
     """
 
