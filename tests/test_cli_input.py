@@ -89,7 +89,7 @@ SENTENCES = {
     f"train ae {TINY} --seed -1": "seed is -1",
     f"train ae {TINY} --lr nan": "learning rate is nan",
     f"train ae {TINY} --lr inf": "learning rate is inf",
-    f"train ae {TINY} --batch 2000": "fewer than a batch",
+    f"train ae {TINY} --batch 2000": "data, fewer than a batch of 2000; give --batch 1",
     f"train eae {TINY} --batch 5 --k 5": "a batch of 5 is too small for a term of the loss, which needs 6 data",
     f"train wae-mmd {TINY} --batch 1": "needs 2 data",
     f"train ae {TINY} --init-from nowhere": "nowhere",
