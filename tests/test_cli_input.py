@@ -122,6 +122,7 @@ SENTENCES = {
     "sample r --out r --overwrite": "folder of other things",
     "sample r --weights average": "no average weights",
     "sample r --threads 0": "threads is 0",
+    "prune r --out p --threads 0": "threads is 0",
     "encode r digits --out codes.txt": "codes.txt",
     "encode r digits --out full": "exists already",
     "encode r nowhere --out c.npy": "nowhere",

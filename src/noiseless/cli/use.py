@@ -13,7 +13,7 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
+from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
 from noiseless.errors import InputError
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
@@ -120,6 +120,7 @@ def prune(
     weights: Annotated[
         Weights, Parameter(help="Those that validated best, the last, or their moving average.")
     ] = "best",
+    threads: Annotated[int | None, Parameter(help="CPU threads. Default: torch's.")] = None,
     overwrite: Overwrite = False,
     own: Owning = Own(),
 ) -> None:
@@ -130,6 +131,8 @@ def prune(
 
     Example: noiseless prune runs/maskaae-digits --out runs/pruned
     """
+    if threads is not None:
+        torch.set_num_threads(check_threads(threads))
     pruned = remove_closed(Run(run, own), out, weights, overwrite)
     before, after = pruned.parameters
     if pruned.undecided:
