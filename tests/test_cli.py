@@ -156,6 +156,11 @@ def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: py
     ok(["train", "ae", "--data", "few.npy", "--batch", "20", "--net", "mlp", "--out", "c", *TINY])
     ok("evaluate c --density normal --features pixels -n 6")
     assert "no row reconstruction: held-out data would be encoded by search" in capsys.readouterr().err
+    ok("encode c few.npy --out searched.npy")
+    assert "60 data are encoded by search, which is slow; for the codes" in capsys.readouterr().err
+    ok("encode c --out known.npy")
+    assert "search" not in capsys.readouterr().err
+    assert len(np.load("searched.npy")) == 60 > len(np.load("known.npy"))
 
 
 def test_decoding_inverts_nothing_but_the_shape() -> None:

@@ -14,6 +14,7 @@ from noiseless import data as datasets
 from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
+from noiseless.data.progress import bar
 from noiseless.errors import InputError
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
@@ -76,8 +77,8 @@ def encode(
 ) -> None:
     """Write the codes of data; without data, those of the training part, to which densities are fitted.
 
-    A deciphering autoencoder knows the codes of its training data by their number,
-    and searches for those of other data.
+    A deciphering autoencoder searches for the codes of data that are named, slowly,
+    even of the run's own; leave DATA out for those of the training part.
 
     Example: noiseless encode runs/digits digits --out codes.npy
     """
@@ -207,8 +208,15 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
     array = _array(run, data, size, use)
-    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
-    return torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
+    if model.searched:
+        slow = f"{len(array):,} data are encoded by search, which is slow"
+        note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
+    codes = []
+    with bar("encoding", len(array)) as advance:
+        for chunk in np.array_split(np.arange(len(array)), -(-len(array) // model.batch)):
+            codes.append(model.encode(np.asarray(array[chunk])))
+            advance(len(chunk))
+    return torch.cat(codes)
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
