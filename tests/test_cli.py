@@ -141,8 +141,8 @@ def test_images_in_three_commands(kind: str) -> None:
 
 
 def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
-    for method, density in (("rae", "gmm"), ("maskaae", "normal")):
-        ok(["train", method, "--data", "digits", "--out", method, *TINY])
+    for method, density in (("ae", "gmm"), ("maskaae", "normal")):
+        ok(["train", method, "--data", "digits", "--net", "mlp", "--out", method, *TINY])
         steps = f"next: noiseless evaluate {method}, noiseless sample {method} --density {density}"
         pruned = ", noiseless prune maskaae --out maskaae-pruned" if method == "maskaae" else ""
         assert steps + pruned + "\n" in capsys.readouterr().out
