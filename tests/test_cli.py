@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 
 from noiseless.cli import run
 from noiseless.cli.app import VERBS
@@ -137,6 +138,29 @@ def test_images_in_three_commands(kind: str) -> None:
     ok("evaluate f --density gaussian -n 6 --features pixels")
     ok(["encode", "f", source[0], "--out", "codes.npy"])  # resized as in training, without being told
     assert np.load("codes.npy").shape == (60, 3)
+
+
+def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    for method, density in (("ae", "gmm"), ("maskaae", "normal")):
+        ok(["train", method, "--data", "digits", "--net", "mlp", "--out", method, *TINY])
+        steps = f"next: noiseless evaluate {method}, noiseless sample {method} --density {density}"
+        pruned = ", noiseless prune maskaae --out maskaae-pruned" if method == "maskaae" else ""
+        assert steps + pruned + "\n" in capsys.readouterr().out
+    ok("sample maskaae -n 4")
+    assert Path("maskaae/pictures/samples-normal-4-0.png").is_file()
+
+
+def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("noiseless.runs.Search", torch.nn.Module)  # every encoder passes for a slow one
+    np.save("few.npy", load_digits().images[:60].astype(np.uint8))
+    ok(["train", "ae", "--data", "few.npy", "--batch", "20", "--net", "mlp", "--out", "c", *TINY])
+    ok("evaluate c --density normal --features pixels -n 6")
+    assert "no row reconstruction: held-out data would be encoded by search" in capsys.readouterr().err
+    ok("encode c few.npy --out searched.npy")
+    assert "60 data are encoded by search, which is slow; for the codes" in capsys.readouterr().err
+    ok("encode c --out known.npy")
+    assert "search" not in capsys.readouterr().err
+    assert len(np.load("searched.npy")) == 60 > len(np.load("known.npy"))
 
 
 def test_decoding_inverts_nothing_but_the_shape() -> None:

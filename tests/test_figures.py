@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_digits
@@ -190,3 +191,15 @@ def test_table_shows_what_markdown_shows():
     assert "\x1b[1m9.000" in styled
     assert "[red]x" in styled
     assert "118.2" in styled
+
+
+def test_active_dimensions_are_counted_in_whole_numbers_up_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "written", lambda figure, path: drawn.append(figure) or path)
+    for d in (1, 2, 8):
+        rows = [{"step": k, "mask": [0.9] * d, "validation/active": d} for k in range(3)]
+        figures.masks(rows, Path("mask.png"))
+        right = drawn[-1].axes[1]
+        assert right.get_ylim()[0] == 0
+        assert d <= right.get_ylim()[1] < d + 1
+        assert all(tick == round(tick) for tick in right.get_yticks())

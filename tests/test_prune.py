@@ -25,15 +25,15 @@ NETWORKS = Networks(latent=6, width=2)
 KEPT = [0, 2, 5]
 
 
-def masked(folder: Path, closed: float = 0.0, kind: Any = images, **networks: Any) -> Run:
-    """A run whose mask is open in three of six dimensions."""
+def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 4.0, **networks: Any) -> Run:
+    """A run whose mask is open in three of six dimensions, the last of them with an M of its own."""
     sizes = Networks(latent=6, width=2, **networks)
     made = run("maskaae", kind(), folder, networks=sizes, steps=4, arguments={"critic_width": 8})
     for name, prefix in (("best", ""), ("checkpoint", "model/")):
         path = folder / f"{name}.safetensors"
         tensors = load_file(path)
         m = torch.full((6,), -float(np.log1p(-closed)))
-        m[KEPT] = 4.0
+        m[KEPT] = torch.tensor([4.0, 4.0, last])
         tensors[f"{prefix}autoencoder.decoder.mask.m"] = m
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -46,7 +46,7 @@ def masked(folder: Path, closed: float = 0.0, kind: Any = images, **networks: An
 def test_a_pruned_run_is_the_same_function_of_active_codes(net: Any, tmp_path: Path) -> None:
     old = masked(tmp_path / "old", net=net)
     pruned = prune(old, tmp_path / "new")
-    assert (pruned.kept, pruned.latent, pruned.undecided) == (KEPT, 6, 0)
+    assert (pruned.kept, pruned.latent, pruned.undecided) == (KEPT, 6, {})
     assert pruned.change < 1e-6
     raw = images().test.take(np.arange(20))
     x, z = images().spec.normalise(torch.from_numpy(raw)), torch.randn(50, 6)
@@ -97,6 +97,16 @@ def test_what_a_small_mask_let_through_is_said(tmp_path: Path) -> None:
         change = pruned.run.model().autoencoder.decode(z[:, KEPT]) - old.model().autoencoder.decode(z)
     assert pruned.change == pytest.approx(change.abs().max().item(), rel=1e-4)
     assert pruned.change > 1e-5
+
+
+def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    masked(tmp_path / "some", last=float(np.log(2)), net="mlp")
+    assert command(["prune", str(tmp_path / "some"), "--out", str(tmp_path / "new"), "--threads", "1"]) == 0
+    assert "1 of the kept dimensions are undecided, 5 (mask 0.50): train longer" in capsys.readouterr().err
+    all_open = masked(tmp_path / "none", closed=0.84, net="mlp")
+    said = r"\(masks 0.84 to 0.98\): there is nothing to remove; 3 of them are undecided: train longer"
+    with pytest.raises(InputError, match=said):
+        prune(all_open, tmp_path / "other")
 
 
 def test_a_pruned_run_goes_on_by_the_old_schedule_and_says_what_differs(tmp_path: Path) -> None:

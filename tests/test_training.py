@@ -137,7 +137,9 @@ def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], message:
 
 def test_data_and_machine_have_to_suffice() -> None:
     objective = method("ae", vectors().spec).objective
-    with pytest.raises(InputError, match="the training part has 80 data, fewer than a batch of 100; lower --batch"):
+    with pytest.raises(
+        InputError, match="the training part has 80 data, fewer than a batch of 100; give --batch 80 or less"
+    ):
         settle(Training(batch=100), objective, vectors())
     with pytest.raises(InputError, match="cannot be shared equally by 3 processes"):
         settle(Training(batch=20), objective, vectors(), world=3)

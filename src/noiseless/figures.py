@@ -210,12 +210,12 @@ def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     rows = [row for row in log if "mask" in row]
     if not rows:
         raise InputError("the log has no mask to draw; only methods with a mask log one")
-    steps = [row["step"] for row in rows]
+    steps, d = [row["step"] for row in rows], len(rows[-1]["mask"])
     figure, (left, right) = panelled(2)
     left.plot(steps, [row["mask"] for row in rows], color=COLOUR, alpha=0.6, linewidth=1)
-    left.set(title=f"mask of {len(rows[-1]['mask'])} dimensions", xlabel="step", ylim=(-0.05, 1.05))
+    left.set(title=f"mask of {d} dimensions", xlabel="step", ylim=(-0.05, 1.05))
     right.plot(steps, [row["validation/active"] for row in rows], ".-", color=COLOUR)
-    right.set(title="active dimensions", xlabel="step")
+    right.set(title="active dimensions", xlabel="step", ylim=(0, 1.05 * d))
     right.yaxis.set_major_locator(MaxNLocator(integer=True))
     return written(figure, path)
 

@@ -52,7 +52,7 @@ class Pruned:
         latent: how many that had.
         parameters: of the old autoencoder and of the new one.
         change: the largest change of an output over a thousand draws of N(0, I), in the units of the network.
-        undecided: dimensions whose mask is neither closed nor above 0.9.
+        undecided: the masks of kept dimensions that are not above 0.9, by dimension of the old run.
     """
 
     run: Run
@@ -60,7 +60,7 @@ class Pruned:
     latent: int
     parameters: tuple[int, int]
     change: float
-    undecided: int
+    undecided: dict[int, float]
 
 
 def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = False) -> Pruned:
@@ -79,10 +79,15 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
     refuse_existing(out, overwrite)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
-    latent, active, undecided = len(mask.m), mask.active, int(mask.undecided.sum())
+    latent, active, mu = len(mask.m), mask.active, mask.mu.tolist()
+    undecided = {j: mu[j] for j in mask.undecided.nonzero().flatten().tolist()}
     kept, n = active.nonzero().squeeze(1), int(active.sum())
     if n in (0, latent):
-        raise InputError(f"{n} of the {latent} dimensions of {run.directory} are active: there is nothing to remove")
+        late = f"; {len(undecided)} of them are undecided: train longer" if undecided else ""
+        raise InputError(
+            f"{n} of the {latent} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
+            f"there is nothing to remove{late}"
+        )
     whole_state = run.directory / "checkpoint.safetensors"
     last = read_tensors(whole_state)
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())

@@ -373,9 +373,10 @@ class Run:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
         suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
         path = self.directory / "densities" / f"{name.replace(':', '-')}{suffix}.safetensors"
+        model = f"{self.directory} ({self.record['recipe']})"
         if path.is_file():
-            return bound(densities.load(path), objective)
-        density = bound(densities.build(name, objective.autoencoder.latent), objective)
+            return bound(densities.load(path), objective, model)
+        density = bound(densities.build(name, objective.autoencoder.latent), objective, model)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
         density.fit(self.codes(objective, data, data_dir), generator)
         densities.save(density, path, name=name, codes="mean")

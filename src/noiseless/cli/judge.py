@@ -126,6 +126,8 @@ def evaluate(
         rows = evaluation.evaluate_samples(array, loaded, chosen, n=n, part=reference, seed=seed, source=samples)
     else:
         opened, model = use.open(cast(Path, run), own)
+        if model.searched:
+            note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
         if chosen is None:
             rows = evaluate_strings(model, loaded, names, n=n, part=reference, seed=seed)

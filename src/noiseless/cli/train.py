@@ -13,6 +13,7 @@ from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
+from noiseless.bottlenecks.masked import mask_of
 from noiseless.cli.console import note, tell
 from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_threads, panel
 from noiseless.errors import InputError
@@ -156,4 +157,8 @@ def _report(run: Run) -> None:
     made = sorted(p.name for p in folder.glob("*") if p.suffix in (".png", ".txt"))
     tell(f"run: {run.directory}", f"pictures in {folder}: {', '.join(made)}")
     note(run.record["notes"])
-    tell(f"next: noiseless evaluate {run.directory}, noiseless sample {run.directory} --density gmm")
+    method = run.method()
+    verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {method.densities[0]}"]
+    if mask_of(method.objective.autoencoder.decoder) is not None:
+        verbs.append(f"prune {run.directory} --out {run.directory}-pruned")
+    tell(f"next: {', '.join(f'noiseless {verb}' for verb in verbs)}")

@@ -13,8 +13,9 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using
+from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
 from noiseless.data.lines import TEXTS, tokens
+from noiseless.data.progress import bar
 from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.model import Model
@@ -25,7 +26,10 @@ from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
-Density = Annotated[str, Parameter(help="One of noiseless list densities; gmm:32 has 32 components.")]
+Density = Annotated[
+    str | None,
+    Parameter(help="One of noiseless list densities; gmm:32 has 32 components. Default: the method's first."),
+]
 Given = Annotated[
     str,
     Parameter(
@@ -42,7 +46,7 @@ def sample(
     run: Path,
     /,
     *,
-    density: Density = "gmm",
+    density: Density = None,
     n: Annotated[int, Count] = 64,
     out: Annotated[
         Path | None,
@@ -61,6 +65,7 @@ def sample(
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
+    density = density or opened.method().densities[0]
     place = out or run / "pictures" / f"samples-{density.replace(':', '-')}-{n}-{seed}.{_ending(model)}"
     gallery.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
@@ -82,8 +87,8 @@ def encode(
 ) -> None:
     """Write the codes of data; without data, those of the training part, to which densities are fitted.
 
-    A deciphering autoencoder knows the codes of its training data by their number,
-    and searches for those of other data.
+    A deciphering autoencoder searches for the codes of data that are named, slowly,
+    even of the run's own; leave DATA out for those of the training part.
 
     Example: noiseless encode runs/digits digits --out codes.npy
     """
@@ -130,6 +135,7 @@ def prune(
     weights: Annotated[
         Weights, Parameter(help="Those that validated best, the last, or their moving average.")
     ] = "best",
+    threads: Annotated[int | None, Parameter(help="CPU threads. Default: torch's.")] = None,
     overwrite: Overwrite = False,
     own: Owning = Own(),
 ) -> None:
@@ -140,10 +146,13 @@ def prune(
 
     Example: noiseless prune runs/maskaae-digits --out runs/pruned
     """
+    if threads is not None:
+        torch.set_num_threads(check_threads(threads))
     pruned = remove_closed(Run(run, own), out, weights, overwrite)
     before, after = pruned.parameters
     if pruned.undecided:
-        note([f"{pruned.undecided} of the kept dimensions are half open (mask below 0.9): train on for a decided mask"])
+        masks = ", ".join(f"{j} (mask {mu:.2f})" for j, mu in pruned.undecided.items())
+        note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train longer"])
     tell(
         f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
         f"parameters of the autoencoder: {after:,}, before {before:,}",
@@ -225,8 +234,15 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
     array = _array(run, data, size, use)
-    chunks = np.array_split(np.arange(len(array)), -(-len(array) // 5000))
-    return torch.cat([model.encode(np.asarray(array[chunk])) for chunk in chunks])
+    if model.searched:
+        slow = f"{len(array):,} data are encoded by search, which is slow"
+        note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
+    codes = []
+    with bar("encoding", len(array)) as advance:
+        for chunk in np.array_split(np.arange(len(array)), -(-len(array) // model.batch)):
+            codes.append(model.encode(np.asarray(array[chunk])))
+            advance(len(chunk))
+    return torch.cat(codes)
 
 
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:

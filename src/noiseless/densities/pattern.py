@@ -31,16 +31,20 @@ class Pattern(LatentDensity):
         super().__init__(dim)
         self._draw: Callable[[int, torch.Generator], Tensor] | None = None
 
-    def bind(self, objective: Objective) -> Pattern:
+    def bind(self, objective: Objective, model: str = "this one") -> Pattern:
         """Ties the density to the model whose patterns it draws.
+
+        Arguments:
+            objective: the model's.
+            model: what an error calls it.
 
         Raises:
             InputError: the model has none.
         """
         if not isinstance(objective, Indexed):
             raise InputError(
-                "the density 'pattern' draws fresh patterns of a deciphering autoencoder, and this one has none; take "
-                "another, such as gmm"
+                f"the density 'pattern' draws fresh patterns of a deciphering autoencoder, and {model} has none; take "
+                f"another, such as gmm"
             )
         self._draw = objective.draw
         return self
@@ -69,9 +73,9 @@ class Pattern(LatentDensity):
         raise InputError("the density 'pattern' has no log-density: codes come out of a network that has no inverse")
 
 
-def bound(density: LatentDensity, objective: Objective) -> LatentDensity:
-    """The density; one that a model itself draws is tied to it, with the errors of :meth:`Pattern.bind`."""
-    return density.bind(objective) if isinstance(density, Pattern) else density
+def bound(density: LatentDensity, objective: Objective, model: str = "this one") -> LatentDensity:
+    """The density; one that a model itself draws is tied to it, with arguments and errors of :meth:`Pattern.bind`."""
+    return density.bind(objective, model) if isinstance(density, Pattern) else density
 
 
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"pattern": Pattern}

@@ -31,14 +31,21 @@ class Method:
     Arguments:
         objective: what is minimised.
         training: the method's own way of being trained; what a user gives comes first.
-        densities: what is fitted to the codes by default, the best first.
+        densities: what is fitted to the codes by default, the best first; one at least.
         notes: deviations and choices that belong beside every number this method gives.
+
+    Raises:
+        InputError: no densities are named.
     """
 
     objective: Objective
     training: Training = field(default_factory=Training)
     densities: tuple[str, ...] = ("gmm", "gaussian", "normal")
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.densities:
+            raise InputError("a method names one density at least, by which its codes are sampled, such as 'gmm'")
 
 
 def names() -> dict[str, Recipe]:

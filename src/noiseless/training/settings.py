@@ -23,7 +23,7 @@ class Training:
     Arguments:
         epochs: Passes over the training part. Default: the paper's.
         steps: Updates, in place of epochs.
-        batch: Data in a batch, over all processes together. Default: 100.
+        batch: Data in a batch, over all processes together. Default: 100, or the paper's.
         schedule: plateau: the rate is multiplied by lr-factor when validation has not improved for lr-patience
             validations; exponential: multiplied by lr-factor at every validation; constant.
         lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
@@ -124,7 +124,9 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     if batch < objective.least:
         raise InputError(f"a batch of {batch} is too small for a term of the loss, which needs {objective.least} data")
     if count < batch:
-        raise InputError(f"the training part has {count} data, fewer than a batch of {batch}; lower --batch")
+        raise InputError(
+            f"the training part has {count} data, fewer than a batch of {batch}; give --batch {count} or less"
+        )
     for tracker in chosen.track:
         if find_spec(tracker) is None:
             raise InputError(f"the tracker {tracker!r} is not installed; pip install 'noiseless[{tracker}]'")
