@@ -14,7 +14,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from noiseless.errors import unknown
+from noiseless.errors import InputError, unknown
 from noiseless.named import load_callable
 from noiseless.objectives.core import Objective
 from noiseless.training import Training
