@@ -65,7 +65,7 @@ SIZES = {"small": Size(32, 2, 64, 3600), "paper": Size(128, 4, 64, 500_000)}
 CRITIC = 2
 """Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
 FASTER = {"mask_lr": 3e-3}
-"""Ours; found at n = 8, m = 32 and n = 16, m = 64 with one seed."""
+"""Ours; docs/results/maskaae.md has the trials."""
 
 
 def sized(asked: Request) -> Request:
