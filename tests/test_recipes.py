@@ -175,3 +175,9 @@ def test_recipes_are_found_by_name_and_strangers_get_the_nearest() -> None:
 def test_the_same_seed_gives_the_same_weights() -> None:
     a, b = (method("rae", MNIST, seed=3).objective.state_dict() for _ in range(2))
     assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_method_names_a_density() -> None:
+    made = method("ae", MNIST)
+    with pytest.raises(InputError, match="one density at least"):
+        Method(made.objective, densities=())

@@ -65,7 +65,8 @@ class JacobianNorm:
 
     Arguments:
         probes: k, 1 or more, for the estimate; 0 for the exact norm; None for the exact norm where a datum has no more
-            than :data:`EXACT_UP_TO` numbers and the decoder no batch norm, and one probe else.
+            than :data:`EXACT_UP_TO` numbers and the decoder no batch norm, and one probe else. The exact norm needs a
+            vmap rule of every autograd function of a decoder's own, as torch's have; the estimate does not.
     """
 
     def __init__(self, probes: int | None = None) -> None:
