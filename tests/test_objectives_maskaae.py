@@ -282,13 +282,22 @@ def test_a_mask_without_active_dimensions_stops_the_run_and_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [("critic", "term 'distance' of phase 'critic' became nan"), ("mask", "of phase 'autoencoder' became nan")],
+    [
+        ("critic", "term 'distance' of phase 'critic' became nan in step 1, after an update of phase 'autoencoder'"),
+        ("mask", "of phase 'autoencoder' became nan in step 2, after an update of phase 'mask'"),
+    ],
 )
-def test_what_diverges_is_named(part: str, message: str) -> None:
+@pytest.mark.parametrize("log_every", [1, 2])
+def test_what_diverges_is_named(part: str, message: str, log_every: int) -> None:
     made = build("maskaae", vectors().spec).objective
-    next(getattr(made, part).parameters()).data.fill_(math.nan)
+    weights = next(getattr(made, part).parameters())
+    if part == "critic":
+        weights.data.fill_(math.nan)
+    else:  # by its own update
+        weights.register_hook(lambda gradient: gradient * math.nan)
+        message = "the mask is no longer finite" if log_every == 1 else message
     with pytest.raises(RunError, match=message):
-        _logged(made)
+        _logged(made, log_every=log_every)
 
 
 class _Rows:
@@ -310,7 +319,7 @@ class _Rows:
 
 def _logged(objective: Any, data: Any = None, **given: Any) -> dict[str, Any]:
     keeper = _Rows()
-    training = Training(**(FAST | given), steps=2, log_every=1, schedule="constant")
+    training = Training(**(FAST | {"log_every": 1} | given), steps=2, schedule="constant")
     fit(objective, data or vectors(), training, keeper, show=False)
     return keeper.rows[-1]
 

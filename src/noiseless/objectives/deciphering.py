@@ -151,8 +151,8 @@ class Deciphering(Indexed):
         with self._autocast(batch.x):
             z = self.cipher(masks, self._noise(batch))
             y = self.autoencoder.decoder(z) if r is None else self.autoencoder.decoder(z, r)
-            y = y.float() if y.dtype == torch.bfloat16 else y
-            return {"reconstruction": self.reconstruction(y, x)}
+        y = y.float() if y.dtype == torch.bfloat16 else y
+        return {"reconstruction": self.reconstruction(y, x)}
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """The energy distance of fresh data to those of the batch."""

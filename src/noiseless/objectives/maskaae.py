@@ -263,7 +263,9 @@ class MaskAAE(Watched):
         return {"mask": self.mask.mu.detach().cpu().tolist()}
 
     def check(self) -> None:
-        """Refuses a mask without active dimensions."""
+        """Refuses a mask that is not finite, or without active dimensions."""
+        if not self.mask.mu.isfinite().all():
+            raise RunError("the mask is no longer finite: the gradient of its phase 'mask' was not")
         if not self.mask.active.any():
             raise RunError(
                 f"the mask has no active dimension left (all are below {ACTIVE}): in its phase 'mask' the terms "

@@ -29,6 +29,7 @@ class Log:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pending: list[tuple[int, str, Mapping[str, Tensor]]] = []
+        self.phase = ""  # of the last update that was read
 
     def add(self, step: int, phase: str, values: Mapping[str, Tensor]) -> None:
         """Keeps the terms of one update."""
@@ -38,17 +39,22 @@ class Log:
         """The mean of every term since the last reading.
 
         Raises:
-            RunError: a term was not finite; names the first step, the phase and the term. On every process, since
-                one that is not finite makes the mean over processes so.
+            RunError: a term was not finite; names the first step, the phase and the term, and the phase whose update
+                came before, since that may have broken the weights. On every process, since one that is not finite
+                makes the mean over processes so.
         """
         keys = [(step, phase, name) for step, phase, values in self.pending for name in values]
         tensors = [value for *_, values in self.pending for value in values.values()]
         self.pending.clear()
         terms: dict[str, list[float]] = {}
         numbers = self.engine.mean(torch.stack(tensors)).cpu().double().tolist() if tensors else []
+        before = self.phase
         for (step, phase, name), number in zip(keys, numbers, strict=True):
+            if phase != self.phase:
+                before, self.phase = self.phase, phase
             if not math.isfinite(number):
-                raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}")
+                after = f", after an update of phase {before!r}" if before not in ("", phase) else ""
+                raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}{after}")
             terms.setdefault(f"{phase}/{name}", []).append(number)
         return {name: sum(values) / len(values) for name, values in terms.items()}
 
