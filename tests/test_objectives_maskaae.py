@@ -42,7 +42,7 @@ def rate(lr: float) -> Any:
     return lambda p: Optimiser("rmsprop").build(p, lr)
 
 
-def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 3.0), **given: Any) -> MaskAAE:
+def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 5.0), **given: Any) -> MaskAAE:
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, D), MaskedDecoder(D, nn.Linear(D, 5)), Deterministic(D))
     optimisers = Optimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
@@ -226,7 +226,7 @@ def test_validation_follows_a_decided_mask_and_nothing_that_the_critic_moves() -
     assert all(torch.equal(values[k], again[k]) for k in values)
     assert made.mask.undecided.tolist() == [False, True, False]
     torch.testing.assert_close(values["polarisation"], 2048 * mu[1] * (1 - mu[1]), **EXACT)
-    assert maskaae(m=(0.0, 3.0, 3.0)).validate(batch(None))["polarisation"] == 0
+    assert maskaae(m=(0.0, 5.0, 5.0)).validate(batch(None))["polarisation"] == 0
     torch.testing.assert_close(values["discrepancy"], 5 * mmd(z, p), **EXACT)
 
 

@@ -25,7 +25,7 @@ NETWORKS = Networks(latent=6, width=2)
 KEPT = [0, 2, 5]
 
 
-def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 4.0, **networks: Any) -> Run:
+def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 5.0, **networks: Any) -> Run:
     """A run whose mask is open in three of six dimensions, the last of them with an M of its own."""
     sizes = Networks(latent=6, width=2, **networks)
     made = run("maskaae", kind(), folder, networks=sizes, steps=4, arguments={"critic_width": 8})
@@ -33,7 +33,7 @@ def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 
         path = folder / f"{name}.safetensors"
         tensors = load_file(path)
         m = torch.full((6,), -float(np.log1p(-closed)))
-        m[KEPT] = torch.tensor([4.0, 4.0, last])
+        m[KEPT] = torch.tensor([5.0, 5.0, last])
         tensors[f"{prefix}autoencoder.decoder.mask.m"] = m
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -104,7 +104,7 @@ def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert command(["prune", str(tmp_path / "some"), "--out", str(tmp_path / "new"), "--threads", "1"]) == 0
     assert "1 of the kept dimensions are undecided, 5 (mask 0.50): train longer" in capsys.readouterr().err
     all_open = masked(tmp_path / "none", closed=0.84, net="mlp")
-    said = r"\(masks 0.84 to 0.98\): there is nothing to remove; 3 of them are undecided: train longer"
+    said = r"\(masks 0.84 to 0.99\): there is nothing to remove; 3 of them are undecided: train longer"
     with pytest.raises(InputError, match=said):
         prune(all_open, tmp_path / "other")
 

@@ -202,7 +202,7 @@ def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
     asked = capacity.sized(Request(SYNTHETIC, scale=scale))
     masked, plain = capacity.lines(asked, (16,))
     if scale == "paper":
-        assert plain.arguments == {"generator_lr": 1e-4, "critic_lr": 1e-4}
+        assert plain.arguments == {"form": "paper"}
         assert (asked.steps, asked.width, masked.arguments) == (500_000, 128, {"form": "paper"})
     else:
         assert masked.arguments == plain.arguments | capacity.compressed(asked.steps)

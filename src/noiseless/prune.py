@@ -52,7 +52,7 @@ class Pruned:
         latent: how many that had.
         parameters: of the old autoencoder and of the new one.
         change: the largest change of an output over a thousand draws of N(0, I), in the units of the network.
-        undecided: the masks of kept dimensions that are not above 0.9, by dimension of the old run.
+        undecided: the masks of kept dimensions that are not above 0.99, by dimension of the old run.
     """
 
     run: Run

@@ -26,7 +26,7 @@ __all__ = ["ACTIVE", "Mask", "MaskedDecoder", "mask_of"]
 
 ACTIVE = 0.1
 """The least mask of an active dimension."""
-DECIDED = 0.9
+DECIDED = 0.99
 """The least mask of a dimension that is open beyond doubt."""
 START = 0.0, 5.0
 """The least and the largest M at the start."""

@@ -27,7 +27,6 @@ over.
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -145,7 +144,7 @@ class SequenceDecoder(nn.Module):
 
 
 class GRU(nn.Module):
-    r"""Three recurrent layers, torch's, whose matrices are those of dense layers.
+    r"""Three recurrent layers, as torch has them, whose matrices are those of dense layers.
 
     .. math::
         r, u = \operatorname{sigmoid}(W_{r,u} x_t + V_{r,u} h_{t-1}), \qquad
@@ -168,18 +167,34 @@ class GRU(nn.Module):
 
     def forward(self, x: Float[Tensor, "b t inputs"]) -> Float[Tensor, "b t hidden"]:
         """The last layer's state after every step."""
-        weights: list[Tensor] = []
-        for w, v in zip(self.inputs, self.recurrent, strict=True):
-            weights += cast(list[Tensor], [w.weight, v.weight, w.bias, v.bias])
-        x = x.to(weights[0].dtype)
+        parts = [(w.weight, v.weight, w.bias, v.bias) for w, v in zip(self.inputs, self.recurrent, strict=True)]
+        weights = cast(list[tuple[Tensor, Tensor, Tensor, Tensor]], parts)  # read once: some are computed when read
+        x = x.to(weights[0][0].dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._library(x, weights) if x.is_cuda and not self.twice else self._unrolled(x, weights)
+
+    def _library(self, x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
+        """cuDNN's layers, which have no gradient of their gradient."""
+        weights = [weight for layer in layers for weight in layer]
         start = x.new_zeros(LAYERS, len(x), self.hidden)
-        with torch.autocast(x.device.type, enabled=False), self._kernels(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
             return torch.gru(x, start, weights, True, LAYERS, 0.0, self.training, False, True)[0]
 
-    def _kernels(self) -> AbstractContextManager[None]:
-        """cuDNN's layer has no gradient of its gradient."""
-        return torch.backends.cudnn.flags(enabled=False) if self.twice else nullcontext()
+    def _unrolled(self, x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
+        """The formula, on a CPU faster than torch's: data are columns, so that a gate's rows lie in one block."""
+        t, two = x.shape[1], 2 * self.hidden
+        steps = [step.T for step in (x[:, :1] if x.stride(1) == 0 else x).unbind(1)]  # the same at all steps: one
+        for w, v, w_bias, v_bias in layers:
+            bias = torch.cat([w_bias[:two] + v_bias[:two], w_bias[two:]])[:, None]
+            fed = [torch.addmm(bias, w, step) for step in steps]
+            h, steps = x.new_zeros(self.hidden, len(x)), []
+            for a in fed * (t // len(fed)):
+                r, u = torch.addmm(a[:two], v[:two], h).sigmoid().chunk(2)
+                n = torch.addcmul(a[two:], r, torch.addmm(v_bias[two:, None], v[two:], h)).tanh()
+                h = torch.lerp(n, h, u)
+                steps.append(h)
+        return torch.stack(steps).permute(2, 0, 1)
 
 
 def allow_second_gradients(network: nn.Module) -> None:

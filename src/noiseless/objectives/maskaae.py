@@ -26,9 +26,9 @@ one of them has made serves the next ones as a constant, the autoencoder's the c
 mask. So the critic sees codes of the encoder before its update; draws of the prior are fresh in every round.
 
 **Validation** follows the reconstruction, the term of (14), the polarising term of the undecided dimensions,
-:math:`0.1 \le \mu_j < 0.9`, at the cap of its weight, and the squared maximum mean discrepancy between masked codes and
-masked draws. The third is large until the mask is decided and 0 from then on. So the best weights are those of a mask
-that is decided, if there is one, and among these of the best codes; no critic moves any of it.
+:math:`0.1 \le \mu_j < 0.99`, at the cap of its weight, and the squared maximum mean discrepancy between masked codes
+and masked draws. The third is large until the mask is decided and 0 from then on. So the best weights are those of a
+mask that is decided, if there is one, and among these of the best codes; no critic moves any of it.
 
 Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
 :math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it

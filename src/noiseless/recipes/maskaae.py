@@ -14,10 +14,11 @@ paper are not known.
 Two forms differ in what decides the number of active dimensions. `paper` is the code's: its polarising weight begins at
 once, so that every dimension whose mask starts above 1/2 is soon driven to 1, and it needs 500,000 steps. `robust`,
 ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before anything is
-polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose. The weight is
-50 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits do. The codes of images
-start far from N(0, I), and a mask that closes faster than the encoder moves closes too much: hence their critic's
-larger rate and their mask's later closing.
+polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
+encoder circle around each other, most of all where every dimension is needed, and a moving average of the weights is
+what is kept. The weight is 50 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits
+do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too much:
+hence their critic's larger rate and their mask's later closing.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Form:
         mask_lr: learning rate of the mask.
         images, vectors: the balance, by what a datum is.
         polarising: the schedule of the polarising weight for a latent size.
+        ema: decay of the average of the weights; None: the weights themselves are kept.
         note: what belongs beside every number.
     """
 
@@ -80,11 +82,17 @@ class Form:
     images: Balance
     vectors: Balance
     polarising: Callable[[int], Polarising]
+    ema: float | None = None
     note: str = ""
 
     def balance(self, spec: Spec) -> Balance:
         """That of these data."""
         return self.images if spec.is_image else self.vectors
+
+    @property
+    def training(self) -> Training:
+        """How long, and what is kept."""
+        return Training(steps=self.steps, batch=BATCH, schedule="constant", ema=self.ema)
 
 
 FORMS = {
@@ -92,8 +100,9 @@ FORMS = {
         20_000,
         2e-3,
         Balance(1000.0, 3e-4, (4.0, 5.0)),
-        Balance(50.0, start=(2.0, 3.0)),
-        lambda m: Polarising(1 / 16, every=500, start=12_000),  # noqa: ARG005
+        Balance(50.0, start=(2.5, 3.5)),
+        lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
+        0.998,
         "rates and weight of the mask's game and its polarising schedule are ours, not the paper's",
     ),
     "paper": Form(500_000, 5e-4, Balance(1000.0), Balance(1000.0), Polarising.paper),
@@ -132,7 +141,7 @@ def maskaae(
         mask_lr: Learning rate of the mask. Default: 0.002; form paper: 0.0005.
         polarising_start: Step before which the polarising weight is 0. Default: 12,000; form paper: 0. With
             other --steps, give some 60% of them.
-        polarising_every: Steps in which the polarising weight doubles. Default: 500; form paper: 300 up to 20 latent
+        polarising_every: Steps in which the polarising weight doubles. Default: 250; form paper: 300 up to 20 latent
             dimensions, then about 450 for each, at most 40,000.
         variance: Weight of the mean variance of codes in closed dimensions.
         generator_lr: Learning rate of the encoder against the critic. Default: 0.0001; for images, whose codes have
@@ -176,7 +185,7 @@ def maskaae(
     late = f"the mask is polarised from step {start:,} on, and undecided before" if start else ""
     said = [chosen.note, late, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
     notes = (*filter(None, said), *parts.uncalibrated, *parts.borrowed)
-    return Method(objective, _training(chosen.steps), ("normal", "gmm", "gaussian"), notes)
+    return Method(objective, chosen.training, ("normal", "gmm", "gaussian"), notes)
 
 
 def wae_wgan(
@@ -184,6 +193,7 @@ def wae_wgan(
     networks: Networks = Networks(),
     optimiser: Optimiser = Optimiser(),
     *,
+    form: Literal["robust", "paper"] = "robust",
     generator_lr: float | None = None,
     critic_lr: float | None = None,
     critic_width: int | None = None,
@@ -195,7 +205,9 @@ def wae_wgan(
     """Adversarial autoencoder with a Wasserstein critic: MaskAAE without mask (WAE-WGAN).
 
     Arguments:
-        generator_lr: Learning rate of the encoder against the critic. Default: maskaae's, 0.0001, for images 0.0003.
+        form: Whose rates, steps and average of the weights it shares: maskaae's robust ones, or the paper's.
+        generator_lr: Learning rate of the encoder against the critic. Default: 0.0001; for images, whose codes have
+            further to go, 0.0003; form paper: 0.0001.
         critic_lr: Learning rate of the critic. Default: the same.
         critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
         critic_depth: Hidden layers of the critic.
@@ -206,10 +218,10 @@ def wae_wgan(
     networks, optimiser = _paper(spec, networks), _rmsprop(optimiser)
     parts = frame(spec, networks, optimiser, constants, reconstruction)
     width = 8 * networks.width if critic_width is None else critic_width
-    rate = FORMS["robust"].balance(spec).rate
+    rate = FORMS[form].balance(spec).rate
     rates = [rate if given is None else given for given in (critic_lr, generator_lr)]
     critic = Critic(width, critic_depth, rates[0], Wasserstein(), rates[1], rounds=critic_rounds)
-    method = parts.adversarial(critic, LR, _training(FORMS["robust"].steps))
+    method = parts.adversarial(critic, LR, FORMS[form].training)
     glorot_normal(method.objective)
     return method
 
@@ -232,10 +244,6 @@ def _paper(spec: Spec, networks: Networks) -> Networks:
 
 def _rmsprop(optimiser: Optimiser) -> Optimiser:
     return replace(optimiser, optimiser=optimiser.optimiser or "rmsprop")
-
-
-def _training(steps: int) -> Training:
-    return Training(steps=steps, batch=BATCH, schedule="constant")
 
 
 def _schedule(default: Polarising, start: int | None, every: int | None) -> Polarising:

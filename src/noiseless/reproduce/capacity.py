@@ -9,7 +9,8 @@ A reading of a run is, on n held-out data (at most the smaller of both parts) an
 * **reconstruction**, the mean squared error of a datum, summed over its standardised numbers or its pixels.
 
 Two scales. `paper` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. `small` is the robust
-form of the recipe, compressed: 2 x 256, the schedule in the same proportions of fewer steps, and a faster mask.
+form of the recipe, compressed: 2 x 256, the schedule in the same proportions of fewer steps, a faster mask, and a
+shorter average of the weights.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from noiseless.journal import Journal
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
-from noiseless.recipes.maskaae import CRITIC_LR
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.training import Stopped
@@ -53,15 +53,17 @@ class Size:
     Arguments:
         width, depth: of perceptrons of 8 times the width.
         batch, steps: of training.
+        ema: decay of the average of the weights.
     """
 
     width: int
     depth: int
     batch: int
     steps: int
+    ema: float | None = None
 
 
-SIZES = {"small": Size(32, 2, 64, 3600), "paper": Size(128, 4, 64, 500_000)}
+SIZES = {"small": Size(32, 2, 64, 3600, ema=0.995), "paper": Size(128, 4, 64, 500_000)}
 CRITIC = 2
 """Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
 FASTER = {"mask_lr": 3e-3}
@@ -89,20 +91,22 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
     size, steps, recipe = SIZES[request.scale], request.setting.steps or 0, METHODS[label]
     stages = [k / STAGES for k in range(1, STAGES)] if shown and steps >= STAGES else []
     sources = {f"{part:g}": Source("samples", "normal", part) for part in (*stages, 1.0)}
+    average = {"ema": size.ema} if size.ema is not None else {}
     return Line(
         f"{label}, m = {m}",
         recipe,
         sources,
         networks={"latent": m, "depth": size.depth},
         arguments=_arguments(request.scale, recipe, steps),
-        training={"batch": size.batch, "schedule": "constant", "lr_factor": None, "validate_every": -(-steps // 40)},
+        training={"batch": size.batch, "schedule": "constant", "lr_factor": None, "validate_every": -(-steps // 40)}
+        | average,
         name=f"{recipe}-{m}",
     )
 
 
 def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
     if scale == "paper":
-        return {"form": "paper"} if recipe == "maskaae" else {"generator_lr": CRITIC_LR, "critic_lr": CRITIC_LR}
+        return {"form": "paper"}
     return {"critic_depth": CRITIC} | (compressed(steps) if recipe == "maskaae" else {})
 
 
@@ -113,7 +117,7 @@ def compressed(steps: int) -> dict[str, Any]:
 
 def polarising(steps: int) -> dict[str, int]:
     """The robust schedule's arguments, in the same proportions of other steps."""
-    return {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 40)}
+    return {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 80)}
 
 
 @dataclass(frozen=True)
