@@ -187,11 +187,12 @@ class GRU(nn.Module):
         steps = [step.T for step in (x[:, :1] if x.stride(1) == 0 else x).unbind(1)]  # the same at all steps: one
         for w, v, w_bias, v_bias in layers:
             bias = torch.cat([w_bias[:two] + v_bias[:two], w_bias[two:]])[:, None]
-            fed = [torch.addmm(bias, w, step) for step in steps]
+            fed = [torch.addmm(bias, w, step).split([two, self.hidden]) for step in steps]
             h, steps = x.new_zeros(self.hidden, len(x)), []
-            for a in fed * (t // len(fed)):
-                r, u = torch.addmm(a[:two], v[:two], h).sigmoid().chunk(2)
-                n = torch.addcmul(a[two:], r, torch.addmm(v_bias[two:, None], v[two:], h)).tanh()
+            gates, new, new_bias = v[:two], v[two:], v_bias[two:, None]
+            for a, b in fed * (t // len(fed)):
+                r, u = torch.addmm(a, gates, h).sigmoid().chunk(2)
+                n = torch.addcmul(b, r, torch.addmm(new_bias, new, h)).tanh()
                 h = torch.lerp(n, h, u)
                 steps.append(h)
         return torch.stack(steps).permute(2, 0, 1)
