@@ -128,8 +128,9 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
     real, rows = reference(vectors, "test", 50_000, features, 0), []
     for share in (False, True):
         for seed in seeds:
+            size, every = SIZES["small"], max(1, steps // 8)
             training = Training(
-                steps=steps, batch=SIZES["small"].batch, seed=seed, threads=threads, validate_every=max(1, steps // 8)
+                steps=steps, batch=size.batch, ema=size.ema, seed=seed, threads=threads, validate_every=every
             )
             schedule = {"critic_depth": 2} | compressed(steps)
             with tempfile.TemporaryDirectory() as folder:
