@@ -357,6 +357,8 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)))
     assert "ours" in made.notes[0]
     assert made.objective.polarising.start == 0.6 * made.training.steps
+    assert made.objective.weights.discrepancy == pytest.approx(20 * 0.03 * 784)
+    assert (made.training.ema, build("maskaae", vectors().spec, form="paper").training.ema) == (0.998, None)
     assert "the mask is polarised from step 12,000 on, and undecided before" in made.notes
     late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
     assert (late.start, late.every, late.first) == (7, 3, 1 / 16)
@@ -389,6 +391,13 @@ def test_the_weights_of_perceptrons_are_glorot_normal() -> None:
     (w, *_) = made.objective.autoencoder.encoder.parameters()
     assert w.std().item() == pytest.approx(math.sqrt(2 / 700), rel=0.02)
     assert w.abs().max() > math.sqrt(6 / 700)  # beyond the uniform law's bound
+
+
+def test_the_baseline_has_the_forms_of_maskaae() -> None:
+    robust, paper = (build("wae-wgan", Spec("mnist", (1, 28, 28)), form=form) for form in ("robust", "paper"))
+    assert (robust.training.steps, robust.training.ema, paper.training.steps) == (20_000, 0.998, 500_000)
+    assert [rates(made)["critic"][1] for made in (robust, paper)] == [3e-4, 1e-4]
+    assert robust.objective.discrepancy.weight == pytest.approx(20 * 0.03 * 784)
 
 
 @pytest.mark.parametrize(("net", "kind"), [(None, "MLPEncoder"), ("conv-small", "ConvEncoder")])

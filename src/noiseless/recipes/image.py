@@ -64,6 +64,7 @@ class Critic:
         generator_lr: rate of the encoder's own update; None: it is part of the autoencoder's.
         weight: of the encoder's loss.
         rounds: its updates in a step.
+        strictness: what validation multiplies wae-mmd's weight of the discrepancy by.
     """
 
     width: int
@@ -73,6 +74,7 @@ class Critic:
     generator_lr: float | None = None
     weight: float = 1.0
     rounds: int = 1
+    strictness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Frame:
     def adversarial(
         self, critic: Critic, lr: float, training: Training | None = None, notes: tuple[str, ...] = ()
     ) -> Method:
-        """The method that plays `critic` against the encoder; its best weights are those of the lowest wae-mmd loss."""
+        """The method that plays `critic` against the encoder; its best weights are those of wae-mmd's lowest loss."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent, critic.width, critic.depth),
@@ -144,7 +146,7 @@ class Frame:
                 generator=None if critic.generator_lr is None else self.at(critic.generator_lr),
             ),
             critic.weight,
-            discrepancy=Term(self.discrepancy, MMD()),
+            discrepancy=Term(critic.strictness * self.discrepancy, MMD()),
             rounds=critic.rounds,
         )
         notes = (*notes, *self.uncalibrated, *self.borrowed)

@@ -45,6 +45,8 @@ LR, CRITIC_LR = 5e-4, 1e-4
 BATCH, ROUNDS, DEPTH = 64, 5, 4
 CAPACITY = {"mnist": 64, "cifar10": 256, "celeba": 128}
 """Latent sizes to begin with, larger than needed; ours."""
+STRICTNESS = 20.0
+"""What validation multiplies wae-mmd's weight of the discrepancy by; ours: else reconstruction alone decides."""
 SHARED = "the phases of a step share one batch and its encodings; in the paper each has a fresh batch"
 GAMES: dict[str, Callable[[], Game]] = {"wasserstein": Wasserstein, "jensen-shannon": Logistic}
 
@@ -175,7 +177,7 @@ def maskaae(
             generator=parts.at(balance.rate if generator_lr is None else generator_lr),
             mask=lambda p: undecayed.build(p, chosen.mask_lr),
         ),
-        Weights(variance * spec.size, share / spec.size, parts.discrepancy),
+        Weights(variance * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
         _schedule(chosen.polarising(latent), polarising_start, polarising_every),
         critic_rounds,
         share_batch,
@@ -220,7 +222,7 @@ def wae_wgan(
     width = 8 * networks.width if critic_width is None else critic_width
     rate = FORMS[form].balance(spec).rate
     rates = [rate if given is None else given for given in (critic_lr, generator_lr)]
-    critic = Critic(width, critic_depth, rates[0], Wasserstein(), rates[1], rounds=critic_rounds)
+    critic = Critic(width, critic_depth, rates[0], Wasserstein(), rates[1], rounds=critic_rounds, strictness=STRICTNESS)
     method = parts.adversarial(critic, LR, FORMS[form].training)
     glorot_normal(method.objective)
     return method
