@@ -22,6 +22,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -252,7 +253,7 @@ def pythae(setting: Setting, window: Callable[[], None], model: str) -> None:
     x = raw(setting)[torch.arange(BATCH * setting.steps) % DATA]
     dataset = BaseDataset(x.float().div(255) if setting.width else x, torch.zeros(len(x)))
     chosen = settings(
-        output_dir="/tmp/pythae", per_device_train_batch_size=BATCH, num_epochs=1, no_cuda=setting.device == "cpu"
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=BATCH, num_epochs=1, no_cuda=setting.device == "cpu"
     )
     running = trainer(built, dataset, training_config=chosen)
     running.prepare_training()

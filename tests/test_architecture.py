@@ -24,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "nn": {"errors", "values"},
     "strings": {"errors", "values"},
     "data": {"errors", "values", "files", "named", "strings"},
-    "metrics": {"errors", "values", "files", "nn", "entropy"},
+    "metrics": {"errors", "values", "files", "named", "nn", "entropy"},
     "bottlenecks": {"nn", "values"},
     "autoencoder": {"named", "bottlenecks"},
     "entropy": {"errors"},

@@ -340,6 +340,12 @@ def test_what_cannot_be_is_refused(networks: Networks, arguments: dict[str, Any]
         names()["deciphering"](Spec("mnist", (1, 8, 8)), networks, **{**PLAIN, **arguments})
 
 
+def test_strings_are_refused() -> None:
+    language = Spec("words", (9,), (), (), 4, "S -> 'a' | 'b' S")
+    with pytest.raises(InputError, match="words are sequences of tokens; take grae"):
+        names()["deciphering"](language)
+
+
 def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> None:
     with pytest.raises(InputError, match="5 clusters cannot share 4 channels"):
         objective(clusters=5)

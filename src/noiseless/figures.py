@@ -57,7 +57,7 @@ LEGIBLE = 64
 LETTER = 14
 MARGIN = 8
 WIDE = 5
-LOWER_IS_BETTER = {"fd", "fid", "kid", "loss"}
+LOWER_IS_BETTER = {"fd", "fid", "kid", "loss", "ms", "mb", "gb", "seconds"}
 GREY, COLOUR = "0.55", "tab:blue"
 
 

@@ -1,4 +1,4 @@
-"""What names say after a colon: code of the user's own, `module:function`, or options, `gmm:32`.
+"""What names stand for: what a package offers, code of the user's own, `module:function`; and their options, `gmm:32`.
 
 Code is imported because the user named it, never because a file does. The module is found as Python finds modules, the
 current folder first. Options are the parameters of what the name stands for, after the first one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,18 @@ from cyclopts import Parameter, Token
 
 from noiseless.errors import InputError, unknown
 
-__all__ = ["Named", "is_named", "load_callable", "options"]
+__all__ = ["Named", "is_named", "load_callable", "modules", "offered", "options"]
+
+
+def modules(package: str) -> list[ModuleType]:
+    """The modules of a package, imported."""
+    folders = importlib.import_module(package).__path__
+    return [importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(folders)]
+
+
+def offered(package: str, table: str) -> dict[str, Any]:
+    """What the modules of a package offer by name, in the dictionaries of theirs that are called `table`."""
+    return {name: value for module in modules(package) for name, value in getattr(module, table, {}).items()}
 
 
 def is_named(source: str) -> bool:

@@ -8,8 +8,6 @@ least one. Draws depend on the seed only. All parts are views into one array, so
 from __future__ import annotations
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-import noiseless.data
 from noiseless.data import arrays, own, pictures
 from noiseless.data.kept import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
-from noiseless.named import is_named, options
+from noiseless.named import is_named, offered, options
 from noiseless.strings import of
 from noiseless.values import Spec
 
@@ -129,11 +126,7 @@ def _named_parts(data: Data) -> tuple[tuple[Split, str], ...]:
 
 
 def _loaders() -> dict[str, Callable[..., Raw]]:
-    modules = [
-        importlib.import_module(f"noiseless.data.{module.name}")
-        for module in pkgutil.iter_modules(noiseless.data.__path__)
-    ]
-    return {name: loader for module in modules for name, loader in getattr(module, "DATASETS", {}).items()}
+    return offered("noiseless.data", "DATASETS")
 
 
 def _raw(source: str, request: Request) -> Raw:

@@ -25,10 +25,8 @@ https://arxiv.org/abs/1903.12436.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
@@ -43,7 +41,7 @@ from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole
-from noiseless.named import options
+from noiseless.named import offered, options
 
 __all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
 
@@ -201,9 +199,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 @cache
 def _catalogue() -> dict[str, Callable[[int], LatentDensity]]:
-    package = importlib.import_module("noiseless.densities")
-    found = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
-    return {name: make for module in found for name, make in vars(module).get("DENSITIES", {}).items()}
+    return offered("noiseless.densities", "DENSITIES")
 
 
 def _shapes(density: LatentDensity) -> dict[str, torch.Size]:

@@ -12,15 +12,13 @@ alone is done once for all rows of a table, because every metric asks for it by 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
+from noiseless.named import modules
 
 __all__ = ["Measure", "measure_all", "measures", "warnings"]
 
@@ -55,9 +53,7 @@ def warnings(real: Sample, fake: Sample) -> list[str]:
 
 @cache
 def _metrics() -> tuple[ModuleType, ...]:
-    folder = Path(__file__).parent
-    found = [importlib.import_module(f"{__package__}.{info.name}") for info in pkgutil.iter_modules([str(folder)])]
-    return tuple(module for module in found if "measure" in vars(module))
+    return tuple(module for module in modules("noiseless.metrics") if "measure" in vars(module))
 
 
 def _check(real: Sample, fake: Sample) -> None:

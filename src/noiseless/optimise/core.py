@@ -19,9 +19,7 @@ in the round, so that a search which was killed goes on as if it never was.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -33,7 +31,7 @@ from torch import Tensor
 
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
-from noiseless.named import options
+from noiseless.named import offered, options
 from noiseless.scores import Score
 
 __all__ = ["Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
@@ -181,6 +179,4 @@ def build(name: str) -> Search:
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    package = importlib.import_module("noiseless.optimise")
-    found = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
-    return {name: search for module in found for name, search in vars(module).get("SEARCHES", {}).items()}
+    return offered("noiseless.optimise", "SEARCHES")

@@ -8,14 +8,13 @@ name on the command line has hyphens for underscores.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from noiseless.errors import InputError, unknown
-from noiseless.named import load_callable
+from noiseless.named import load_callable, modules
 from noiseless.objectives.core import Objective
 from noiseless.training import Training
 
@@ -50,16 +49,11 @@ class Method:
 
 def names() -> dict[str, Recipe]:
     """Every recipe of the package by its name on the command line."""
-    package = importlib.import_module("noiseless.recipes")
-    found: dict[str, Recipe] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        if info.name != "core":
-            found |= _recipes(f"noiseless.recipes.{info.name}")
-    return dict(sorted(found.items()))
+    others = [module for module in modules("noiseless.recipes") if module.__name__ != __name__]
+    return dict(sorted(item for module in others for item in _recipes(module).items()))
 
 
-def _recipes(module_name: str) -> dict[str, Recipe]:
-    module = importlib.import_module(module_name)
+def _recipes(module: ModuleType) -> dict[str, Recipe]:
     public = {name: getattr(module, name) for name in module.__all__}
     return {
         name.replace("_", "-"): value

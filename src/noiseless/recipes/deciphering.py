@@ -78,6 +78,8 @@ def deciphering(
         reconstruction: Distance of outputs to data, as efficientnet:SIDE, lpips or squared-error. Default: efficientnet
             for images of 1 or 3 channels from 16 pixels on, else squared-error.
     """
+    if spec.tokens:
+        raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; take grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
         raise InputError(f"clusters are groups of channels, which gaussian patterns do not have; leave out {clusters}")

@@ -11,9 +11,7 @@ over the batch. Parameters need defaults and become options in the name (``gauss
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +19,12 @@ from functools import cache
 from torch import Tensor
 
 from noiseless.errors import InputError, unknown
+from noiseless.named import modules, offered
 from noiseless.values import Spec
 
 __all__ = ["Distance", "Reconstruction", "build", "names"]
 
+PACKAGE = "noiseless.reconstruction"
 Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -90,17 +90,10 @@ def _sequence(name: str, spec: Spec) -> Reconstruction:
 
 @cache
 def _sequences() -> dict[str, Callable[[Spec], Reconstruction]]:
-    package = importlib.import_module("noiseless.reconstruction")
-    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    return {name: make for module in modules for name, make in getattr(module, "SEQUENCES", {}).items()}
+    return offered(PACKAGE, "SEQUENCES")
 
 
 @cache
 def _catalogue() -> dict[str, tuple[Callable[..., Reconstruction], bool]]:
-    package = importlib.import_module("noiseless.reconstruction")
-    found: dict[str, tuple[Callable[..., Reconstruction], bool]] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = vars(importlib.import_module(f"{package.__name__}.{info.name}"))
-        on_logits = module.get("ON_LOGITS", ())
-        found |= {name: (make, name in on_logits) for name, make in module.get("RECONSTRUCTIONS", {}).items()}
-    return found
+    on_logits = {name for module in modules(PACKAGE) for name in getattr(module, "ON_LOGITS", ())}
+    return {name: (make, name in on_logits) for name, make in offered(PACKAGE, "RECONSTRUCTIONS").items()}

@@ -15,9 +15,7 @@ of equal loss then differ by tens.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +27,7 @@ from cyclopts import Parameter
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole, write_json
-from noiseless.named import is_named
+from noiseless.named import is_named, modules
 from noiseless.recipes.image import Constants
 
 __all__ = [
@@ -245,9 +243,7 @@ def chosen(lines: Sequence[Line], request: Request) -> list[Line]:
 
 def names() -> dict[str, Study]:
     """Every study of the package by its name on the command line."""
-    package = importlib.import_module("noiseless.reproduce")
-    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    public = {name: getattr(module, name) for module in modules for name in module.__all__}
+    public = {name: getattr(module, name) for module in modules("noiseless.reproduce") for name in module.__all__}
     return {name.replace("_", "-"): value for name, value in sorted(public.items()) if _is_study(value)}
 
 

@@ -18,17 +18,15 @@ defaults, and become options in the name (``expression:python2`` or ``expression
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.named import options
+from noiseless.named import offered, options
 
 __all__ = ["GOALS", "Goal", "Score", "build", "check", "names", "of_ones_own"]
 
@@ -132,6 +130,4 @@ def _maker(name: str) -> Callable[[Sequence[str]], Score]:
 
 @cache
 def _catalogue() -> dict[str, Callable[[Sequence[str]], Score]]:
-    package = importlib.import_module("noiseless.scores")
-    found = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
-    return {name: make for module in found for name, make in vars(module).get("SCORES", {}).items()}
+    return offered("noiseless.scores", "SCORES")

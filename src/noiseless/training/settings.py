@@ -40,7 +40,8 @@ class Training:
         log_every: Steps between rows of log.jsonl.
         seed: Seeds weights, order of data and noise.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
-        precision: auto is bfloat16 autocast for convolutional networks where the hardware has it, else float32.
+        precision: auto is bfloat16 autocast on a GPU that has it, and for convolutional networks on a CPU that has it,
+            else float32.
         threads: CPU threads. Default: torch's.
         compile: Compile encoder and decoder with torch.compile.
         deterministic: Deterministic algorithms on a GPU too, slower.
