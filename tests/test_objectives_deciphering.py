@@ -142,6 +142,9 @@ def test_the_average_shares_the_patterns_and_a_checkpoint_has_them_for_both(tmp_
     assert state.average is not None
     own, average = (cast(Deciphering, m) for m in (state.objective, state.average.module))
     assert [r.data_ptr() for r in own.patterns.rows] == [r.data_ptr() for r in average.patterns.rows]
+    state.load(state.tensors(), state.scalars())
+    average = cast(Deciphering, state.average.module)
+    assert [r.data_ptr() for r in own.patterns.rows] == [r.data_ptr() for r in average.patterns.rows]
     stored = weights(made.directory)["checkpoint"]
     assert_same({"": stored["model/patterns.stage2"]}, {"": stored["ema/module.patterns.stage2"]})
     assert len(cast(Deciphering, made.objective("average")).patterns) == 80
@@ -349,6 +352,23 @@ def test_strings_are_refused() -> None:
 def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> None:
     with pytest.raises(InputError, match="5 clusters cannot share 4 channels"):
         objective(clusters=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"clusters": 5}, "5 clusters cannot share 4 channels"),
+        ({"clusters": 81, "networks": Networks(width=128)}, "81 clusters of 80 data"),
+        ({"active": (4, 8, 16)}, "80 data cannot get 80 different patterns"),
+    ],
+)
+def test_what_the_data_make_impossible_leaves_no_folder(
+    arguments: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    given = {"networks": Networks(width=4), **PLAIN, **arguments}
+    with pytest.raises(InputError, match=message):
+        run("deciphering", images(), tmp_path / "run", arguments=given)
+    assert not (tmp_path / "run").exists()
 
 
 def test_data_without_a_pattern_are_refused() -> None:

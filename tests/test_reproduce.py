@@ -89,6 +89,19 @@ def test_a_run_trained_beforehand_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     assert numbers(made()[1])["RAE"]["MVG"]["mean"] > 0
 
 
+def test_rows_of_a_run_that_is_not_done_are_made_again() -> None:
+    assert run(LINE.split()) == 0
+    early = numbers(made()[1])["RAE"]["MVG"]["mean"]
+    (RUNS / "terms.json").unlink()
+    for path in RUNS.glob("*/run.json"):  # three steps of nine, and judged there
+        path.write_text(path.read_text().replace('"steps": 3', '"steps": 9'))
+    assert run(LINE.replace("--steps 3", "--steps 9").split()) == 0
+    rows = json.loads((RUNS / "rae-0/results.json").read_text())["rows"]
+    late = numbers(made()[1])["RAE"]["MVG"]["mean"]
+    assert late != early
+    assert late in [row["fd"] for row in rows if row["density"] == "gaussian"]
+
+
 @pytest.mark.parametrize(
     ("other", "what"),
     [("--steps 4", "steps"), ("--width 3", "arguments"), ("--beta 0.3", "arguments"), ("--seed 1", "data")],

@@ -329,6 +329,7 @@ def test_plateau_halves_the_rate_at_the_fifth_bad_validation() -> None:
     assert follow([1.0] + [2.0] * 11, schedule="plateau") == [1.0] * 5 + [0.5] * 5 + [0.25] * 2
     assert follow([1.0, 2.0, 2.0, 2.0, 0.5, 2.0, 2.0], schedule="plateau", lr_patience=4) == [1.0] * 7
     assert follow([1.0, 2.0, 2.0], schedule="plateau", lr_patience=2, lr_factor=0.1) == pytest.approx([1, 1, 0.1])
+    assert follow([-2.0] + [-2.0 + 1e-5 * k for k in range(8)], schedule="plateau") == [1.0] * 5 + [0.5] * 4
 
 
 def test_plateau_stops_at_its_floor_and_never_raises_a_rate() -> None:

@@ -164,6 +164,8 @@ class Run:
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
         engine = Engine(training.device)
         method = _build(function, data.spec, arguments, training.seed)
+        if isinstance(method.objective, Indexed):
+            method.objective.admit(len(data.train))
         settled = settle(training.over(method.training), method.objective, data, engine.world)
         initial = _initial(method.objective, init_from) if init_from is not None else None
         record = {

@@ -176,6 +176,9 @@ class Indexed(Objective):
     its own; and it draws codes itself, without a fitted density.
     """
 
+    def admit(self, count: int) -> None:
+        """Refuses so many training data, before anything is written; what only the data can tell, :meth:`meet` does."""
+
     @abstractmethod
     def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
         """Called once before training, and when it goes on; what is known from a checkpoint is kept.

@@ -39,7 +39,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.clusters import clusters
+from noiseless.clusters import admit, clusters
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import LARGEST_SHIFT, Cipher, Shifted
 from noiseless.nn.joint import gather, recalibrate
@@ -123,12 +123,17 @@ class Deciphering(Indexed):
         self.course: Course | None = None
         self.epoch = 0
 
+    def admit(self, count: int) -> None:
+        """Refuses more data than patterns, and clusters that are too many for data or channels."""
+        self.patterns.admit(count, self._clusters)
+        admit(count, self._clusters)
+
     def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
         """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.core.Indexed`."""
         self.course = course
         if len(self.patterns) == course.count:
             return
-        k = self.plan.clusters if self.patterns.kind == "dropout" else 1
+        k = self._clusters
         found = clusters(rows(), k, course.seed) if k > 1 else None
         self.patterns.assign(course.count, torch.Generator().manual_seed(course.seed), found, k)
 
@@ -234,6 +239,10 @@ class Deciphering(Indexed):
     def _axes(self) -> int:
         decoder = self.autoencoder.decoder
         return decoder.axes if isinstance(decoder, Shifted) else 0
+
+    @property
+    def _clusters(self) -> int:
+        return self.plan.clusters if self.patterns.kind == "dropout" else 1
 
     @property
     def _image(self) -> bool:

@@ -243,7 +243,7 @@ def _under(cell: Cell, part: float, names: Sequence[str], protocol: Protocol) ->
     run = trained(cell, part)
     model = run.model(device=str(features.device), data=data, moments=moments)
     fitted, missing = _fitted(model, names)
-    rows = there(fitted)
+    rows = there(fitted) if done >= steps else []  # else they are of the weights of an earlier step
     if not rows:
         made = evaluate(model, data, fitted, features, n=n, part=reference, seed=seed)
         rows = noted(made, label, run.record["notes"])

@@ -12,6 +12,7 @@ which a user has to bring (--data smiles:250k_rndm_zinc_drugs_clean.smi); MOSES,
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -219,8 +220,10 @@ def optimised(run: Run, request: Structured) -> Mapping[str, Any]:
 
 
 def _measured(request: Structured, label: str, recipe: str, seed: int, folder: Path, data: Data) -> Cell:
-    run, setting = _trained(request, recipe, seed, folder / f"{recipe}-{seed}", data), request.setting
-    rows = known(run.directory, data.fingerprint, STRINGS, DENSITIES, n=setting.n, seed=seed)
+    place, setting = folder / f"{recipe}-{seed}", request.setting
+    finished = (place / "run.json").is_file() and Run(place).steps[0] >= Run(place).steps[1]
+    run = _trained(request, recipe, seed, place, data)
+    rows = known(place, data.fingerprint, STRINGS, DENSITIES, n=setting.n, seed=seed) if finished else []
     if not rows:
         model = run.model(device=run.training.device, data=data)
         made = evaluate_strings(model, data, DENSITIES, n=setting.n, seed=seed)
@@ -373,9 +376,9 @@ def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def _command(request: Structured) -> str:
-    words = ["noiseless reproduce rae-structured --objects", request.objects]
+    words = ["noiseless", "reproduce", "rae-structured", "--objects", request.objects]
     for name in ("data", "scale", "seeds", "rows", "steps", "width", "n", "search", "threads"):
         value = getattr(request, name)
         if value != getattr(Structured(), name):
             words += ["-n" if name == "n" else f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
-    return " ".join(words)
+    return shlex.join(words)

@@ -187,7 +187,7 @@ def fit(
                     keeper.checkpoint(state.tensors(), state.scalars())
                 state.saved, saved_at = state.step, time.monotonic()
             if drawing and keeper is not None:
-                keeper.picture(state.validated, state.step)
+                keeper.picture(_in_use(state.validated), state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()

@@ -135,7 +135,8 @@ class State:
     def _load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
         self.objective.load_state_dict(_under("model/", tensors))
         if self.average is not None:
-            self.average.load_state_dict(_under("ema/", tensors))
+            self.average = _average(self.objective, self.training)  # anew, to share what the two have in common
+            cast(AveragedModel, self.average).load_state_dict(_under("ema/", tensors))
         for i, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
             _load_optimiser(optimiser, phase, _under(f"optimiser/{phase.name}/", tensors))
             for group, rate in zip(optimiser.param_groups, scalars["rates"][i], strict=True):
@@ -163,7 +164,8 @@ def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRSchedul
     if training.schedule == "plateau":
         # torch lowers the rate at the validation after the last that patience allows; Keras, and we, at that one
         factor, patience, floor = training.lr_factor or 0.5, training.lr_patience or 5, training.lr_floor or 0.0
-        return ReduceLROnPlateau(optimiser, factor=factor, patience=patience - 1, min_lr=floor)
+        # threshold 0: torch's is a share of the loss, and where that is negative every loss would be an improvement
+        return ReduceLROnPlateau(optimiser, factor=factor, patience=patience - 1, min_lr=floor, threshold=0.0)
     if training.schedule == "exponential":
         return ExponentialLR(optimiser, gamma=training.lr_factor or 0.95)
     return ConstantLR(optimiser, factor=1.0)
