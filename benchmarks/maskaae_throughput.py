@@ -11,7 +11,7 @@ own parameters.
 
 What sharing the batch does to the result is another command's matter, a few minutes on one core:
 
-    python benchmarks/maskaae_throughput.py --quality 3600 [--seeds 0,1,2]
+    python benchmarks/maskaae_throughput.py --quality 5400 [--seeds 0,1,2]
 
 It trains `maskaae` on `synthetic:n=8` with m = 16 both ways, and prints active dimensions and distances.
 """
@@ -121,7 +121,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
     from noiseless import Networks, Training, data, figures, metrics, train
     from noiseless.evaluate import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.capacity import SIZES, compressed
+    from noiseless.reproduce.capacity import SIZES, polarising
 
     vectors = data.load("synthetic:n=8")
     features = metrics.build("raw", vectors.spec)
@@ -132,7 +132,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
             training = Training(
                 steps=steps, batch=size.batch, ema=size.ema, seed=seed, threads=threads, validate_every=every
             )
-            schedule = {"critic_depth": 2} | compressed(steps)
+            schedule = {"critic_depth": 2} | polarising(steps)
             with tempfile.TemporaryDirectory() as folder:
                 networks = Networks(latent=16, width=32, depth=2)
                 given: dict[str, Any] = {"networks": networks, "share_batch": share, **schedule}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from noiseless.cli import run
 from noiseless.cli.optimise import strings as searched_strings
 from noiseless.cli.options import Use
 from noiseless.data import load as load_data
-from noiseless.errors import InputError
+from noiseless.errors import InputError, RunError
 from noiseless.evaluate_strings import evaluate_strings, identity_of
 from noiseless.model import Model
-from noiseless.reproduce import find
+from noiseless.reproduce import find, rae_structured
 from noiseless.reproduce.rae_structured import Structured
 from noiseless.runs import Run
 from noiseless.scores.expression import distance
@@ -295,6 +296,28 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert run(line.replace("--width 4", "--width 8").split()) == 2
+
+
+def test_a_row_of_structured_objects_that_fails_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
+    train = rae_structured.train
+
+    def broken(recipe: str, *given: Any, **named: Any) -> Any:
+        if recipe == "character-vae":
+            raise RunError("the loss became nan")
+        return train(recipe, *given, **named)
+
+    monkeypatch.setattr(rae_structured, "train", broken)
+    assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
+    assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()
+    assert run(f"{line} --rows CVAE --out none".split()) == 1
+    assert not Path("none.md").exists()
+    record = Path("runs/rae-structured-expressions-small/grae-0/run.json")
+    record.write_text(record.read_text().replace('"arguments": {', '"arguments": {"beta": 0.5,'))
+    assert run(f"{line} --rows GRAE --out other".split()) == 2
 
 
 def test_the_character_model_of_the_table_reads_characters() -> None:

@@ -16,7 +16,7 @@ once, so that every dimension whose mask starts above 1/2 is soon driven to 1, a
 ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before anything is
 polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
 encoder circle around each other, most of all where every dimension is needed, and a moving average of the weights is
-what is kept. The weight is 50 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits
+what is kept. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits
 do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too much:
 hence their critic's larger rate and their mask's later closing.
 """
@@ -102,7 +102,7 @@ FORMS = {
         20_000,
         2e-3,
         Balance(1000.0, 3e-4, (4.0, 5.0)),
-        Balance(50.0, start=(2.5, 3.5)),
+        Balance(60.0, start=(2.5, 3.5)),
         lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
         0.998,
         "rates and weight of the mask's game and its polarising schedule are ours, not the paper's",
@@ -138,7 +138,7 @@ def maskaae(
         game: wasserstein: a critic of differences; jensen-shannon: one of log-odds, as an AAE's.
         form: robust: rates, weights and schedule that are ours; paper: those of the paper's code, for 500,000 steps.
         mask_reconstruction: Weight of the mean error of a number in the mask's loss; larger keeps more dimensions.
-            Default: 1000; for vectors, which are standardised, 50, since their numbers vary some 15 times as much as
+            Default: 1000; for vectors, which are standardised, 60, since their numbers vary some 15 times as much as
             pixels of digits do; form paper: 1000.
         mask_lr: Learning rate of the mask. Default: 0.002; form paper: 0.0005.
         polarising_start: Step before which the polarising weight is 0. Default: 12,000; form paper: 0. With

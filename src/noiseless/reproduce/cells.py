@@ -36,7 +36,7 @@ from noiseless.runs import Moments, Run, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
-__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "trained"]
+__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "told", "trained"]
 
 LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
@@ -276,7 +276,7 @@ def _check(run: Run, cell: Cell) -> None:
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
-        ("arguments", _told(recipe, there["arguments"]), _told(recipe, plain(cell.arguments))),
+        ("arguments", told(recipe, there["arguments"]), told(recipe, plain(cell.arguments))),
         *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
     ]
     for name, then, now in compared:
@@ -284,7 +284,7 @@ def _check(run: Run, cell: Cell) -> None:
             raise InputError(f"{run.directory} is another run: its {name} is {then}, and this row's is {now}")
 
 
-def _told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as run.json has them, without those at their default."""
     defaults = {p.name: p.default for p in inspect.signature(find(recipe)).parameters.values()}
     return {k: v for k, v in arguments.items() if v != {} and v != defaults.get(k)}

@@ -26,17 +26,19 @@ import torch
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError, RunError, unknown
 from noiseless.evaluate import Row, known, noted, record
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.figures import markdown
 from noiseless.files import read_json
 from noiseless.optimise import build
 from noiseless.optimise.protocol import place
+from noiseless.record import plain
+from noiseless.reproduce.cells import told
 from noiseless.reproduce.core import Many, Report, Rows, Seeds
 from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run, train
-from noiseless.training import Training
+from noiseless.training import Stopped, Training
 
 __all__ = ["PUBLISHED", "Structured", "rae_structured"]
 
@@ -170,13 +172,14 @@ class Structured:
 
 @dataclass(frozen=True)
 class Cell:
-    """A row under a seed: what was measured."""
+    """A row under a seed: what was measured, or why nothing was."""
 
     label: str
     seed: int
     rows: Sequence[Row]
     found: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
     def value(self, column: str) -> float | None:
         """The share that stands in a column of the table."""
@@ -193,10 +196,12 @@ def rae_structured(request: Structured) -> Report:
     folder = request.folder("rae-structured")
     load = cache(lambda source, seed: datasets.load(source, data_dir=request.data_dir, seed=seed))
     cells = [
-        _measured(request, label, recipe, seed, folder, load(request.source(recipe), seed))
+        _tried(request, label, recipe, seed, folder, load(request.source(recipe), seed))
         for seed in request.seeds
         for label, recipe in request.methods.items()
     ]
+    if not any(cell.rows for cell in cells):
+        raise RunError("; ".join(cell.reason for cell in cells))
     return Report(_page(request, cells), _content(request, cells))
 
 
@@ -217,6 +222,16 @@ def optimised(run: Run, request: Structured) -> Mapping[str, Any]:
         return terms | {"rounds": max(map(len, content["rounds"].values())), "trials": trials} | best
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({error!r}); make it again with noiseless optimise") from error
+
+
+def _tried(request: Structured, label: str, recipe: str, seed: int, folder: Path, data: Data) -> Cell:
+    """The cell, or why there is none: a run that fails leaves the others."""
+    try:
+        return _measured(request, label, recipe, seed, folder, data)
+    except Stopped:
+        raise
+    except RuntimeError as error:
+        return Cell(label, seed, (), reason=f"not measured: {label}, seed {seed}: {' '.join(str(error).split())}")
 
 
 def _measured(request: Structured, label: str, recipe: str, seed: int, folder: Path, data: Data) -> Cell:
@@ -240,18 +255,17 @@ def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Dat
         InputError: the folder holds another run.
     """
     setting = request.setting
+    arguments: dict[str, Any] = {"networks": Networks(width=setting.width)}
     if not (place / "run.json").is_file():
         training = Training(steps=setting.steps, seed=seed, threads=request.threads, device=request.device)
-        networks = Networks(width=setting.width)
-        return train(recipe, data, place, training=training, data_dir=request.data_dir, networks=networks)
+        return train(recipe, data, place, training=training, data_dir=request.data_dir, **arguments)
     run = Run(place)
     there = run.record
-    width = there["arguments"].get("networks", {}).get("width", Networks().width)
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], data.fingerprint),
         ("seed", there["training"]["seed"], seed),
-        ("width", width, setting.width),
+        ("arguments", told(recipe, there["arguments"]), told(recipe, plain(arguments))),
         ("steps", there["training"]["steps"], setting.steps or there["training"]["steps"]),
     ]
     for name, then, now in compared:
@@ -275,6 +289,7 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
     setting = request.setting
     steps = f"{setting.steps:,} steps" if setting.steps else "the paper's epochs"
     notes = dict.fromkeys(note for cell in cells for r in cell.rows for note in (*r.get("notes", ()), *r["warnings"]))
+    notes |= dict.fromkeys(cell.reason for cell in cells if cell.reason)
     parts = [
         f"# RAE's table of structured objects (Ghosh et al., 2020): {request.objects}, scale {request.scale}",
         f"```sh\n{_command(request)}\n```",
@@ -371,7 +386,7 @@ def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
         "torch": torch.__version__,
         "columns": list(COLUMNS),
         "rows": rows,
-        "runs": [dict(cell.about) | {"rows": list(cell.rows)} for cell in cells],
+        "runs": [dict(cell.about) | {"rows": list(cell.rows)} for cell in cells if cell.rows],
     }
 
 
