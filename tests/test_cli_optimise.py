@@ -102,6 +102,7 @@ def test_a_score_that_changed_is_another_problem(
     assert "with problem" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("place")
 def test_another_goal_is_another_problem(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = "--objective own_of_optimise:near --rounds 1 --votes 1 --out o --goal"
     command(trained, f"{line} minimise")

@@ -355,19 +355,18 @@ def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("width", "arguments", "message"),
     [
-        ({"clusters": 5}, "5 clusters cannot share 4 channels"),
-        ({"clusters": 81, "networks": Networks(width=128)}, "81 clusters of 80 data"),
-        ({"active": (4, 8, 16)}, "80 data cannot get 80 different patterns"),
+        (4, {"clusters": 5}, "5 clusters cannot share 4 channels"),
+        (128, {"clusters": 81}, "81 clusters of 80 data"),
+        (4, {"active": (4, 8, 16), "clusters": 1}, "80 data cannot get 80 different patterns"),
     ],
 )
 def test_what_the_data_make_impossible_leaves_no_folder(
-    arguments: dict[str, Any], message: str, tmp_path: Path
+    width: int, arguments: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    given = {"networks": Networks(width=4), **PLAIN, **arguments}
     with pytest.raises(InputError, match=message):
-        run("deciphering", images(), tmp_path / "run", arguments=given)
+        run("deciphering", images(), tmp_path / "run", Networks(width=width), arguments=PLAIN | arguments)
     assert not (tmp_path / "run").exists()
 
 
