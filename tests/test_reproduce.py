@@ -23,6 +23,7 @@ from noiseless.reproduce.core import SCALES, Line, Source
 from noiseless.reproduce.eae_table import eae_lines
 from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
 from noiseless.training import Stopped
+from tiny import failing
 
 TERMS = "--data tiny.npy --width 2 --steps 3 -n 20 --features pixels --threads 1 --constants mnist"
 LINE = f"reproduce eae-table {TERMS} --rows AE RAE EAE --seeds 0"
@@ -161,14 +162,7 @@ def test_data_that_are_not_at_hand_leave_a_table_of_published_numbers(monkeypatc
 
 
 def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    train = cells.train
-
-    def broken(recipe: str, *given: Any, **named: Any) -> Any:
-        if recipe == "rae":
-            raise RuntimeError("the matrix is singular")
-        return train(recipe, *given, **named)
-
-    monkeypatch.setattr(cells, "train", broken)
+    monkeypatch.setattr(cells, "train", failing(cells.train, "rae", RuntimeError("the matrix is singular")))
     assert run(LINE.split()) == 0
     text, content = made()
     assert "* not measured: RAE, seed 0: the matrix is singular" in text

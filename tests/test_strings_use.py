@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from noiseless.runs import Run
 from noiseless.scores.expression import distance
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
+from tiny import failing
 
 DATA = "expressions:size=150"
 FAST = ["--width", "4", "--latent", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
@@ -303,13 +303,7 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
-    train = rae_structured.train
-
-    def broken(recipe: str, *given: Any, **named: Any) -> Any:
-        if recipe == "character-vae":
-            raise RunError("the loss became nan")
-        return train(recipe, *given, **named)
-
+    broken = failing(rae_structured.train, "character-vae", RunError("the loss became nan"))
     monkeypatch.setattr(rae_structured, "train", broken)
     assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
     assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()

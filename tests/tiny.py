@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,17 @@ def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **trainin
     arguments, draw = training.pop("arguments", {}), training.pop("draw", True)
     settings = Training(**FAST | training)
     return train(name, on, out, training=settings, show=False, draw=draw, networks=networks, **arguments)
+
+
+def failing(function: Callable[..., Any], recipe: str, error: Exception) -> Callable[..., Any]:
+    """`train`, which raises for one recipe."""
+
+    def broken(name: str, *given: Any, **named: Any) -> Any:
+        if name == recipe:
+            raise error
+        return function(name, *given, **named)
+
+    return broken
 
 
 def weights(directory: Path) -> dict[str, dict[str, Tensor]]:

@@ -145,15 +145,8 @@ def _problem(run: Run, model: Model, kept: Strings, objective: str, goal: Goal |
     data = str(run.record["data"]["fingerprint"])
     with Meter(objective) as meter:
         values, identities = scored(kept.strings, score, path, {"objective": objective, "data": data + source}, meter)
-    return Problem(
-        kept.codes,
-        values,
-        identities,
-        kept.decode,
-        score,
-        model.density,
-        _fingerprint(model, data, source + score.goal),
-    )
+    fingerprint = _fingerprint(model, data, source, score.goal)
+    return Problem(kept.codes, values, identities, kept.decode, score, model.density, fingerprint)
 
 
 def _score(objective: str, goal: Goal | None, training: Sequence[str]) -> tuple[Score, str]:

@@ -134,7 +134,7 @@ class Frame:
     def adversarial(
         self, critic: Critic, lr: float, training: Training | None = None, notes: tuple[str, ...] = ()
     ) -> Method:
-        """The method that plays `critic` against the encoder; its best weights have wae-mmd's lowest loss."""
+        """The method that plays `critic` against the encoder; the best weights have wae-mmd's least, made stricter."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent, critic.width, critic.depth),
