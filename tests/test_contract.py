@@ -122,7 +122,7 @@ RESUMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     *((name, {}, {}) for name in NAMES),
     *((name, {"precision": "bfloat16"}, {}) for name in NAMES),
     *(("rae-l2", {}, {"optimiser": Optimiser(optimiser)}) for optimiser in ("adam", "adamw", "rmsprop")),
-    *(("rae", {"schedule": schedule}, {}) for schedule in ("plateau", "exponential", "constant")),
+    *(("rae", {"schedule": schedule}, {}) for schedule in ("plateau", "exponential", "constant", "cooldown")),
     ("rae", {"schedule": "plateau", "lr_patience": 1}, {"optimiser": Optimiser(lr=0.5)}),
     ("rae-l2", {"ema": 0.9}, {}),
     ("rae-sn", {"ema": 0.9, "precision": "bfloat16"}, {"optimiser": Optimiser("adamw", weight_decay=0.1)}),
@@ -140,10 +140,10 @@ def test_a_resumed_run_is_the_run_that_never_stopped(
     data = KINDS[TAKEN[name][0]]()
     settings = {"validate_every": 5, **settings}
     run(name, data, tmp_path / "whole", steps=10, arguments=arguments, **settings)
-    halves = run(name, data, tmp_path / "halves", steps=5, arguments=arguments, **settings)
+    halves = run(name, data, tmp_path / "halves", steps=10, until=5, arguments=arguments, **settings)
     resumed = Run(tmp_path / "halves")
-    assert halves.steps == (5, 5)
-    resumed.resume(data, more=5, show=False)
+    assert halves.steps == (5, 10)
+    resumed.resume(data, show=False)
     assert resumed.steps == (10, 10)
     for made, other in zip(weights(tmp_path / "whole").values(), weights(tmp_path / "halves").values(), strict=True):
         assert_same(made, other)

@@ -421,7 +421,8 @@ def test_the_baseline_is_the_same_without_mask() -> None:
     masked = build("maskaae", Spec("mnist", (1, 28, 28)), networks=Networks(latent=3, width=2))
     assert rates(masked) == rates(made) | {"mask": ("RMSprop", 2e-3)}
     assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
-    assert (made.training.batch, made.training.schedule) == (64, "constant")
+    assert (made.training.batch, made.training.schedule) == (64, "cooldown")
+    assert [phase.name for phase in masked.objective.phases() if phase.steady] == ["critic"]
 
 
 @pytest.mark.parametrize(

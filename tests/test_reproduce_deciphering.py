@@ -89,8 +89,17 @@ def test_only_a_second_part_is_trained_beyond_the_first(monkeypatch: pytest.Monk
     assert epochs("deciphering-table-2", **paper, **clusters) == {"clusters-1-0": 1000}
     found = {"base-0": 1000, "no-shift-0": 1000, "second-part-without-shift-0": 3000}
     assert epochs("deciphering-ablations", **paper, **more) == found
-    assert epochs("deciphering-ablations", **more, steps=7) == dict.fromkeys(found, 7)
-    assert epochs("deciphering-ablations", **paper, **more, steps=7) == dict.fromkeys(found, 7)
+    longer = {"base-0": 7, "no-shift-0": 7, "second-part-without-shift-0": 14}
+    assert epochs("deciphering-ablations", **more, steps=7) == longer
+    assert epochs("deciphering-ablations", **paper, **more, steps=7) == longer
+
+
+def test_the_second_part_begins_where_the_first_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (700, 8, 8), dtype=np.uint8))
+    (cell,) = asked("deciphering-ablations", monkeypatch, steps=8, rows=("second part without shift",))
+    per_epoch = len(cell.loaded.train) // 250
+    assert per_epoch == 2
+    assert cell.arguments["shift_epochs"] * per_epoch == 8
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -124,6 +124,7 @@ def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> 
         ({"ema": 1.0}, "ema is 1.0"),
         ({"lr_factor": 0.0}, "lr-factor is 0.0"),
         ({"lr_floor": 0.0}, "lr-floor is 0.0"),
+        ({"cooldown": 1.0}, "cooldown is 1.0"),
         ({"clip": 0.0}, "clip is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 1, "steps": 1}, r"both epochs \(1\) and steps \(1\)"),
@@ -225,7 +226,7 @@ class Alternating(Objective):
 
         return [
             Phase("first", list(self.autoencoder.parameters()), self._first, sgd, repeats=2),
-            Phase("second", [self.centre, self.frozen], self._second, sgd, interval=3),
+            Phase("second", [self.centre, self.frozen], self._second, sgd, interval=3, steady=True),
         ]
 
     def _note(self, phase: str, batch: Batch) -> None:
@@ -342,6 +343,25 @@ def test_other_schedules() -> None:
     assert follow([1.0] * 3, schedule="exponential") == pytest.approx([0.95, 0.95**2, 0.95**3])
     assert follow([1.0] * 3, schedule="exponential", lr_factor=0.5) == pytest.approx([0.5, 0.25, 0.125])
     assert follow([1.0] * 12, schedule="constant") == [1.0] * 12
+
+
+@pytest.mark.parametrize(("cooldown", "tail"), [(None, [1.0, 0.5]), (0.5, [1.0, 0.8, 0.6, 0.4, 0.2])])
+def test_cooldown_falls_along_a_line_over_the_last_steps(cooldown: float | None, tail: list[float]) -> None:
+    objective = method("ae", vectors().spec).objective
+    state = State(objective, Training(steps=10, schedule="cooldown", cooldown=cooldown))
+    rates = []
+    for state.step in range(10):
+        state.begin()
+        state.optimisers[0].step()
+        state.follow(1.0)
+        rates.append(state.optimisers[0].param_groups[0]["lr"] / 5e-4)
+    assert rates == pytest.approx([1.0] * (10 - len(tail)) + tail)
+
+
+def test_a_steady_phase_does_not_cool_down() -> None:
+    settings = {"steps": 4, "schedule": "cooldown", "cooldown": 0.5}
+    state = fit(Alternating(), vectors(), Training(**FAST, **settings), show=False)
+    assert [optimiser.param_groups[0]["lr"] for optimiser in state.optimisers] == [5e-4, 1e-3]
 
 
 def test_best_weights_are_those_of_the_smallest_validation_loss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,9 +96,9 @@ def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
 
 
 def run(name: str, on: Data, out: Path, networks: Networks = NETWORKS, **training: Any) -> Run:
-    arguments, draw = training.pop("arguments", {}), training.pop("draw", True)
+    arguments, draw, until = training.pop("arguments", {}), training.pop("draw", True), training.pop("until", None)
     settings = Training(**FAST | training)
-    return train(name, on, out, training=settings, show=False, draw=draw, networks=networks, **arguments)
+    return train(name, on, out, training=settings, until=until, show=False, draw=draw, networks=networks, **arguments)
 
 
 def failing(function: Callable[..., Any], recipe: str, error: Exception) -> Callable[..., Any]:

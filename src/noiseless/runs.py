@@ -83,6 +83,7 @@ def train(
     data_dir: Path | None = None,
     overwrite: bool = False,
     init_from: Path | None = None,
+    until: int | None = None,
     show: bool = True,
     draw: bool = True,
     **arguments: Any,  # the recipe's own: bound to its signature, so that a misspelt one fails
@@ -98,6 +99,7 @@ def train(
         data_dir: where to look for named data sets first.
         overwrite: replace an existing folder.
         init_from: a run whose weights to start from.
+        until: the step to stop at for now; the run is one that can be resumed.
         show: progress on the terminal.
         draw: pictures when it ends, with the densities that they need.
         arguments: the recipe's arguments.
@@ -111,7 +113,7 @@ def train(
             data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
     about = of_data(data, size, data_dir)
     run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
-    run.fit(method, data, show=show, draw=draw)
+    run.fit(method, data, until=until, show=show, draw=draw)
     return run
 
 
@@ -246,7 +248,16 @@ class Run:
             raise InputError(f"{self.directory} has data of its maker's, {recorded}; name it again with --source")
         return recorded
 
-    def fit(self, method: Method, data: Data, *, resume: bool = False, show: bool = True, draw: bool = True) -> State:
+    def fit(
+        self,
+        method: Method,
+        data: Data,
+        *,
+        resume: bool = False,
+        until: int | None = None,
+        show: bool = True,
+        draw: bool = True,
+    ) -> State:
         """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
         engine = Engine(self.training.device)
         journal = Journal(self.directory, data)
@@ -258,7 +269,7 @@ class Run:
                 sweep(self.directory)
                 journal.rewind(start[1]["step"] if start else 0)
                 shutil.rmtree(self.directory / "densities", ignore_errors=True)
-        state = fit(method.objective, data, self.training, journal, start, show, self.directory)
+        state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
         if engine.main and draw:
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
@@ -276,10 +287,14 @@ class Run:
         *,
         data_dir: Path | None = None,
         more: int = 0,
+        until: int | None = None,
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Goes on where the run stopped, bit for bit, to the planned end or to `more` steps beyond it."""
+        """Goes on where the run stopped, bit for bit, to the planned end, to `more` beyond it, or to the step `until`.
+
+        With the schedule cooldown, whose rate depends on the planned end, more steps are other ones.
+        """
         method, engine = self.method(), Engine(self.training.device)
         if data is None:
             with engine.main_first():
@@ -289,7 +304,7 @@ class Run:
                 record = self.record
                 record["training"]["steps"] += more
                 write_json(self.directory / "run.json", record)
-        return self.fit(method, data, resume=True, show=show, draw=draw)
+        return self.fit(method, data, resume=True, until=until, show=show, draw=draw)
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.

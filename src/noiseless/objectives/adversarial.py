@@ -129,7 +129,7 @@ class Adversarial(Watched):
         """The critic's update and the autoencoder's, and the encoder's where it is apart."""
         make, model = self.optimisers, self.autoencoder
         whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
-        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds)
+        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, steady=True)
         if make.generator is None:
             return [critic, Phase("autoencoder", whole, self.joint, make.autoencoder)]
         autoencoder = Phase("autoencoder", whole, self.rebuild, make.autoencoder)

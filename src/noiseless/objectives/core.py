@@ -85,6 +85,7 @@ class Phase:
         repeats: how often it runs in a step, each time on a fresh batch.
         interval: it runs in every `interval`-th step.
         shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
+        steady: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Phase:
     repeats: int = 1
     interval: int = 1
     shared: bool = False
+    steady: bool = False
 
 
 class Objective(nn.Module, ABC):

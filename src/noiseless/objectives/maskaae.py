@@ -208,7 +208,7 @@ class MaskAAE(Watched):
         critic, mask = list(self.critic.parameters()), list(self.mask.parameters())
         return [
             Phase("autoencoder", [*encoder, *decoder], self.rebuild, make.autoencoder, shared=share),
-            Phase("critic", critic, self.judge, make.critic, self.rounds, shared=share),
+            Phase("critic", critic, self.judge, make.critic, self.rounds, shared=share, steady=True),
             Phase("generator", encoder, self.deceive, make.generator, shared=share),
             Phase("mask", mask, self.select, self._projected, shared=share),
         ]

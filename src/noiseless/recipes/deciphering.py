@@ -30,7 +30,7 @@ from noiseless.recipes.core import Method
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["deciphering"]
+__all__ = ["TRAININGS", "deciphering"]
 
 PAPER_WIDTH, LATENT, ACTIVE = 128, 128, (1, 4, 16)
 PLANS = {

@@ -15,10 +15,11 @@ Two forms differ in what decides the number of active dimensions. `paper` is the
 once, so that every dimension whose mask starts above 1/2 is soon driven to 1, and it needs 500,000 steps. `robust`,
 ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before anything is
 polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
-encoder circle around each other, most of all where every dimension is needed, and a moving average of the weights is
-what is kept. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of digits
-do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too much:
-hence their critic's larger rate and their mask's later closing.
+encoder circle around each other, most of all where every dimension is needed: so both have larger rates than the
+paper's, the critic the larger one; all rates but the critic's fall to 0 over the last fifth; and what is kept is a
+moving average. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of
+digits do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too
+much: hence their encoder's larger rate and their mask's later closing.
 """
 
 from __future__ import annotations
@@ -53,16 +54,18 @@ GAMES: dict[str, Callable[[], Game]] = {"wasserstein": Wasserstein, "jensen-shan
 
 @dataclass(frozen=True)
 class Balance:
-    """How reconstruction and critic are weighed against each other.
+    """How reconstruction and critic are weighed against each other, and how fast each player moves.
 
     Arguments:
         reconstruction: its weight in the mask's loss, beside a mean over a datum's numbers.
-        rate: of the critic, and of the encoder against it.
+        mask, critic, generator: learning rates of the mask, of the critic, and of the encoder against it.
         start: the bounds of the mask's M at the start.
     """
 
     reconstruction: float
-    rate: float = CRITIC_LR
+    mask: float = LR
+    critic: float = CRITIC_LR
+    generator: float = CRITIC_LR
     start: tuple[float, float] = START
 
 
@@ -72,18 +75,18 @@ class Form:
 
     Arguments:
         steps: of training.
-        mask_lr: learning rate of the mask.
         images, vectors: the balance, by what a datum is.
         polarising: the schedule of the polarising weight for a latent size.
+        schedule: of the rates.
         ema: decay of the average of the weights; None: the weights themselves are kept.
         note: what belongs beside every number.
     """
 
     steps: int
-    mask_lr: float
     images: Balance
     vectors: Balance
     polarising: Callable[[int], Polarising]
+    schedule: Literal["constant", "cooldown"] = "constant"
     ema: float | None = None
     note: str = ""
 
@@ -94,20 +97,20 @@ class Form:
     @property
     def training(self) -> Training:
         """How long, and what is kept."""
-        return Training(steps=self.steps, batch=BATCH, schedule="constant", ema=self.ema)
+        return Training(steps=self.steps, batch=BATCH, schedule=self.schedule, ema=self.ema)
 
 
 FORMS = {
     "robust": Form(
         20_000,
-        2e-3,
-        Balance(1000.0, 3e-4, (4.0, 5.0)),
-        Balance(60.0, start=(2.5, 3.5)),
+        Balance(1000.0, 2e-3, 3e-4, 3e-4, (4.0, 5.0)),
+        Balance(60.0, 3e-3, 4e-4, 1.5e-4, (2.5, 3.5)),
         lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
+        "cooldown",
         0.998,
         "rates and weight of the mask's game and its polarising schedule are ours, not the paper's",
     ),
-    "paper": Form(500_000, 5e-4, Balance(1000.0), Balance(1000.0), Polarising.paper),
+    "paper": Form(500_000, Balance(1000.0), Balance(1000.0), Polarising.paper),
 }
 
 
@@ -140,15 +143,15 @@ def maskaae(
         mask_reconstruction: Weight of the mean error of a number in the mask's loss; larger keeps more dimensions.
             Default: 1000; for vectors, which are standardised, 60, since their numbers vary some 15 times as much as
             pixels of digits do; form paper: 1000.
-        mask_lr: Learning rate of the mask. Default: 0.002; form paper: 0.0005.
+        mask_lr: Learning rate of the mask. Default: 0.003; for images 0.002; form paper: 0.0005.
         polarising_start: Step before which the polarising weight is 0. Default: 12,000; form paper: 0. With
             other --steps, give some 60% of them.
         polarising_every: Steps in which the polarising weight doubles. Default: 250; form paper: 300 up to 20 latent
             dimensions, then about 450 for each, at most 40,000.
         variance: Weight of the mean variance of codes in closed dimensions.
-        generator_lr: Learning rate of the encoder against the critic. Default: 0.0001; for images, whose codes have
+        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
             further to go, 0.0003; form paper: 0.0001.
-        critic_lr: Learning rate of the critic. Default: the same.
+        critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
         critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
         critic_depth: Hidden layers of the critic.
         critic_rounds: Updates of the critic in a step.
@@ -173,9 +176,9 @@ def maskaae(
         GAMES[game](),
         Optimisers(
             autoencoder=lambda p: optimiser.build(p, LR),
-            critic=parts.at(balance.rate if critic_lr is None else critic_lr),
-            generator=parts.at(balance.rate if generator_lr is None else generator_lr),
-            mask=lambda p: undecayed.build(p, chosen.mask_lr),
+            critic=parts.at(balance.critic if critic_lr is None else critic_lr),
+            generator=parts.at(balance.generator if generator_lr is None else generator_lr),
+            mask=lambda p: undecayed.build(p, balance.mask),
         ),
         Weights(variance * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
         _schedule(chosen.polarising(latent), polarising_start, polarising_every),
@@ -208,9 +211,9 @@ def wae_wgan(
 
     Arguments:
         form: Whose rates, steps and average of the weights it shares: maskaae's robust ones, or the paper's.
-        generator_lr: Learning rate of the encoder against the critic. Default: 0.0001; for images, whose codes have
+        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
             further to go, 0.0003; form paper: 0.0001.
-        critic_lr: Learning rate of the critic. Default: the same.
+        critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
         critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
         critic_depth: Hidden layers of the critic.
         critic_rounds: Updates of the critic in a step.
@@ -220,9 +223,10 @@ def wae_wgan(
     networks, optimiser = _paper(spec, networks), _rmsprop(optimiser)
     parts = frame(spec, networks, optimiser, constants, reconstruction)
     width = 8 * networks.width if critic_width is None else critic_width
-    rate = FORMS[form].balance(spec).rate
-    rates = [rate if given is None else given for given in (critic_lr, generator_lr)]
-    critic = Critic(width, critic_depth, rates[0], Wasserstein(), rates[1], rounds=critic_rounds, strictness=STRICTNESS)
+    balance = FORMS[form].balance(spec)
+    faster = balance.critic if critic_lr is None else critic_lr
+    slower = balance.generator if generator_lr is None else generator_lr
+    critic = Critic(width, critic_depth, faster, Wasserstein(), slower, rounds=critic_rounds, strictness=STRICTNESS)
     method = parts.adversarial(critic, LR, FORMS[form].training)
     glorot_normal(method.objective)
     return method

@@ -52,7 +52,7 @@ class Size:
 
     Arguments:
         width, depth: of perceptrons of 8 times the width.
-        batch, steps: of training.
+        batch, steps, schedule: of training.
         ema: decay of the average of the weights.
     """
 
@@ -60,10 +60,11 @@ class Size:
     depth: int
     batch: int
     steps: int
+    schedule: str = "constant"
     ema: float | None = None
 
 
-SIZES = {"small": Size(32, 2, 64, 5400, ema=0.997), "paper": Size(128, 4, 64, 500_000)}
+SIZES = {"small": Size(32, 2, 64, 5400, "cooldown", 0.997), "paper": Size(128, 4, 64, 500_000)}
 CRITIC = 2
 """Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
 
@@ -96,7 +97,7 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
         sources,
         networks={"latent": m, "depth": size.depth},
         arguments=_arguments(request.scale, recipe, steps),
-        training={"batch": size.batch, "schedule": "constant", "lr_factor": None, "validate_every": -(-steps // 40)}
+        training={"batch": size.batch, "schedule": size.schedule, "lr_factor": None, "validate_every": -(-steps // 40)}
         | average,
         name=f"{recipe}-{m}",
     )

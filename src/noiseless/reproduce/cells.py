@@ -36,7 +36,7 @@ from noiseless.runs import Moments, Run, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 
-__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "told", "trained"]
+__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "parted", "told", "trained"]
 
 LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
@@ -158,7 +158,7 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
         shared.setdefault(line.folder, []).append(line)
     total, began = len(request.seeds) * len(shared), time.perf_counter()
     for k, seed in enumerate(request.seeds):
-        data = _loaded(request, seed)
+        data = parted(request, seed)
         for j, (name, group) in enumerate(shared.items()):
             _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
             sources = frozenset(source for line in group for source in line.sources.values())
@@ -178,15 +178,16 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
     """
     data, steps = cell.loaded, cell.steps(part)
     if not (cell.folder / "run.json").is_file():
-        training, recipe = replace(cell.training, steps=steps), cell.line.recipe
+        training, recipe = replace(cell.training, steps=cell.steps()), cell.line.recipe
         size, data_dir = cell.request.size, cell.request.data_dir
         write_json(cell.folder.parent / "terms.json", _terms(cell.request))
         place, own = cell.folder, cell.arguments
-        return train(recipe, data, place, training=training, size=size, data_dir=data_dir, draw=False, **own)
+        return train(
+            recipe, data, place, training=training, size=size, data_dir=data_dir, until=steps, draw=False, **own
+        )
     run = Run(cell.folder)
-    more = max(0, steps - run.steps[1])
-    if cell.done < run.steps[1] + more:
-        run.resume(data, more=more, draw=False)
+    if cell.done < steps:
+        run.resume(data, more=cell.steps() - run.steps[1], until=steps, draw=False)
     return run
 
 
@@ -310,8 +311,8 @@ def _same_terms(folder: Path, request: Request) -> None:
             )
 
 
-def _loaded(request: Request, seed: int) -> Data | str:
-    """The data, or why a data set of this name is not at hand; what is no name at all is refused."""
+def parted(request: Request, seed: int) -> Data | str:
+    """The data in the parts of a seed, or why a data set of this name is not at hand; what is no name is refused."""
     try:
         return datasets.load(request.data, size=request.size, data_dir=request.data_dir, seed=seed)
     except InputError as error:

@@ -11,23 +11,26 @@ mixture fitted to their latents, which the paper does not have. The distance of 
 data, is what any model should beat. GANs, which the paper quotes, are not built.
 
 `deciphering-table-2` varies the clusters of data, in the part with shifts alone, as the paper does.
-`deciphering-ablations` leaves out or changes one thing at a time in that part, and adds the second part without shifts.
-Gaussian patterns cannot have clusters: the row to compare them with is the one without.
+`deciphering-ablations` leaves out or changes one thing at a time in that part, and goes on with a second part without
+shifts: for the paper's 2,000 epochs, or, where steps are given, for as many steps again. Gaussian patterns cannot have
+clusters: the row to compare them with is the one without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
+from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import reference
 from noiseless.objectives.core import Optimiser
-from noiseless.reproduce.cells import Cell, Measured, features_for, measure
+from noiseless.recipes.deciphering import TRAININGS
+from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
 
@@ -39,8 +42,9 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "train, pixels": {"reference": "train", "features": "pixels"},
 }
 WIDTHS = {"small": 32, "paper": 128}
-FIRST_PART = {"small": 60, "paper": 1000}
-"""Epochs with shifts where a second part follows; at the scale small, a third of 1,200 steps on 1,800 images."""
+FORMS = {"small": "tuned", "paper": "paper"}
+FIRST_PART = 1000
+"""The paper's epochs with shifts, of 3,000."""
 ALWAYS_SHIFTED = {"shift": "horizontal", "shift_epochs": 10**6}
 TABLE_1: Published = {"cifar10": {"fresh patterns, moments of the batch": (39.02, 42.73, None)}}
 CLUSTERS = {"small": (1, 4, 8, 16), "paper": (1, 8, 16, 32, 64)}
@@ -88,9 +92,23 @@ def deciphering_ablations(request: Request) -> Report:
         "not mirrored" if mirrored else "mirrored": {"mirrored": not mirrored},
     }
     lines = [_changed(label, request, change, _folder(label)) for label, change in changes.items()]
-    label, more = "second part without shift", {"shift_epochs": FIRST_PART[request.scale]}
-    lines.append(_line(label, request, _columns("pattern"), more, _folder(label)))
+    lines.append(_second_part(request))
     return _report("deciphering-ablations", "Deciphering autoencoders, ablations", request, lines, ABLATIONS)
+
+
+def _second_part(request: Request) -> Line:
+    """A line of runs as `base`, which go on without shifts."""
+    label, epochs, training = "second part without shift", FIRST_PART, dict[str, Any]()
+    if request.setting.steps is not None:
+        training = {"steps": 2 * request.setting.steps}
+        epochs = max(1, round(request.setting.steps / _steps_of_an_epoch(request)))
+    return _line(label, request, _columns("pattern"), {"shift_epochs": epochs}, _folder(label), training)
+
+
+def _steps_of_an_epoch(request: Request) -> int:
+    data = parted(request, request.seeds[0])
+    batch = cast(int, TRAININGS[FORMS[request.scale]].batch)
+    return max(1, len(data.train) // batch) if isinstance(data, Data) else 1  # without data no line is measured
 
 
 def _folder(label: str) -> str:
@@ -103,7 +121,7 @@ def _columns(density: str, moments: str = "running") -> dict[str, Source]:
 
 def _changed(label: str, request: Request, change: Mapping[str, Any], name: str) -> Line:
     """A line of runs that are shifted to the end, with a change; where epochs are counted, of the first part alone."""
-    training = {"epochs": FIRST_PART["paper"]} if request.setting.steps is None else {}
+    training = {"epochs": FIRST_PART} if request.setting.steps is None else {}
     return _line(label, request, _columns("pattern"), {**ALWAYS_SHIFTED, **change}, name, training)
 
 
@@ -118,7 +136,7 @@ def _line(
     """A line at the request's scale: at small, form tuned with its own rate and distance."""
     given, trained = dict(arguments or {}), dict(training or {})
     if request.scale == "small":
-        given = {"form": "tuned", "reconstruction": "efficientnet:32", "optimiser": Optimiser(lr=2e-3), **given}
+        given = {"form": FORMS["small"], "reconstruction": "efficientnet:32", "optimiser": Optimiser(lr=2e-3), **given}
         trained = {"schedule": "constant", "lr_factor": None, **trained}
     return Line(label, "deciphering", sources, arguments=given, training=trained, name=name)
 

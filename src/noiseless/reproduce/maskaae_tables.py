@@ -81,8 +81,8 @@ def _masked(request: Request) -> Line:
     if request.setting.steps is None:
         return Line("MaskAAE", "maskaae", sources, arguments={"form": "paper"}, training={"schedule": "constant"})
     steps = LONGER * request.setting.steps
-    constant = {"steps": steps, "schedule": "constant", "lr_factor": None}
-    return Line("MaskAAE", "maskaae", sources, arguments=polarising(steps), training=constant)
+    cooling = {"steps": steps, "schedule": "cooldown", "lr_factor": None}
+    return Line("MaskAAE", "maskaae", sources, arguments=polarising(steps), training=cooling)
 
 
 def maskaae_table_2(request: Request) -> Report:

@@ -85,6 +85,7 @@ def fit(
     start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
     show: bool = True,
     directory: Path | None = None,
+    until: int | None = None,
 ) -> State:
     """Trains `objective` on `data`.
 
@@ -96,6 +97,7 @@ def fit(
         start: tensors and scalars of a checkpoint to go on from.
         show: a progress bar where the terminal can show one.
         directory: where trackers write.
+        until: the step to stop at for now, of those that `training` plans, with a checkpoint.
 
     Returns:
         The final state.
@@ -117,6 +119,7 @@ def fit(
         _introduce(objective, data, training, engine)
         state.restarts = objective.restarts() if isinstance(objective, Indexed) else state.restarts
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
+    last = steps if until is None else min(steps, until)
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = _Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)
@@ -131,7 +134,7 @@ def fit(
 
     objective.train()
     with _machine(training), _signals() as received, tracking(training, directory) as track, bar:
-        while state.step < steps and not state.stalled:
+        while state.step < last and not state.stalled:
             slot = 0
             state.begin()
             for phase, optimiser, mine in zip(state.phases, state.optimisers, owned, strict=True):
@@ -162,7 +165,7 @@ def fit(
             agreeing = logging or world == 1
             stop = agreeing and engine.any(bool(received))
             validating = done or state.step % validate_every == 0
-            saving = done or stop or _multiple(state.step, training.checkpoint_every)
+            saving = state.step == last or stop or _multiple(state.step, training.checkpoint_every)
             if training.checkpoint_every is None:
                 saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
             drawing = _multiple(state.step, training.pictures_every)

@@ -25,10 +25,12 @@ class Training:
         steps: Updates, in place of epochs.
         batch: Data in a batch, over all processes together. Default: 100, or the paper's.
         schedule: plateau: the rate is multiplied by lr-factor when validation has not improved for lr-patience
-            validations; exponential: multiplied by lr-factor at every validation; constant.
+            validations; exponential: multiplied by lr-factor at every validation; constant; cooldown: constant, then
+            falling along a line to 0, which it would reach in the step after the last; a critic's rate stays.
         lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
         lr_patience: See schedule. Default: 5.
         lr_floor: What plateau lowers the rate to at the least. Default: none.
+        cooldown: Share of the steps over which the schedule cooldown lets the rate fall. Default: 0.2.
         ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
         ema_form: constant: that decay in every step; ramped: what the library ema_pytorch does by default, every tenth
             step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema. Default: constant.
@@ -52,10 +54,11 @@ class Training:
     epochs: int | None = None
     steps: int | None = None
     batch: int | None = None
-    schedule: Literal["plateau", "exponential", "constant"] | None = None
+    schedule: Literal["plateau", "exponential", "constant", "cooldown"] | None = None
     lr_factor: float | None = None
     lr_patience: int | None = None
     lr_floor: float | None = None
+    cooldown: float | None = None
     ema: float | None = None
     ema_form: Literal["constant", "ramped"] | None = None
     clip: float | None = None
@@ -79,7 +82,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must be 1 or more")
-        for name in ("ema", "lr_factor"):
+        for name in ("ema", "lr_factor", "cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")

@@ -59,7 +59,12 @@ class State:
         return self.training.patience is not None and self.bad >= self.training.patience
 
     def begin(self) -> None:
-        """Before a step: where the objective says so, optimisers and the average begin anew."""
+        """Before a step: rates cool down, and where the objective says so, optimisers and the average begin anew."""
+        if self.training.schedule == "cooldown":
+            remaining = _remaining(self.step, self.training)
+            for phase, schedule in zip(self.phases, self.schedules, strict=True):
+                for group, rate in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
+                    group["lr"] = rate if phase.steady else rate * remaining
         if self.step in self.restarts and self.step:
             for optimiser in self.optimisers:
                 optimiser.state.clear()
@@ -169,6 +174,12 @@ def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRSchedul
     if training.schedule == "exponential":
         return ExponentialLR(optimiser, gamma=training.lr_factor or 0.95)
     return ConstantLR(optimiser, factor=1.0)
+
+
+def _remaining(step: int, training: Training) -> float:
+    """What the schedule cooldown multiplies the rate by: 1, then falling along a line to 0 after the last step."""
+    steps = cast(int, training.steps)
+    return min(1.0, (steps - step) / (steps * (training.cooldown or 0.2)))
 
 
 def _counters(schedule: LRScheduler) -> dict[str, Any]:
