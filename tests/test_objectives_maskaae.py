@@ -422,7 +422,12 @@ def test_the_baseline_is_the_same_without_mask() -> None:
     assert rates(masked) == rates(made) | {"mask": ("RMSprop", 2e-3)}
     assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
     assert (made.training.batch, made.training.schedule) == (64, "cooldown")
-    assert [phase.name for phase in masked.objective.phases() if phase.steady] == ["critic"]
+    for each in (made, masked):
+        assert [phase.name for phase in each.objective.phases() if phase.steady] == ["critic"]
+    vector, other = (build(name, Spec("mine", (9,)), networks=Networks(latent=3)) for name in ("maskaae", "wae-wgan"))
+    lrs = {"autoencoder": 5e-4, "critic": 4e-4, "generator": 1.5e-4}
+    assert rates(other) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
+    assert rates(vector) == rates(other) | {"mask": ("RMSprop", 3e-3)}
 
 
 @pytest.mark.parametrize(

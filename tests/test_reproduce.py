@@ -22,6 +22,7 @@ from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.core import SCALES, Line, Source
 from noiseless.reproduce.eae_table import eae_lines
 from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
+from noiseless.runs import train
 from noiseless.training import Stopped
 from tiny import failing
 
@@ -305,6 +306,22 @@ def test_stages_end_where_one_go_does(steps: int, stages: tuple[int, int]) -> No
     (at_once, best), (staged, other) = (tiny.weights(place).values() for place in places)
     tiny.assert_same(at_once, staged)
     tiny.assert_same(best, other)
+
+
+def test_a_stage_stops_a_run_and_keeps_its_plan() -> None:
+    """Where the rate depends on the planned end, and a line counts epochs."""
+    given = {"epochs": 8, "batch": 90, "schedule": "cooldown", "lr_cooldown": 0.9, "validate_every": 3}
+    sources = {f"{part}": Source("samples", "normal", part) for part in (0.5, 1.0)}
+    request = Request("tiny.npy", scale="paper", constants="mnist", width=2, seeds=(0,), threads=1)
+    (cell,) = cells.cells(request, "eae-table", [Line("AE", "ae", sources, training=given, name="ae")])
+    at_once = train("ae", cell.loaded, "one", training=cell.training, draw=False, show=False, **cell.arguments)
+    total = at_once.steps[1]
+    half = cell.steps(0.5)
+    assert 0 < half < total == cell.steps()
+    assert cells.trained(cell, 0.5).steps == (half, total)
+    assert cells.trained(cell).steps == (total, total)
+    for one, other in zip(*(tiny.weights(place).values() for place in (Path("one"), cell.folder)), strict=True):
+        tiny.assert_same(one, other)
 
 
 def test_narrow_bottlenecks_are_drawn() -> None:

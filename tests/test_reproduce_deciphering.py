@@ -99,7 +99,9 @@ def test_the_second_part_begins_where_the_first_ends(monkeypatch: pytest.MonkeyP
     (cell,) = asked("deciphering-ablations", monkeypatch, steps=8, rows=("second part without shift",))
     per_epoch = len(cell.loaded.train) // 250
     assert per_epoch == 2
-    assert cell.arguments["shift_epochs"] * per_epoch == 8
+    assert (cell.arguments["shift_epochs"] * per_epoch, cell.settled.steps) == (8, 16)
+    (odd,) = asked("deciphering-ablations", monkeypatch, steps=7, rows=("second part without shift",))
+    assert (odd.arguments["shift_epochs"] * per_epoch, odd.settled.steps) == (8, 15)
 
 
 @pytest.mark.parametrize("name", STUDIES)

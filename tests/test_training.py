@@ -124,7 +124,7 @@ def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> 
         ({"ema": 1.0}, "ema is 1.0"),
         ({"lr_factor": 0.0}, "lr-factor is 0.0"),
         ({"lr_floor": 0.0}, "lr-floor is 0.0"),
-        ({"cooldown": 1.0}, "cooldown is 1.0"),
+        ({"lr_cooldown": 1.0}, "lr-cooldown is 1.0"),
         ({"clip": 0.0}, "clip is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 1, "steps": 1}, r"both epochs \(1\) and steps \(1\)"),
@@ -348,7 +348,7 @@ def test_other_schedules() -> None:
 @pytest.mark.parametrize(("cooldown", "tail"), [(None, [1.0, 0.5]), (0.5, [1.0, 0.8, 0.6, 0.4, 0.2])])
 def test_cooldown_falls_along_a_line_over_the_last_steps(cooldown: float | None, tail: list[float]) -> None:
     objective = method("ae", vectors().spec).objective
-    state = State(objective, Training(steps=10, schedule="cooldown", cooldown=cooldown))
+    state = State(objective, Training(steps=10, schedule="cooldown", lr_cooldown=cooldown))
     rates = []
     for state.step in range(10):
         state.begin()
@@ -359,9 +359,16 @@ def test_cooldown_falls_along_a_line_over_the_last_steps(cooldown: float | None,
 
 
 def test_a_steady_phase_does_not_cool_down() -> None:
-    settings = {"steps": 4, "schedule": "cooldown", "cooldown": 0.5}
+    settings = {"steps": 4, "schedule": "cooldown", "lr_cooldown": 0.5}
     state = fit(Alternating(), vectors(), Training(**FAST, **settings), show=False)
     assert [optimiser.param_groups[0]["lr"] for optimiser in state.optimisers] == [5e-4, 1e-3]
+
+
+@pytest.mark.parametrize("until", [0, 5])
+def test_a_run_stops_at_a_step_that_is_planned(until: int) -> None:
+    objective = method("rae", vectors().spec).objective
+    with pytest.raises(ValueError, match=f"until is {until}, and must be a step from 1 to the 4"):
+        fit(objective, vectors(), Training(**FAST, steps=4), show=False, until=until)
 
 
 def test_best_weights_are_those_of_the_smallest_validation_loss(monkeypatch: pytest.MonkeyPatch) -> None:

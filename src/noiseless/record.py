@@ -20,7 +20,7 @@ from noiseless.values import Spec
 __all__ = ["FORMAT", "of_data", "plain", "read"]
 
 FORMAT = 1
-ADDED = {"ema_form": "constant", "lr_floor": None, "cooldown": None}
+ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
 """Settings of training that older runs do not have, and what they stood for."""
 RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}

@@ -99,7 +99,7 @@ def train(
         data_dir: where to look for named data sets first.
         overwrite: replace an existing folder.
         init_from: a run whose weights to start from.
-        until: the step to stop at for now; the run is one that can be resumed.
+        until: the step to stop at for now, without changing the plan: the run can be resumed.
         show: progress on the terminal.
         draw: pictures when it ends, with the densities that they need.
         arguments: the recipe's arguments.
@@ -270,7 +270,7 @@ class Run:
                 journal.rewind(start[1]["step"] if start else 0)
                 shutil.rmtree(self.directory / "densities", ignore_errors=True)
         state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
-        if engine.main and draw:
+        if engine.main and draw and (state.stalled or state.step == self.training.steps):
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
@@ -291,9 +291,10 @@ class Run:
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Goes on where the run stopped, bit for bit, to the planned end, to `more` beyond it, or to the step `until`.
+        """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
 
-        With the schedule cooldown, whose rate depends on the planned end, more steps are other ones.
+        With `more` steps the plan is longer from now on. Under the schedule cooldown the rate is then that of the
+        longer plan: it rises again.
         """
         method, engine = self.method(), Engine(self.training.device)
         if data is None:

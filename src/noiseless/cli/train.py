@@ -135,7 +135,9 @@ def resume(
     run: Path,
     /,
     *,
-    steps: Annotated[int, Parameter(help="Go on for so many steps beyond the planned end.")] = 0,
+    steps: Annotated[
+        int, Parameter(help="Go on for so many steps beyond the planned end; a schedule cooldown's rate rises again.")
+    ] = 0,
     data_dir: DataDir = None,
     own: Owning = Own(),
 ) -> None:

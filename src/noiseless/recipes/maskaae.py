@@ -16,8 +16,8 @@ once, so that every dimension whose mask starts above 1/2 is soon driven to 1, a
 ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before anything is
 polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
 encoder circle around each other, most of all where every dimension is needed: so both have larger rates than the
-paper's, the critic the larger one; all rates but the critic's fall to 0 over the last fifth; and what is kept is a
-moving average. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of
+paper's, of vectors the critic the larger; all rates but the critic's fall to 0 over the last fifth; and what is kept is
+a moving average. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of
 digits do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too
 much: hence their encoder's larger rate and their mask's later closing.
 """
@@ -96,15 +96,15 @@ class Form:
 
     @property
     def training(self) -> Training:
-        """How long, and what is kept."""
+        """How long, at which rates, and what is kept."""
         return Training(steps=self.steps, batch=BATCH, schedule=self.schedule, ema=self.ema)
 
 
 FORMS = {
     "robust": Form(
         20_000,
-        Balance(1000.0, 2e-3, 3e-4, 3e-4, (4.0, 5.0)),
-        Balance(60.0, 3e-3, 4e-4, 1.5e-4, (2.5, 3.5)),
+        Balance(1000.0, mask=2e-3, critic=3e-4, generator=3e-4, start=(4.0, 5.0)),
+        Balance(60.0, mask=3e-3, critic=4e-4, generator=1.5e-4, start=(2.5, 3.5)),
         lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
         "cooldown",
         0.998,
@@ -210,7 +210,7 @@ def wae_wgan(
     """Adversarial autoencoder with a Wasserstein critic: MaskAAE without mask (WAE-WGAN).
 
     Arguments:
-        form: Whose rates, steps and average of the weights it shares: maskaae's robust ones, or the paper's.
+        form: Whose rates, schedule, steps and average of the weights it shares: maskaae's robust ones, or the paper's.
         generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
             further to go, 0.0003; form paper: 0.0001.
         critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
@@ -224,9 +224,9 @@ def wae_wgan(
     parts = frame(spec, networks, optimiser, constants, reconstruction)
     width = 8 * networks.width if critic_width is None else critic_width
     balance = FORMS[form].balance(spec)
-    faster = balance.critic if critic_lr is None else critic_lr
-    slower = balance.generator if generator_lr is None else generator_lr
-    critic = Critic(width, critic_depth, faster, Wasserstein(), slower, rounds=critic_rounds, strictness=STRICTNESS)
+    lr = balance.critic if critic_lr is None else critic_lr
+    against = balance.generator if generator_lr is None else generator_lr
+    critic = Critic(width, critic_depth, lr, Wasserstein(), against, rounds=critic_rounds, strictness=STRICTNESS)
     method = parts.adversarial(critic, LR, FORMS[form].training)
     glorot_normal(method.objective)
     return method

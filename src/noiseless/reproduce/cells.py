@@ -178,7 +178,7 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
     """
     data, steps = cell.loaded, cell.steps(part)
     if not (cell.folder / "run.json").is_file():
-        training, recipe = replace(cell.training, steps=cell.steps()), cell.line.recipe
+        training, recipe = replace(cell.training, epochs=None, steps=cell.steps()), cell.line.recipe
         size, data_dir = cell.request.size, cell.request.data_dir
         write_json(cell.folder.parent / "terms.json", _terms(cell.request))
         place, own = cell.folder, cell.arguments
@@ -187,7 +187,7 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
         )
     run = Run(cell.folder)
     if cell.done < steps:
-        run.resume(data, more=cell.steps() - run.steps[1], until=steps, draw=False)
+        run.resume(data, until=steps, draw=False)
     return run
 
 
@@ -271,9 +271,7 @@ def _said(error: Exception) -> str:
 def _check(run: Run, cell: Cell) -> None:
     """Refuses a run that is not the cell's."""
     there, recipe, settled = run.record, cell.line.recipe, vars(cell.settled)
-    training, stages = dict(there["training"]), {cell.steps(source.part) for source in cell.sources}
-    if training["steps"] in stages:  # the rest is yet to be done
-        training["steps"] = settled["steps"]
+    training = there["training"]
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
-from noiseless.errors import RunError
+from noiseless.errors import InputError, RunError
 from noiseless.nn.joint import BatchNorm
 from noiseless.objectives.core import Course, Indexed, Objective, Watched
 from noiseless.training.engine import Engine, tracking
@@ -97,7 +97,7 @@ def fit(
         start: tensors and scalars of a checkpoint to go on from.
         show: a progress bar where the terminal can show one.
         directory: where trackers write.
-        until: the step to stop at for now, of those that `training` plans, with a checkpoint.
+        until: the step to stop at for now, with a checkpoint: from 1 to the last that `training` plans.
 
     Returns:
         The final state.
@@ -119,7 +119,9 @@ def fit(
         _introduce(objective, data, training, engine)
         state.restarts = objective.restarts() if isinstance(objective, Indexed) else state.restarts
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
-    last = steps if until is None else min(steps, until)
+    last = steps if until is None else until
+    if not 1 <= last <= steps:
+        raise InputError(f"until is {until}, and must be a step from 1 to the {steps} that are planned")
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = _Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)

@@ -30,7 +30,7 @@ class Training:
         lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
         lr_patience: See schedule. Default: 5.
         lr_floor: What plateau lowers the rate to at the least. Default: none.
-        cooldown: Share of the steps over which the schedule cooldown lets the rate fall. Default: 0.2.
+        lr_cooldown: Share of the steps over which the schedule cooldown lets the rate fall. Default: 0.2.
         ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
         ema_form: constant: that decay in every step; ramped: what the library ema_pytorch does by default, every tenth
             step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema. Default: constant.
@@ -58,7 +58,7 @@ class Training:
     lr_factor: float | None = None
     lr_patience: int | None = None
     lr_floor: float | None = None
-    cooldown: float | None = None
+    lr_cooldown: float | None = None
     ema: float | None = None
     ema_form: Literal["constant", "ramped"] | None = None
     clip: float | None = None
@@ -82,7 +82,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must be 1 or more")
-        for name in ("ema", "lr_factor", "cooldown"):
+        for name in ("ema", "lr_factor", "lr_cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")

@@ -179,7 +179,7 @@ def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRSchedul
 def _remaining(step: int, training: Training) -> float:
     """What the schedule cooldown multiplies the rate by: 1, then falling along a line to 0 after the last step."""
     steps = cast(int, training.steps)
-    return min(1.0, (steps - step) / (steps * (training.cooldown or 0.2)))
+    return min(1.0, (steps - step) / (steps * (training.lr_cooldown or 0.2)))
 
 
 def _counters(schedule: LRScheduler) -> dict[str, Any]:
