@@ -119,7 +119,7 @@ def test_training_ends_with_pictures(tmp_path: Path) -> None:
     assert {"step-0000001.png", "step-0000002.png", "reconstructions.png", "samples-gmm.png", "curves.png"} <= drawn
 
 
-def test_a_run_that_is_stopped_on_its_way_is_drawn_when_it_ends(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_on_its_way_has_its_pictures_when_it_ends(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=6, validate_every=4, until=2)  # before it has best weights
     assert Run(tmp_path / "run").steps == (2, 6)
     assert not (tmp_path / "run" / "pictures").exists()
