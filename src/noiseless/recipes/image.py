@@ -134,7 +134,7 @@ class Frame:
     def adversarial(
         self, critic: Critic, lr: float, training: Training | None = None, notes: tuple[str, ...] = ()
     ) -> Method:
-        """The method that plays `critic` against the encoder; the best weights have wae-mmd's least, made stricter."""
+        """The method that plays `critic` against the encoder, validated as wae-mmd with a stricter discrepancy."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent, critic.width, critic.depth),

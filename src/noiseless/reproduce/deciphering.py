@@ -57,7 +57,8 @@ REMARKS = (
     "could not read against which part they were measured",
     "the published Inception scores (6.84 and 6.77 in table 1) have no column; `score` in each run's results.json is "
     "their formula under these features' classes",
-    "the row of a second part is trained longer: the paper's 3,000 epochs, or twice the steps that are given",
+    "the row of a second part is trained longer: the paper's 3,000 epochs, or the steps that are given, to the nearest "
+    "epoch, and as many after them",
 )
 
 
