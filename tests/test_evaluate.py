@@ -172,15 +172,6 @@ def test_codes_behind_a_mask_are_those_of_its_active_dimensions(tmp_path: Path) 
     assert codes["nac"] == pytest.approx(nac(z, 0.0), abs=1e-9)
 
 
-def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:
-    row = {"row": "samples", "density": "gmm", "n": 10, "seed": 0, "fd": 1.0}
-    evaluation.record(tmp_path, [row])
-    evaluation.record(tmp_path, [row | {"fd": 2.0}])
-    evaluation.record(tmp_path, [row | {"seed": 1}])
-    rows = json.loads((tmp_path / "results.json").read_text())
-    assert [(r["fd"], r["seed"]) for r in rows] == [(2.0, 0), (1.0, 1)]
-
-
 def test_vectors_are_compared_without_their_units(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(300, 3))
     for name, scale in (("plain", 1.0), ("scaled", np.array([1e-3, 1.0, 1e4]))):

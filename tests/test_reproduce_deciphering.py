@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from noiseless.cli import run
-from noiseless.evaluate import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.objectives.core import Course
@@ -20,6 +19,7 @@ from noiseless.recipes.core import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.deciphering import COLUMNS
+from noiseless.results import Row
 from noiseless.training import settle
 
 STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]

@@ -14,12 +14,13 @@ from noiseless import drawings, figures
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import Row, evaluate, known, noted, record, second_look
+from noiseless.evaluate import evaluate, second_look
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.core import Recipe, find
 from noiseless.reconstruction.perceptual import trained_on
+from noiseless.results import Row, known, noted, record
 from noiseless.runs import Own, Run, train
 from noiseless.training import Training
 

@@ -30,7 +30,6 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,31 +42,25 @@ from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_json, write_json
 from noiseless.interpolation import PATHS
 from noiseless.metrics import Features, Sample
 from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
+from noiseless.results import Reference, Row
 
 __all__ = [
-    "Row",
     "choice",
     "evaluate",
     "evaluate_samples",
-    "known",
     "latent",
-    "noted",
     "pairs",
-    "record",
     "reference",
     "score",
     "second_look",
 ]
 
-Row = dict[str, Any]
 REAL = ("training data", "test data")
 """Rows of data as they are: what a perfect generator would get."""
-Reference = Literal["test", "validation", "train"]
 
 
 def evaluate(
@@ -190,11 +183,6 @@ def latent(
     return [{"row": row} | about | numbers for row, numbers in rows.items()]
 
 
-def noted(rows: Iterable[Row], weights: str, notes: Sequence[str]) -> list[Row]:
-    """`rows` with the weights of the model, and what its method says about every number it gives."""
-    return [row | {"weights": weights, "notes": list(notes)} for row in rows]
-
-
 def _note(model: Model, density: str | None) -> str:
     note = model.density(density).note if density is not None else ""
     return f"{density}: {note}" if note else ""
@@ -231,26 +219,6 @@ def reference(data: Data, part: Reference, n: int, features: Features, seed: int
         with contextlib.suppress(RunError):  # a cache that cannot be written is done without
             sample.save(path)
     return sample
-
-
-def record(directory: Path, rows: list[Row], name: str = "results.json") -> Path:
-    """Adds rows to a file of rows in a folder; a row of the same protocol replaces the earlier one."""
-    path = directory / name
-    fresh = {_protocol(row) for row in rows}
-    write_json(path, [row for row in _recorded(path) if _protocol(row) not in fresh] + rows)
-    return path
-
-
-def _protocol(row: Row) -> tuple[Any, ...]:
-    keys = ("row", "density", "decoding", "n", "part", "reference", "n_reference", "features")
-    return tuple(row.get(key) for key in (*keys, "seed", "data", "fingerprint", "weights"))
-
-
-def _recorded(path: Path) -> list[Row]:
-    rows = read_json(path) if path.is_file() else []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} does not hold rows of results; move it away, or choose another --out")
-    return rows
 
 
 def _check_count(n: int) -> None:
@@ -329,23 +297,3 @@ def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iter
     console = Console(stderr=True)
     hidden = not (show and console.is_terminal)
     return track(batches, label, total=-(-n // 500), console=console, disable=hidden, transient=True)
-
-
-def known(
-    directory: Path,
-    fingerprint: str,
-    features: str,
-    names: Sequence[str],
-    *,
-    n: int,
-    seed: int = 0,
-    part: Reference = "test",
-    weights: str = "best",
-) -> list[Row]:
-    """The rows that `results.json` has of some weights against a part; none unless all densities are there."""
-    rows = _recorded(directory / "results.json")
-    protocol = {"features": features, "reference": part, "seed": seed, "asked": n}
-    protocol |= {"weights": weights, "fingerprint": fingerprint}
-    found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
-    densities = {row["density"] for row in found}
-    return [row for row in found if row["density"] in {None, *names}] if densities >= set(names) else []

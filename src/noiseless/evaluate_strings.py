@@ -24,11 +24,12 @@ from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate import Reference, Row, choice, pairs
+from noiseless.evaluate import choice, pairs
 from noiseless.files import whole
 from noiseless.interpolation import PATHS
 from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
+from noiseless.results import Reference, Row
 from noiseless.scores.molecule import canonical
 from noiseless.strings import Codec, of
 from noiseless.texts import spelled

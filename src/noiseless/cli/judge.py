@@ -33,6 +33,7 @@ from noiseless.errors import InputError
 from noiseless.evaluate_strings import evaluate_strings
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
+from noiseless.results import Reference, Row, noted, record
 from noiseless.runs import Run
 from noiseless.strings import of, refuse_other
 from noiseless.training import Stopped, Training, check_device
@@ -64,7 +65,7 @@ def evaluate(
     resize: Annotated[
         int | None, Parameter(help="Side to which EfficientNet's input is resized. Default: 128.")
     ] = None,
-    reference: Annotated[evaluation.Reference, Parameter(help="The part that is compared with.")] = "test",
+    reference: Annotated[Reference, Parameter(help="The part that is compared with.")] = "test",
     samples: Annotated[
         str | None, Parameter(help="Score this folder, archive or .npy file instead of what the run makes.")
     ] = None,
@@ -111,8 +112,8 @@ def evaluate(
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
-    latent: list[evaluation.Row] = []
-    more: list[evaluation.Row] = []
+    latent: list[Row] = []
+    more: list[Row] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
@@ -135,18 +136,18 @@ def evaluate(
             rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
             other = evaluation.second_look([model.trained_on], loaded, chosen)
             more = evaluation.evaluate(model, loaded, names, other, n=n, part=reference, seed=seed) if other else []
-        rows, more = (evaluation.noted(found, use.label, opened.record["notes"]) for found in (rows, more))
+        rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
         latent = evaluation.latent(model, loaded, n=n, part=reference, seed=seed, picture=pictures / "latent.png")
-        latent = evaluation.noted(latent, use.label, opened.record["notes"])
+        latent = noted(latent, use.label, opened.record["notes"])
         wrote(pictures)
     for found in filter(None, (rows, more)):
         _show(found)
     if out is not None or run is not None:
-        wrote(evaluation.record(cast(Path, out or run), rows + more))
+        wrote(record(cast(Path, out or run), rows + more))
     if latent:
         _show_latent(latent)
-        wrote(evaluation.record(cast(Path, out or run), latent, "latent.json"))
+        wrote(record(cast(Path, out or run), latent, "latent.json"))
 
 
 def compare(
@@ -221,13 +222,13 @@ def _features(name: str | None, data: Data, resize: int | None, device: str) -> 
     return metrics.build(chosen, data.spec, resize=resize, own=own, device=device)
 
 
-def _columns(rows: Sequence[evaluation.Row], *labels: str) -> list[str]:
+def _columns(rows: Sequence[Row], *labels: str) -> list[str]:
     """Columns that say something: those with a value, and n where it is not the same in every row."""
     filled = [c for c in ("method", *labels, *METRICS, *OF_STRINGS) if any(row.get(c) is not None for row in rows)]
     return [*filled, "n"] if len({row["n"] for row in rows}) > 1 else filled
 
 
-def _show(rows: Sequence[evaluation.Row]) -> None:
+def _show(rows: Sequence[Row]) -> None:
     kinds = ("row", "density", "decoding")
     labelled = [row | {"data": ", ".join(filter(None, (row.get(kind) for kind in kinds)))} for row in rows]
     show(figures.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
@@ -240,7 +241,7 @@ def _show(rows: Sequence[evaluation.Row]) -> None:
     note(caution for row in rows for caution in (*row["warnings"], *row.get("notes", ())))
 
 
-def _show_latent(rows: Sequence[evaluation.Row]) -> None:
+def _show_latent(rows: Sequence[Row]) -> None:
     labelled = [row | {"latent": row["row"]} for row in rows]
     show(figures.table(labelled, ["latent", *LATENT], within="latent", compact=narrow()))  # a group a row: none is best
     about = rows[0]

@@ -22,7 +22,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import Reference, Row, evaluate, known, noted, record
+from noiseless.evaluate import evaluate
 from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
@@ -32,6 +32,7 @@ from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
 from noiseless.record import plain
 from noiseless.reproduce.core import Line, Request, Source
+from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device

@@ -27,7 +27,6 @@ from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.evaluate import Row, known, noted, record
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.figures import markdown
 from noiseless.files import read_json
@@ -37,6 +36,7 @@ from noiseless.record import plain
 from noiseless.reproduce.cells import told
 from noiseless.reproduce.core import Many, Report, Rows, Seeds
 from noiseless.reproduce.table import machine, spread
+from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
 from noiseless.training import Stopped, Training
 
