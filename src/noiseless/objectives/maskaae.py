@@ -32,7 +32,8 @@ mask that is decided, if there is one, and among these of the best codes; no cri
 
 Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
 :math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it
-may open again in principle; but (14) has made its code constant by then, and in practice it does not.
+may open again in principle; but (14) has made its code constant by then, and in practice it does not. With a large
+:math:`\lambda_v` that happens to dimensions that are merely half closed too, and in numbers that grow with d.
 
 Source: MaskAAE (Mondal, Chowdhury, Jayendran, Singla, Asnani, Prathosh, UAI 2020), eqs. 10 and 14 to 18,
 https://arxiv.org/abs/1912.04564; weights and schedule are from its code.

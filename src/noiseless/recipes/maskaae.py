@@ -17,9 +17,14 @@ ours and the default, lets reconstruction and critic sort the dimensions for 60%
 polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
 encoder circle around each other, most of all where every dimension is needed: so both have larger rates than the
 paper's, of vectors the critic the larger; all rates but the critic's fall to 0 over the last fifth; and what is kept is
-a moving average. The weight is 60 beside standardised vectors, whose numbers vary some 15 times as much as pixels of
-digits do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder moves closes too
-much: hence their encoder's larger rate and their mask's later closing.
+a moving average. The weight of reconstruction is 60 beside standardised vectors, whose numbers vary some 15 times as
+much as pixels of digits do. The codes of images start far from N(0, I), and a mask that closes faster than the encoder
+moves closes too much: hence their encoder's larger rate and their mask's later closing.
+
+For images the weight of the variance of closed dimensions is 1 in place of 100. At 100, beside a squared error, a
+single dimension of unit variance costs as much as all reconstruction does from a mask of 2/3 down: what is undecided is
+made constant, never opens again, and how much is lost in this way depends on how many dimensions there were. At 1 the
+term reaches what is nearly closed, as it is meant to, and the rest may return.
 """
 
 from __future__ import annotations
@@ -60,6 +65,7 @@ class Balance:
         reconstruction: its weight in the mask's loss, beside a mean over a datum's numbers.
         mask, critic, generator: learning rates of the mask, of the critic, and of the encoder against it.
         start: the bounds of the mask's M at the start.
+        variance: the weight of the mean variance of codes in closed dimensions, beside the same mean.
     """
 
     reconstruction: float
@@ -67,6 +73,7 @@ class Balance:
     critic: float = CRITIC_LR
     generator: float = CRITIC_LR
     start: tuple[float, float] = START
+    variance: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Form:
 FORMS = {
     "robust": Form(
         20_000,
-        Balance(1000.0, mask=2e-3, critic=3e-4, generator=3e-4, start=(4.0, 5.0)),
+        Balance(300.0, mask=3e-3, critic=3e-4, generator=3e-4, start=(4.0, 5.0), variance=1.0),
         Balance(60.0, mask=3e-3, critic=4e-4, generator=1.5e-4, start=(2.5, 3.5)),
         lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
         "cooldown",
@@ -125,7 +132,7 @@ def maskaae(
     mask_lr: float | None = None,
     polarising_start: int | None = None,
     polarising_every: int | None = None,
-    variance: float = 100.0,
+    variance: float | None = None,
     generator_lr: float | None = None,
     critic_lr: float | None = None,
     critic_width: int | None = None,
@@ -141,14 +148,15 @@ def maskaae(
         game: wasserstein: a critic of differences; jensen-shannon: one of log-odds, as an AAE's.
         form: robust: rates, weights and schedule that are ours; paper: those of the paper's code, for 500,000 steps.
         mask_reconstruction: Weight of the mean error of a number in the mask's loss; larger keeps more dimensions.
-            Default: 1000; for vectors, which are standardised, 60, since their numbers vary some 15 times as much as
+            Default: 300; for vectors, which are standardised, 60, since their numbers vary some 15 times as much as
             pixels of digits do; form paper: 1000.
-        mask_lr: Learning rate of the mask. Default: 0.003; for images 0.002; form paper: 0.0005.
+        mask_lr: Learning rate of the mask. Default: 0.003; form paper: 0.0005.
         polarising_start: Step before which the polarising weight is 0. Default: 12,000; form paper: 0. With
             other --steps, give some 60% of them.
         polarising_every: Steps in which the polarising weight doubles. Default: 250; form paper: 300 up to 20 latent
             dimensions, then about 450 for each, at most 40,000.
-        variance: Weight of the mean variance of codes in closed dimensions.
+        variance: Weight of the mean variance of codes in closed dimensions. Default: 100; for images 1, so that
+            dimensions that are not closed yet keep their codes and may open again; form paper: 100.
         generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
             further to go, 0.0003; form paper: 0.0001.
         critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
@@ -168,6 +176,7 @@ def maskaae(
         model.encoder, MaskedDecoder(latent, model.decoder, balance.start), model.bottleneck, model.logits
     )
     share = mask_reconstruction if mask_reconstruction is not None else balance.reconstruction
+    hidden = variance if variance is not None else balance.variance
     undecayed = replace(optimiser, lr=mask_lr, weight_decay=None)  # decay would close dimensions for no reason
     objective = MaskAAE(
         masked,
@@ -180,7 +189,7 @@ def maskaae(
             generator=parts.at(balance.generator if generator_lr is None else generator_lr),
             mask=lambda p: undecayed.build(p, balance.mask),
         ),
-        Weights(variance * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
+        Weights(hidden * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
         _schedule(chosen.polarising(latent), polarising_start, polarising_every),
         critic_rounds,
         share_batch,
