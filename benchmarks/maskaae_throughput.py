@@ -121,7 +121,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
     from noiseless import Networks, Training, data, figures, metrics, train
     from noiseless.evaluate import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.capacity import SIZES, polarising
+    from noiseless.reproduce.capacity import SIZES
 
     vectors = data.load("synthetic:n=8")
     features = metrics.build("raw", vectors.spec)
@@ -132,7 +132,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
             training = Training(
                 steps=steps, batch=size.batch, ema=size.ema, seed=seed, threads=threads, validate_every=every
             )
-            schedule = {"critic_depth": 2} | polarising(steps)
+            schedule = {"critic_depth": 2}
             with tempfile.TemporaryDirectory() as folder:
                 networks = Networks(latent=16, width=32, depth=2)
                 given: dict[str, Any] = {"networks": networks, "share_batch": share, **schedule}

@@ -110,3 +110,4 @@ def test_unknown_names_the_nearest() -> None:
         "unknown method 'rae-l' (did you mean 'rae-l2'?)"
     )
     assert "did you mean" not in str(unknown("method", "xyz", ["rae-l2"]))
+    assert str(unknown("row", "b", ["a, m = 2", "c"])).endswith("known: 'a, m = 2', 'c'")

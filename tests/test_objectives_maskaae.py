@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_pen
 from noiseless.penalties.mmd import mmd
 from noiseless.recipes.core import Method, names
 from noiseless.reconstruction.pixel import squared_error
+from noiseless.runs import train
 from noiseless.training import Training, fit
 from noiseless.values import Batch, Noise, Spec
 from tiny import FAST, images, vectors
@@ -46,8 +48,8 @@ def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 5.0), 
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, D), MaskedDecoder(D, nn.Linear(D, 5)), Deterministic(D))
     optimisers = Optimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
-    arguments = {"weights": Weights(2.0, 3.0, 5.0), "polarising": Polarising(0.25, 10)} | given
-    made = MaskAAE(model, LatentCritic(D, 8, 1), squared_error, game, optimisers, **arguments).double()
+    arguments = {"weights": Weights(2.0, 3.0, 5.0), "polarising": lambda _: Polarising(0.25, 10)} | given
+    made = MaskAAE(model, LatentCritic(D, 8, 1), squared_error, game, optimisers, steps=100, **arguments).double()
     made.mask.m.data.copy_(torch.tensor(m))
     return made
 
@@ -189,7 +191,7 @@ class _Wide(nn.Module):
 
 
 def test_the_mask_keeps_what_reconstruction_uses_and_closes_the_rest() -> None:
-    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), polarising=Polarising(0.1, 50, start=100))
+    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), polarising=lambda _: Polarising(0.1, 50, start=100))
     made.critic = _Wide()
     encoder, decoder = made.autoencoder.encoder, made.autoencoder.decoder.network
     for layer in (encoder, decoder):
@@ -363,9 +365,28 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     of_vectors = build("maskaae", Spec("mine", (9,)), networks=Networks(latent=3)).objective.weights
     assert (of_vectors.variance, of_vectors.reconstruction) == (900, 60 / 9)
     assert (made.training.ema, build("maskaae", vectors().spec, form="paper").training.ema) == (0.998, None)
-    assert "the mask is polarised from step 12,000 on, and undecided before" in made.notes
-    late = build("maskaae", Spec("mnist", (1, 28, 28)), polarising_start=7, polarising_every=3).objective.polarising
-    assert (late.start, late.every, late.first) == (7, 3, 1 / 16)
+
+
+def test_the_schedule_is_that_of_the_steps_that_are_planned() -> None:
+    made = build("maskaae", vectors().spec).objective
+    assert (made.polarising.start, made.polarising.every) == (12_000, 250)
+    made.plan(400)
+    assert made.polarising == Polarising(1 / 16, every=5, start=240)
+    made.plan(1)
+    assert (made.polarising.start, made.polarising.every) == (0, 1)
+    given = build("maskaae", vectors().spec, polarising_start=7, polarising_every=3).objective
+    given.plan(400)
+    assert (given.polarising.start, given.polarising.every, given.polarising.first) == (7, 3, 1 / 16)
+    paper = build("maskaae", vectors().spec, form="paper", networks=Networks(latent=48)).objective
+    paper.plan(400)
+    assert paper.polarising == Polarising.paper(48)
+
+
+def test_a_schedule_that_begins_after_the_end_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    message = r"begins at step 4,000 and the training ends at step 20.*--polarising-start"
+    with pytest.raises(InputError, match=message):
+        train("maskaae", vectors(), tmp_path / "run", training=Training(steps=20), polarising_start=4000)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -456,7 +477,14 @@ def test_a_decoder_without_mask_is_refused() -> None:
     made.autoencoder.decoder = nn.Linear(D, 5)
     with pytest.raises(InputError, match="behind a mask"):
         MaskAAE(
-            made.autoencoder, made.critic, squared_error, Wasserstein(), made.optimisers, made.weights, made.polarising
+            made.autoencoder,
+            made.critic,
+            squared_error,
+            Wasserstein(),
+            made.optimisers,
+            made.weights,
+            Polarising.late,
+            steps=1,
         )
 
 

@@ -205,5 +205,4 @@ def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
         assert plain.arguments == {"form": "paper"}
         assert (asked.steps, asked.width, masked.arguments) == (500_000, 128, {"form": "paper"})
     else:
-        assert masked.arguments == plain.arguments | capacity.polarising(asked.steps)
-        assert masked.arguments["polarising_start"] == 0.6 * asked.steps
+        assert masked.arguments == plain.arguments == {"critic_depth": 2}

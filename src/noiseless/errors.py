@@ -29,4 +29,5 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return InputError(f"unknown {kind} {given!r}{hint}; known: {', '.join(names)}")
+    listed = map(repr, names) if any("," in name for name in names) else names
+    return InputError(f"unknown {kind} {given!r}{hint}; known: {', '.join(listed)}")

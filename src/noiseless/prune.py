@@ -119,6 +119,7 @@ def _record(
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
     if isinstance(old, MaskAAE) and record["recipe"] == "maskaae":
+        old.plan(record["training"]["steps"])
         schedule = old.polarising
         arguments |= {"polarising_start": schedule.start, "polarising_every": schedule.every}
     notes = [

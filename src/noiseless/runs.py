@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ from noiseless.model import Model
 from noiseless.named import Named, is_named
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
-from noiseless.objectives.core import Indexed, Objective
+from noiseless.objectives.core import Indexed, Objective, Watched
 from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.record import FORMAT, of_data, plain
@@ -169,6 +169,8 @@ class Run:
         if isinstance(method.objective, Indexed):
             method.objective.admit(len(data.train))
         settled = settle(training.over(method.training), method.objective, data, engine.world)
+        if isinstance(method.objective, Watched):
+            method.objective.plan(cast(int, settled.steps))
         initial = _initial(method.objective, init_from) if init_from is not None else None
         record = {
             "format": FORMAT,

@@ -125,7 +125,15 @@ class Objective(nn.Module, ABC):
 
 
 class Watched(Objective):
-    """An objective whose training is watched by more than its terms."""
+    """An objective whose training is watched by more than its terms, and may depend on its length."""
+
+    @abstractmethod
+    def plan(self, steps: int) -> None:
+        """Told how many updates are planned in all, before training begins or goes on.
+
+        Raises:
+            InputError: so few make no sense.
+        """
 
     @abstractmethod
     def monitor(self, batch: Batch) -> Mapping[str, Tensor]:

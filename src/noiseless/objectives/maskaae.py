@@ -42,6 +42,7 @@ https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import cast
 
@@ -102,6 +103,11 @@ class Polarising:
         """That of the paper's code: from 2/m, doubled every 4 T steps, T = 112.5 m within limits."""
         turn = 75 if latent <= 20 else min(10_000, math.floor(112.5 * latent))
         return cls(2 / latent, 4 * turn)
+
+    @classmethod
+    def late(cls, steps: int) -> Polarising:
+        """Ours, for so many steps: 0 for the first 60% of them, then from 1/16 on, doubled every eightieth."""
+        return cls(1 / 16, max(1, steps // 80), 3 * steps // 5)
 
     def __call__(self, step: int | None) -> float:
         """The weight in a step; outside training (None) its cap."""
@@ -166,7 +172,8 @@ class MaskAAE(Watched):
         game: the losses of critic and encoder.
         optimisers: of the phases.
         weights: of the terms.
-        polarising: the weight of the polarising term by step.
+        polarising: gives the weight of the polarising term by step, for the number of steps that are planned.
+        steps: how many that are, until :meth:`plan` says otherwise.
         rounds: updates of the critic in a step, 1 or more.
         share_batch: one batch and its encodings for all phases of a step, in place of a fresh one for each.
 
@@ -182,7 +189,8 @@ class MaskAAE(Watched):
         game: Game,
         optimisers: Optimisers,
         weights: Weights,
-        polarising: Polarising,
+        polarising: Callable[[int], Polarising],
+        steps: int,
         rounds: int = 5,
         share_batch: bool = False,
     ) -> None:
@@ -192,8 +200,8 @@ class MaskAAE(Watched):
         if rounds < 1:
             raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
-        self.optimisers, self.weights, self.polarising, self.rounds = optimisers, weights, polarising, rounds
-        self.share_batch = share_batch
+        self.optimisers, self.weights, self.rounds, self.share_batch = optimisers, weights, rounds, share_batch
+        self._schedule, self.polarising = polarising, polarising(steps)
         self._codes: tuple[int | None, Tensor] | None = None  # of the step that it names
 
     @property
@@ -213,6 +221,20 @@ class MaskAAE(Watched):
             Phase("generator", encoder, self.deceive, make.generator, shared=share),
             Phase("mask", mask, self.select, self._projected, shared=share),
         ]
+
+    def plan(self, steps: int) -> None:
+        """Takes the polarising schedule of so many steps.
+
+        Raises:
+            InputError: they end before it begins, so that no dimension would be decided.
+        """
+        schedule = self._schedule(steps)
+        if schedule.start >= steps:
+            raise InputError(
+                f"the polarising weight begins at step {schedule.start:,} and the training ends at step {steps:,}, so "
+                f"that no dimension would be decided; give --polarising-start some 60% of --steps, or leave it out"
+            )
+        self.polarising = schedule
 
     def rebuild(self, batch: Batch) -> dict[str, Tensor]:
         """The autoencoder's loss (14)."""
@@ -266,12 +288,15 @@ class MaskAAE(Watched):
     def check(self) -> None:
         """Refuses a mask that is not finite, or without active dimensions."""
         if not self.mask.mu.isfinite().all():
-            raise RunError("the mask is no longer finite: the gradient of its phase 'mask' was not")
+            raise RunError(
+                "the mask is no longer finite: the gradient of its phase 'mask' was not; lower its rate (--mask-lr) or "
+                "limit the gradients (--clip)"
+            )
         if not self.mask.active.any():
             raise RunError(
                 f"the mask has no active dimension left (all are below {ACTIVE}): in its phase 'mask' the terms "
-                f"'distance' and 'polarisation' outweigh 'reconstruction'; weigh that more (--mask-reconstruction), or "
-                f"let the polarising weight begin later (--polarising-start)"
+                f"'distance' and 'polarisation' outweigh 'reconstruction'; weigh that more (--mask-reconstruction), "
+                f"slow the mask down (--mask-lr), or let the polarising weight begin later (--polarising-start)"
             )
 
     def code(self, batch: Batch) -> Tensor:

@@ -83,7 +83,7 @@ class Form:
     Arguments:
         steps: of training.
         images, vectors: the balance, by what a datum is.
-        polarising: the schedule of the polarising weight for a latent size.
+        polarising: the schedule of the polarising weight for a latent size and so many steps.
         schedule: of the rates.
         ema: decay of the average of the weights; None: the weights themselves are kept.
         note: what belongs beside every number.
@@ -92,7 +92,7 @@ class Form:
     steps: int
     images: Balance
     vectors: Balance
-    polarising: Callable[[int], Polarising]
+    polarising: Callable[[int, int], Polarising]
     schedule: Literal["constant", "cooldown"] = "constant"
     ema: float | None = None
     note: str = ""
@@ -112,12 +112,12 @@ FORMS = {
         20_000,
         Balance(300.0, mask=3e-3, critic=3e-4, generator=3e-4, start=(4.0, 5.0), variance=1.0),
         Balance(60.0, mask=3e-3, critic=4e-4, generator=1.5e-4, start=(2.5, 3.5)),
-        lambda m: Polarising(1 / 16, every=250, start=12_000),  # noqa: ARG005
+        lambda m, steps: Polarising.late(steps),  # noqa: ARG005
         "cooldown",
         0.998,
         "rates and weight of the mask's game and its polarising schedule are ours, not the paper's",
     ),
-    "paper": Form(500_000, Balance(1000.0), Balance(1000.0), Polarising.paper),
+    "paper": Form(500_000, Balance(1000.0), Balance(1000.0), lambda m, steps: Polarising.paper(m)),  # noqa: ARG005
 }
 
 
@@ -151,10 +151,9 @@ def maskaae(
             Default: 300; for vectors, which are standardised, 60, since their numbers vary some 15 times as much as
             pixels of digits do; form paper: 1000.
         mask_lr: Learning rate of the mask. Default: 0.003; form paper: 0.0005.
-        polarising_start: Step before which the polarising weight is 0. Default: 12,000; form paper: 0. With
-            other --steps, give some 60% of them.
-        polarising_every: Steps in which the polarising weight doubles. Default: 250; form paper: 300 up to 20 latent
-            dimensions, then about 450 for each, at most 40,000.
+        polarising_start: Step before which the polarising weight is 0. Default: 60% of the steps; form paper: 0.
+        polarising_every: Steps in which the polarising weight doubles. Default: an eightieth of all; form paper: 300
+            up to 20 latent dimensions, then about 450 for each, at most 40,000.
         variance: Weight of the mean variance of codes in closed dimensions. Default: 100; for images 1, so that
             dimensions that are not closed yet keep their codes and may open again; form paper: 100.
         generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
@@ -190,14 +189,13 @@ def maskaae(
             mask=lambda p: undecayed.build(p, balance.mask),
         ),
         Weights(hidden * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
-        _schedule(chosen.polarising(latent), polarising_start, polarising_every),
+        lambda steps: _schedule(chosen.polarising(latent, steps), polarising_start, polarising_every),
+        chosen.steps,
         critic_rounds,
         share_batch,
     )
     glorot_normal(objective)
-    start = objective.polarising.start
-    late = f"the mask is polarised from step {start:,} on, and undecided before" if start else ""
-    said = [chosen.note, late, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
+    said = [chosen.note, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
     notes = (*filter(None, said), *parts.uncalibrated, *parts.borrowed)
     return Method(objective, chosen.training, ("normal", "gmm", "gaussian"), notes)
 

@@ -9,8 +9,7 @@ A reading of a run is, on n held-out data (at most the smaller of both parts) an
 * **reconstruction**, the mean squared error of a datum, summed over its standardised numbers or its pixels.
 
 Two scales. `paper` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. `small` is the robust
-form of the recipe, compressed: 2 x 256, the schedule in the same proportions of fewer steps, and a shorter average of
-the weights.
+form of the recipe, compressed: 2 x 256, fewer steps, and a shorter average of the weights.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.training import Stopped
 
-__all__ = ["METHODS", "Reading", "codes", "lines", "log", "polarising", "readings", "sized"]
+__all__ = ["METHODS", "Reading", "codes", "lines", "log", "readings", "sized"]
 
 METHODS = {"MaskAAE": "maskaae", "WAE-WGAN": "wae-wgan"}
 """The method with a mask, and the one without, by label."""
@@ -96,22 +95,11 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
         recipe,
         sources,
         networks={"latent": m, "depth": size.depth},
-        arguments=_arguments(request.scale, recipe, steps),
+        arguments={"form": "paper"} if request.scale == "paper" else {"critic_depth": CRITIC},
         training={"batch": size.batch, "schedule": size.schedule, "lr_factor": None, "validate_every": -(-steps // 40)}
         | average,
         name=f"{recipe}-{m}",
     )
-
-
-def _arguments(scale: str, recipe: str, steps: int) -> dict[str, Any]:
-    if scale == "paper":
-        return {"form": "paper"}
-    return {"critic_depth": CRITIC} | (polarising(steps) if recipe == "maskaae" else {})
-
-
-def polarising(steps: int) -> dict[str, int]:
-    """The robust schedule's arguments, in the same proportions of other steps."""
-    return {"polarising_start": round(0.6 * steps), "polarising_every": max(1, steps // 80)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from noiseless.reproduce.capacity import METHODS, Reading, lines, polarising, readings, sized
+from noiseless.reproduce.capacity import METHODS, Reading, lines, readings, sized
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.maskaae_figure import COUNTED, failed, means, page
@@ -82,7 +82,7 @@ def _masked(request: Request) -> Line:
         return Line("MaskAAE", "maskaae", sources, arguments={"form": "paper"}, training={"schedule": "constant"})
     steps = LONGER * request.setting.steps
     cooling = {"steps": steps, "schedule": "cooldown", "lr_factor": None}
-    return Line("MaskAAE", "maskaae", sources, arguments=polarising(steps), training=cooling)
+    return Line("MaskAAE", "maskaae", sources, training=cooling)
 
 
 def maskaae_table_2(request: Request) -> Report:

@@ -109,6 +109,8 @@ def fit(
     """
     engine = Engine(training.device)
     training = settle(training, objective, data, engine.world)
+    if isinstance(objective, Watched):
+        objective.plan(cast(int, training.steps))
     device = engine.place(training.device)
     _prepare(objective, training, device)
     if start is None:
@@ -175,7 +177,7 @@ def fit(
                 continue
             row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
             if isinstance(objective, Watched):
-                _good(state, objective.check)
+                _good(state, objective.check, advice="")
             if validating:
                 validated = _in_use(state.validated)
                 row |= _good(state, functools.partial(validation, validated))
@@ -249,14 +251,16 @@ def _multiple(step: int, every: int | None) -> bool:
     return every is not None and step % every == 0
 
 
-def _good(state: State, read: Callable[[], Result]) -> Result:
-    """What `read` gives; where it finds something that is not finite, the error says what there is to go back to."""
+STEADIER = "; lower the learning rate (--lr) or limit the gradients (--clip)"
+
+
+def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> Result:
+    """What `read` gives; where it finds a state not to go on from, the error says what there is to go back to."""
     try:
         return read()
     except RunError as error:
         where = f"at step {state.saved}" if state.saved >= 0 else "not there yet"
-        advice = "lower the learning rate (--lr) or limit the gradients (--clip)"
-        raise RunError(f"{error}; the last good checkpoint is {where}; {advice}") from None
+        raise RunError(f"{error}; the last good checkpoint is {where}{advice}") from None
 
 
 class _Validation:
