@@ -196,12 +196,12 @@ def test_running_moments_let_a_single_pattern_be_drawn_and_the_batch_s_do_not() 
     z = made.draw(40, torch.Generator().manual_seed(0))
     y = made.autoencoder.decode(z)
     alone = torch.cat([made.autoencoder.decode(row[None]) for row in z])
-    torch.testing.assert_close(y, alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(y, alone, rtol=1e-3, atol=1e-3)  # kernels differ with the batch
     for module in made.modules():
         if isinstance(module, BatchNorm):
             module.of_batch = True
     other = made.autoencoder.decode(z[:20].repeat(2, 1))
-    assert (made.autoencoder.decode(z) - other)[:20].abs().max() > 1e-4  # the same codes in other company
+    assert (made.autoencoder.decode(z) - other)[:20].abs().max() > 0.1  # the same codes in other company
 
 
 @pytest.mark.parametrize("n", [51, 101])
