@@ -48,7 +48,7 @@ def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 5.0), 
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, D), MaskedDecoder(D, nn.Linear(D, 5)), Deterministic(D))
     optimisers = Optimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
-    arguments = {"weights": Weights(2.0, 3.0, 5.0), "polarising": lambda _: Polarising(0.25, 10)} | given
+    arguments = {"weights": Weights(2.0, 3.0, 5.0), "schedule": lambda _: Polarising(0.25, 10)} | given
     made = MaskAAE(model, LatentCritic(D, 8, 1), squared_error, game, optimisers, steps=100, **arguments).double()
     made.mask.m.data.copy_(torch.tensor(m))
     return made
@@ -191,7 +191,7 @@ class _Wide(nn.Module):
 
 
 def test_the_mask_keeps_what_reconstruction_uses_and_closes_the_rest() -> None:
-    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), polarising=lambda _: Polarising(0.1, 50, start=100))
+    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), schedule=lambda _: Polarising(0.1, 50, start=100))
     made.critic = _Wide()
     encoder, decoder = made.autoencoder.encoder, made.autoencoder.decoder.network
     for layer in (encoder, decoder):
@@ -370,15 +370,15 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
 def test_the_schedule_is_that_of_the_steps_that_are_planned() -> None:
     made = build("maskaae", vectors().spec).objective
     assert (made.polarising.start, made.polarising.every) == (12_000, 250)
-    made.plan(400)
+    made.plan_for(400)
     assert made.polarising == Polarising(1 / 16, every=5, start=240)
-    made.plan(1)
+    made.plan_for(1)
     assert (made.polarising.start, made.polarising.every) == (0, 1)
     given = build("maskaae", vectors().spec, polarising_start=7, polarising_every=3).objective
-    given.plan(400)
+    given.plan_for(400)
     assert (given.polarising.start, given.polarising.every, given.polarising.first) == (7, 3, 1 / 16)
     paper = build("maskaae", vectors().spec, form="paper", networks=Networks(latent=48)).objective
-    paper.plan(400)
+    paper.plan_for(400)
     assert paper.polarising == Polarising.paper(48)
 
 

@@ -110,6 +110,7 @@ def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_pruned_run_goes_on_by_the_old_schedule_and_says_what_differs(tmp_path: Path) -> None:
+    """Form paper, whose schedule follows the latent size."""
     sizes = Networks(latent=30, width=2)
     made = run("maskaae", vectors(size=30), tmp_path / "old", networks=sizes, steps=1, arguments={"form": "paper"})
     for name, key, m in (("best", MASK.removeprefix("model/"), [4.0, 4.0]), ("checkpoint", MASK, [4.0, 0.0, 4.0])):

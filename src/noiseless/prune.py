@@ -9,8 +9,8 @@ a smaller latent size, and the same function of the dimensions that are kept,
 and with it the same law of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the decoder
 loses what it still saw of it; :class:`Pruned` says how much that is.
 
-Trained on, it minimises what the old run did, by the old polarising schedule, with two differences that the run's notes
-name: the mean in eq. 14 is over the dimensions that are left, and form `paper` polarises from 2 over their number.
+Trained on, it minimises what the old run did, with two differences that the run's notes name: the mean in eq. 14 is
+over the dimensions that are left, and form `paper` polarises from 2 over their number, as often as before.
 
 How a tensor is cut needs no knowledge of the networks: it has m entries along an axis where the tensor of the smaller
 run has n. That the pieces then fit together is checked by comparing both functions.
@@ -115,13 +115,11 @@ def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
 def _record(
     record: Mapping[str, Any], old: Objective, latent: int, kept: list[int], weights: Weights, lost: int
 ) -> dict[str, Any]:
-    """run.json with the smaller latent size, the schedule of the larger, and what is another loss if it goes on."""
+    """run.json with the smaller latent size, and what is another loss if it goes on."""
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
-    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae":
-        old.plan(record["training"]["steps"])
-        schedule = old.polarising
-        arguments |= {"polarising_start": schedule.start, "polarising_every": schedule.every}
+    if isinstance(old, MaskAAE) and arguments.get("form") == "paper":  # whose schedule follows the latent size
+        arguments |= {"polarising_every": old.polarising.every}
     notes = [
         *record["notes"],
         f"pruned from {latent} to {len(kept)} latent dimensions",

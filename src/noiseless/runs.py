@@ -41,7 +41,7 @@ from noiseless.model import Model
 from noiseless.named import Named, is_named
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
-from noiseless.objectives.core import Indexed, Objective, Watched
+from noiseless.objectives.core import Indexed, Objective
 from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.record import FORMAT, of_data, plain
@@ -169,8 +169,7 @@ class Run:
         if isinstance(method.objective, Indexed):
             method.objective.admit(len(data.train))
         settled = settle(training.over(method.training), method.objective, data, engine.world)
-        if isinstance(method.objective, Watched):
-            method.objective.plan(cast(int, settled.steps))
+        method.objective.plan_for(cast(int, settled.steps))
         initial = _initial(method.objective, init_from) if init_from is not None else None
         record = {
             "format": FORMAT,
@@ -295,8 +294,8 @@ class Run:
     ) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
 
-        With `more` steps the plan is longer from now on. Under the schedule cooldown the rate is then that of the
-        longer plan: it rises again.
+        With `more` steps the plan is longer from now on, and what depends on its length follows: under the schedule
+        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan.
         """
         method, engine = self.method(), Engine(self.training.device)
         if data is None:

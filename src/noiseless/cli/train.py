@@ -136,7 +136,11 @@ def resume(
     /,
     *,
     steps: Annotated[
-        int, Parameter(help="Go on for so many steps beyond the planned end; a schedule cooldown's rate rises again.")
+        int,
+        Parameter(
+            help="Go on for so many steps beyond the planned end. What follows the plan follows the longer one: under "
+            "the schedule cooldown rates rise again, and maskaae polarises anew."
+        ),
     ] = 0,
     data_dir: DataDir = None,
     own: Owning = Own(),

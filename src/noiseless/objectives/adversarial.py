@@ -163,9 +163,6 @@ class Adversarial(Watched):
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
 
-    def plan(self, steps: int) -> None:
-        """Nothing depends on it."""
-
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
         z = self._draw(batch)

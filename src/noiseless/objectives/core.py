@@ -111,6 +111,13 @@ class Objective(nn.Module, ABC):
         """The reconstruction term, where there is one."""
         return vars(self).get("reconstruction")
 
+    def plan_for(self, steps: int) -> None:
+        """Told how many updates are planned in all, before training begins or goes on: what depends on it follows.
+
+        Raises:
+            InputError: so few make no sense.
+        """
+
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The updates of one step, in order."""
@@ -125,15 +132,7 @@ class Objective(nn.Module, ABC):
 
 
 class Watched(Objective):
-    """An objective whose training is watched by more than its terms, and may depend on its length."""
-
-    @abstractmethod
-    def plan(self, steps: int) -> None:
-        """Told how many updates are planned in all, before training begins or goes on.
-
-        Raises:
-            InputError: so few make no sense.
-        """
+    """An objective whose training is watched by more than its terms."""
 
     @abstractmethod
     def monitor(self, batch: Batch) -> Mapping[str, Tensor]:

@@ -95,7 +95,7 @@ class Request:
 
     Arguments:
         data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.
-        scale: small: narrow networks, 1,200 steps (MaskAAE's studies: 5,400) and n = 2,500; paper: the papers' networks
+        scale: small: narrow networks, 1,200 steps or the study's own number, and n = 2,500; paper: the papers' networks
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
         seeds: A run of every row for each; the table shows means and standard deviations.

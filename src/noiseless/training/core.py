@@ -109,8 +109,7 @@ def fit(
     """
     engine = Engine(training.device)
     training = settle(training, objective, data, engine.world)
-    if isinstance(objective, Watched):
-        objective.plan(cast(int, training.steps))
+    objective.plan_for(cast(int, training.steps))
     device = engine.place(training.device)
     _prepare(objective, training, device)
     if start is None:
