@@ -129,6 +129,13 @@ def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
     assert "seed 0: the run is past steps 2, 4, 6, 8, 10, 12, 14, where it was not measured" in Path("f.md").read_text()
 
 
+def test_where_no_single_run_is_drawn_that_is_said() -> None:
+    line = ["reproduce", "maskaae-figure-4", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 2", "--out", "f"]
+    assert run(line) == 0
+    assert {path.name for path in Path().glob("f-*.png")} == {"f-capacity.png"}
+    assert "pictures of single runs are of m = 4, seed 0; there is no such run here" in Path("f.md").read_text()
+
+
 def test_table_1_marks_what_is_inferred() -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     given = "--data tiny.npy --width 2 --steps 3 -n 20 --features pixels --threads 1 --constants mnist --seeds 0"

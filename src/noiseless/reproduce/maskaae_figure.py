@@ -64,12 +64,14 @@ def maskaae_figure_4(request: Request) -> Report:
     findings = _findings(found, true) if true is not None else {}
     pictures: dict[str, Callable[[Path], object]] = {"capacity": partial(against_capacity, measured, true)}
     shown = [r for r in measured if r.m == capacities[-2] and r.cell.seed == request.seeds[0]]
+    alone = f"pictures of single runs are of m = {capacities[-2]}, seed {request.seeds[0]}; there is no such run here"
     if shown:
         pictures |= _shown(shown)
     name = request.place("maskaae-figure-4").name
     links = [f"{PICTURES[kind].capitalize()}:\n\n![{PICTURES[kind]}]({name}-{kind}.png)" for kind in pictures]
+    remarks = REMARKS if shown else (*REMARKS, alone)
     title = f"MaskAAE at several latent sizes: {request.data_name}, scale {request.scale}"
-    return page("maskaae-figure-4", title, request, found, REMARKS, findings, links, pictures)
+    return page("maskaae-figure-4", title, request, found, remarks, findings, links, pictures)
 
 
 def _around(n: int) -> tuple[int, ...]:
