@@ -396,6 +396,7 @@ class Run:
         if path.is_file():
             return bound(densities.load(path), objective, model)
         density = bound(densities.build(name, objective.autoencoder.latent), objective, model)
+        density.device = str(next(objective.parameters()).device)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
         density.fit(self.codes(objective, data, data_dir), generator)
         densities.save(density, path, name=name, codes="mean")

@@ -96,3 +96,12 @@ def test_there_is_no_log_prob():
 def test_a_loss_that_explodes_is_an_error_that_says_what_to_do():
     with pytest.raises(RunError, match=r"cannot be trained on the codes: .*; take another, such as gmm"):
         build(f"{TINY},lr=1e30", 2).fit(ring(100, 0), draws(0))
+
+
+@pytest.mark.parametrize("name", ["second-stage:width=4,depth=1,steps=2", "flow:transforms=1,hidden=4,steps=2"])
+def test_it_is_trained_where_it_is_told(name):
+    density = build(name, 2)
+    assert density.device == "auto"
+    density.device = "nowhere"
+    with pytest.raises(InputError, match="the device 'nowhere' cannot be used here"):
+        density.fit(torch.randn(50, 2, generator=draws(0)), draws(1))

@@ -59,6 +59,7 @@ class LatentDensity(nn.Module, ABC):
         dim: as given.
         n: how many codes it was fitted on, 0 before; a buffer.
         note: what the user should hear about the fit (a singular covariance, no convergence), or an empty string.
+        device: where a density that is a network is trained: auto takes a GPU where there is one.
     """
 
     n: Tensor
@@ -69,6 +70,7 @@ class LatentDensity(nn.Module, ABC):
             raise InputError(f"the dimension of a density must be at least 1, not {dim}")
         self.dim = dim
         self.note = ""
+        self.device = "auto"
         self.register_buffer("n", torch.zeros((), dtype=torch.int64))
 
     @abstractmethod

@@ -85,7 +85,7 @@ class Flow(LatentDensity):
         noise = standard(len(u), self.dim, generator).to(u)
         u = torch.where(self.standardised.moves, u, noise)  # on a constant the likelihood has no maximum
         self.flow = self._flow(draw_seed(generator))
-        train(_Likelihood(self.flow, self.optimiser), u, generator, self.length)
+        train(_Likelihood(self.flow, self.optimiser), u, generator, self.length, self.device)
         self.n.fill_(len(z))
         self.note = self.standardised.note()
         return self

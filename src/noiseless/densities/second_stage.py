@@ -107,7 +107,7 @@ class SecondStage(LatentDensity):
         """
         codes = self.standardised.fit(checked(z, self.dim))
         self.stage = self._stage(draw_seed(generator))
-        train(self._objective(), codes, generator, self.length)
+        train(self._objective(), codes, generator, self.length, self.device)
         self.variance.fill_(self._residual(codes, Noise(draw_seed(generator))) if self.weight == 0 else 0.0)
         self.n.fill_(len(z))
         self.note = self.standardised.note()

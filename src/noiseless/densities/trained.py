@@ -110,7 +110,9 @@ class Length:
         return Training(steps=min(self.steps, self.epochs * (count // batch)), batch=batch)
 
 
-def train(objective: Objective, u: Float[Tensor, "n d"], generator: torch.Generator, length: Length) -> None:
+def train(
+    objective: Objective, u: Float[Tensor, "n d"], generator: torch.Generator, length: Length, device: str
+) -> None:
     """Trains `objective` on codes, by one process alone, and leaves it with the best weights, on the CPU.
 
     Arguments:
@@ -118,16 +120,19 @@ def train(objective: Objective, u: Float[Tensor, "n d"], generator: torch.Genera
         u: the codes, standardised.
         generator: what the held-out codes and the seed of the training are drawn from.
         length: how long.
+        device: where, as :class:`~noiseless.training.Training` has it.
 
     Raises:
         RunError: the loss became infinite or NaN, or a signal stopped the training.
     """
     data, best = _parted(u, generator), _Best()
-    chosen = Training(schedule="plateau", lr_patience=3, patience=12, precision="float32", seed=draw_seed(generator))
-    training = chosen.over(length.over(len(data.train)))
+    seed = draw_seed(generator)
+    chosen = Training(
+        schedule="plateau", lr_patience=3, patience=12, device=device, precision="float32", seed=seed
+    ).over(length.over(len(data.train)))
     try:
         with alone():
-            fit(objective, data, training, best, show=sys.stderr.isatty())
+            fit(objective, data, chosen, best, show=sys.stderr.isatty())
     except Stopped as stopped:
         stopped.args = ("the fit of the density was stopped, and nothing of it is kept",)
         raise
