@@ -107,6 +107,7 @@ SENTENCES = {
     "train no_such_module:f --data digits": "no_such_module",
     "resume nowhere": "nowhere is not a run",
     "resume r --steps -1": "steps is -1",
+    "resume r --threads 0": "threads is 0",
     "sample nowhere": "nowhere is not a run",
     "sample full": "full is not a run",
     "sample r --density gmn": "did you mean 'gmm'",

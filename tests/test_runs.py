@@ -119,6 +119,15 @@ def test_training_ends_with_pictures(tmp_path: Path) -> None:
     assert {"step-0000001.png", "step-0000002.png", "reconstructions.png", "samples-gmm.png", "curves.png"} <= drawn
 
 
+def test_a_run_goes_on_with_other_threads_from_now_on(tmp_path: Path) -> None:
+    run("rae", images(), tmp_path / "run", steps=2, threads=1)
+    Run(tmp_path / "run").resume(images(), more=1, threads=2, show=False)
+    assert (Run(tmp_path / "run").training.threads, Run(tmp_path / "run").steps) == (2, (3, 3))
+    with pytest.raises(InputError, match="threads is -1"):
+        Run(tmp_path / "run").resume(images(), threads=-1)
+    assert Run(tmp_path / "run").training.threads == 2
+
+
 def test_a_run_that_is_stopped_on_its_way_has_its_pictures_when_it_ends(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=6, validate_every=4, until=2)  # before it has best weights
     assert Run(tmp_path / "run").steps == (2, 6)

@@ -288,6 +288,7 @@ class Run:
         *,
         data_dir: Path | None = None,
         more: int = 0,
+        threads: int | None = None,
         until: int | None = None,
         show: bool = True,
         draw: bool = True,
@@ -295,17 +296,17 @@ class Run:
         """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
 
         With `more` steps the plan is longer from now on, and what depends on its length follows: under the schedule
-        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan.
+        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. `threads`
+        are the CPU threads from now on, in place of the run's.
         """
-        method, engine = self.method(), Engine(self.training.device)
+        method, engine, now = self.method(), Engine(self.training.device), self.training
+        now = dataclasses.replace(now, steps=cast(int, now.steps) + more, threads=threads or now.threads)
         if data is None:
             with engine.main_first():
                 data = self.data(data_dir)
         with engine.main_first():
-            if engine.main and more:
-                record = self.record
-                record["training"]["steps"] += more
-                write_json(self.directory / "run.json", record)
+            if engine.main and now != self.training:
+                write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
         return self.fit(method, data, resume=True, until=until, show=show, draw=draw)
 
     def objective(self, weights: Weights = "best") -> Objective:

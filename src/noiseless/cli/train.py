@@ -142,6 +142,7 @@ def resume(
             "the schedule cooldown rates rise again, and maskaae polarises anew."
         ),
     ] = 0,
+    threads: Annotated[int | None, Parameter(help="CPU threads from now on. Default: the run's.")] = None,
     data_dir: DataDir = None,
     own: Owning = Own(),
 ) -> None:
@@ -152,7 +153,7 @@ def resume(
     if steps < 0:
         raise InputError(f"steps is {steps}, and must be 0 or more")
     opened = Run(run, own)
-    opened.resume(data_dir=data_dir, more=steps)
+    opened.resume(data_dir=data_dir, more=steps, threads=check_threads(threads) if threads is not None else None)
     done, planned = opened.steps
     tell(f"{done:,} of {planned:,} steps are done; --steps MORE goes on beyond them")
     _report(opened)
