@@ -86,6 +86,7 @@ def test_the_methods_are_what_the_papers_say() -> None:
     grae = build("grae", EXPRESSIONS).objective
     assert set(grae.terms) == {"code", "decoder"}
     assert isinstance(grae.autoencoder.encode(torch.zeros(2, 15)), Dirac)
+    assert build("gcv-vae", EXPRESSIONS).objective.autoencoder.bottleneck.sigma == 0.1
     constant = build("gcv-vae", EXPRESSIONS, sigma=0.3).objective.autoencoder.bottleneck
     assert isinstance(constant, ConstantVariance)
     assert constant.sigma == 0.3
