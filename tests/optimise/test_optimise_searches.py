@@ -82,11 +82,13 @@ def test_standardised_costs_need_no_scale() -> None:
     changed = Round(
         given.z, 1e4 * given.y + 7, [], given.held_z, 1e4 * given.held_y + 7, 2, given.density, torch.Generator()
     )
-    name = "paper:inducing=10,epochs=3,candidates=50,standardise=true"
-    given.generator.set_state(changed.generator.get_state())
+    name, state = "paper:inducing=10,epochs=3,candidates=50", changed.generator.get_state()
+    given.generator.set_state(state)
     a, b = build(name)(given), build(name)(changed)
     torch.testing.assert_close(a.codes, b.codes, rtol=1e-4, atol=1e-4)
     assert b.notes["held-out rmse"] == pytest.approx(1e4 * a.notes["held-out rmse"], rel=1e-3)
+    given.generator.set_state(state)
+    assert (build(f"{name},standardise=false")(given).codes - a.codes).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("upwards", [False, True])

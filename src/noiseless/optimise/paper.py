@@ -3,8 +3,8 @@ r"""The search of the grammar autoencoders' experiments: a sparse Gaussian proce
 In every round a process (:mod:`noiseless.optimise.sparse_gp`) is fitted anew to all known codes and costs, and a
 batch is chosen by :mod:`noiseless.optimise.improvement` among uniform candidates in the box of all known codes.
 
-Costs are standardised, which is ours. The process has the prior mean 0, and costs of expressions lie between 0 and 7: as
-they are, what is unknown is believed to be nearly perfect, and the search goes where no training code is.
+Costs are standardised, which is ours. The process has the prior mean 0, and costs of expressions lie between 0 and 7:
+as they are, what is unknown is believed to be nearly perfect, and the search goes where no training code is.
 
 References: Grammar variational autoencoder, M. J. Kusner, B. Paige, J. M. Hernández-Lobato, ICML 2017,
 https://arxiv.org/abs/1703.01925, and its public code; From variational to deterministic autoencoders, P. Ghosh et
