@@ -119,6 +119,16 @@ def test_training_ends_with_pictures(tmp_path: Path) -> None:
     assert {"step-0000001.png", "step-0000002.png", "reconstructions.png", "samples-gmm.png", "curves.png"} <= drawn
 
 
+def test_what_was_measured_before_training_went_on_is_not_taken_for_what_came_of_it(tmp_path: Path) -> None:
+    run("rae", images(), tmp_path / "run", steps=2)
+    (tmp_path / "run" / "results.json").write_text("[]")
+    Run(tmp_path / "run").resume(images(), show=False)  # there is nothing to do
+    assert (tmp_path / "run" / "results.json").is_file()
+    Run(tmp_path / "run").resume(images(), more=1, show=False)
+    assert not (tmp_path / "run" / "results.json").exists()
+    assert (tmp_path / "run" / "results-at-2.json").read_text() == "[]"
+
+
 def test_a_run_goes_on_with_other_threads_from_now_on(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=2, threads=1)
     Run(tmp_path / "run").resume(images(), more=1, threads=2, show=False)

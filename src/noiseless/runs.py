@@ -269,12 +269,20 @@ class Run:
             if engine.main:
                 sweep(self.directory)
                 journal.rewind(start[1]["step"] if start else 0)
-                shutil.rmtree(self.directory / "densities", ignore_errors=True)
+                self._put_aside(start[1]["step"] if start else 0)
         state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
+
+    def _put_aside(self, step: int) -> None:
+        """Before training goes on from a step: densities go, and what was measured by then says so in its name."""
+        shutil.rmtree(self.directory / "densities", ignore_errors=True)
+        for name in ("results", "latent"):
+            path = self.directory / f"{name}.json"
+            if path.is_file() and step < cast(int, self.training.steps):
+                path.rename(self.directory / f"{name}-at-{step}.json")
 
     @property
     def steps(self) -> tuple[int, int]:
