@@ -78,6 +78,8 @@ def test_a_pruned_run_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert new.record["arguments"]["networks"]["latent"] == 3
     assert new.record["pruned"] == {"latent": 6, "kept": KEPT, "weights": "best"}
     assert "pruned from 6 to 3 latent dimensions" in new.record["notes"]
+    assert "trained on, the mean of the variance is over 3 dimensions" in new.record["notes"]  # not: form paper
+    assert not any(name.startswith("polarising") for name in new.record["arguments"])  # the plan's alone
     assert new.steps == (4, 4)
     model = new.model(data=vectors())
     assert model.sample(7, "normal").shape == (7, 5)
@@ -104,13 +106,12 @@ def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert command(["prune", str(tmp_path / "some"), "--out", str(tmp_path / "new"), "--threads", "1"]) == 0
     assert "1 of the kept dimensions are undecided, 5 (mask 0.50): train longer" in capsys.readouterr().err
     all_open = masked(tmp_path / "none", closed=0.84, net="mlp")
-    said = r"\(masks 0.84 to 0.99\): there is nothing to remove; 3 of them are undecided: train longer"
+    said = r"\(masks 0.84 to 0.99\): there is nothing to remove; 3 of them are undecided: train anew with more steps"
     with pytest.raises(InputError, match=said):
         prune(all_open, tmp_path / "other")
 
 
-def test_a_pruned_run_goes_on_by_the_old_schedule_and_says_what_differs(tmp_path: Path) -> None:
-    """Form paper, whose schedule follows the latent size."""
+def test_a_pruned_run_of_form_paper_keeps_the_schedule_and_says_what_differs(tmp_path: Path) -> None:
     sizes = Networks(latent=30, width=2)
     made = run("maskaae", vectors(size=30), tmp_path / "old", networks=sizes, steps=1, arguments={"form": "paper"})
     for name, key, m in (("best", MASK.removeprefix("model/"), [4.0, 4.0]), ("checkpoint", MASK, [4.0, 0.0, 4.0])):

@@ -113,6 +113,14 @@ def test_densities_are_kept_and_follow_the_weights(tmp_path: Path, array: Path) 
     assert path.read_bytes() != before
 
 
+def test_a_density_is_trained_where_the_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = run("rae", images(), tmp_path / "run", steps=2, draw=False)
+    seen: list[str] = []
+    monkeypatch.setattr("noiseless.densities.second_stage.train", lambda *given: seen.append(given[-1]))
+    opened.model(data=images()).density("second-stage:width=4,depth=1")
+    assert seen == ["cpu"]
+
+
 def test_training_ends_with_pictures(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=2, pictures_every=1)
     drawn = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
@@ -133,8 +141,9 @@ def test_a_run_goes_on_with_other_threads_from_now_on(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=2, threads=1)
     Run(tmp_path / "run").resume(images(), more=1, threads=2, show=False)
     assert (Run(tmp_path / "run").training.threads, Run(tmp_path / "run").steps) == (2, (3, 3))
-    with pytest.raises(InputError, match="threads is -1"):
-        Run(tmp_path / "run").resume(images(), threads=-1)
+    for threads in (0, -1):
+        with pytest.raises(InputError, match=f"threads is {threads}"):
+            Run(tmp_path / "run").resume(images(), threads=threads)
     assert Run(tmp_path / "run").training.threads == 2
 
 

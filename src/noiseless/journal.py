@@ -83,8 +83,17 @@ class Journal:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        self._put_aside()
         write_tensors(self.directory / name, tensors, scalars)
-        shutil.rmtree(self.directory / "densities", ignore_errors=True)  # they belong to the weights before
+
+    def _put_aside(self) -> None:
+        """What belongs to the weights before: densities go, and results say in their name when they were measured."""
+        shutil.rmtree(self.directory / "densities", ignore_errors=True)
+        for name in ("results", "latent"):
+            path, last = self.directory / f"{name}.json", self.directory / "checkpoint.safetensors"
+            if path.is_file():
+                step = read_header(last)["step"] if last.is_file() else 0
+                path.replace(self.directory / f"{name}-at-{step}.json")
 
 
 def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tensor, "n d"]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
     undecided = {j: mu[j] for j in mask.undecided.nonzero().flatten().tolist()}
     kept, n = active.nonzero().squeeze(1), int(active.sum())
     if n in (0, latent):
-        late = f"; {len(undecided)} of them are undecided: train longer" if undecided else ""
+        late = f"; {len(undecided)} of them are undecided: train anew with more steps" if undecided else ""
         raise InputError(
             f"{n} of the {latent} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
             f"there is nothing to remove{late}"
@@ -118,12 +118,14 @@ def _record(
     """run.json with the smaller latent size, and what is another loss if it goes on."""
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
-    if isinstance(old, MaskAAE) and arguments.get("form") == "paper":  # whose schedule follows the latent size
-        arguments |= {"polarising_every": old.polarising.every}
+    paper = isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and arguments.get("form") == "paper"
+    if paper:  # its schedule follows the latent size
+        arguments |= {"polarising_every": cast(MaskAAE, old).polarising.every}
     notes = [
         *record["notes"],
         f"pruned from {latent} to {len(kept)} latent dimensions",
-        f"trained on, the mean of the variance is over {len(kept)} dimensions; form paper polarises from 2/{len(kept)}",
+        f"trained on, the mean of the variance is over {len(kept)} dimensions"
+        + (f"; form paper polarises from 2/{len(kept)}" if paper else ""),
     ]
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")

@@ -269,20 +269,12 @@ class Run:
             if engine.main:
                 sweep(self.directory)
                 journal.rewind(start[1]["step"] if start else 0)
-                self._put_aside(start[1]["step"] if start else 0)
+                shutil.rmtree(self.directory / "densities", ignore_errors=True)
         state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             model = self.model("best", device=str(state.device), data=data)
             gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
-
-    def _put_aside(self, step: int) -> None:
-        """Before training goes on from a step: densities go, and what was measured by then says so in its name."""
-        shutil.rmtree(self.directory / "densities", ignore_errors=True)
-        for name in ("results", "latent"):
-            path = self.directory / f"{name}.json"
-            if path.is_file() and step < cast(int, self.training.steps):
-                path.rename(self.directory / f"{name}-at-{step}.json")
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -308,7 +300,9 @@ class Run:
         are the CPU threads from now on, in place of the run's.
         """
         method, engine, now = self.method(), Engine(self.training.device), self.training
-        now = dataclasses.replace(now, steps=cast(int, now.steps) + more, threads=threads or now.threads)
+        now = dataclasses.replace(
+            now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
+        )
         if data is None:
             with engine.main_first():
                 data = self.data(data_dir)
