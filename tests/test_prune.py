@@ -104,7 +104,9 @@ def test_what_a_small_mask_let_through_is_said(tmp_path: Path) -> None:
 def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     masked(tmp_path / "some", last=float(np.log(2)), net="mlp")
     assert command(["prune", str(tmp_path / "some"), "--out", str(tmp_path / "new"), "--threads", "1"]) == 0
-    assert "1 of the kept dimensions are undecided, 5 (mask 0.50): train longer" in capsys.readouterr().err
+    assert (
+        "1 of the kept dimensions are undecided, 5 (mask 0.50): train anew with more steps" in capsys.readouterr().err
+    )
     all_open = masked(tmp_path / "none", closed=0.84, net="mlp")
     said = r"\(masks 0.84 to 0.99\): there is nothing to remove; 3 of them are undecided: train anew with more steps"
     with pytest.raises(InputError, match=said):

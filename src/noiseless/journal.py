@@ -89,11 +89,11 @@ class Journal:
     def _put_aside(self) -> None:
         """What belongs to the weights before: densities go, and results say in their name when they were measured."""
         shutil.rmtree(self.directory / "densities", ignore_errors=True)
-        for name in ("results", "latent"):
-            path, last = self.directory / f"{name}.json", self.directory / "checkpoint.safetensors"
+        last = self.directory / "checkpoint.safetensors"
+        for path in (self.directory / "results.json", self.directory / "latent.json"):
             if path.is_file():
                 step = read_header(last)["step"] if last.is_file() else 0
-                path.replace(self.directory / f"{name}-at-{step}.json")
+                path.replace(path.with_stem(f"{path.stem}-at-{step}"))
 
 
 def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tensor, "n d"]:

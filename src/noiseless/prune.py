@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -118,15 +118,11 @@ def _record(
     """run.json with the smaller latent size, and what is another loss if it goes on."""
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
-    paper = isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and arguments.get("form") == "paper"
-    if paper:  # its schedule follows the latent size
-        arguments |= {"polarising_every": cast(MaskAAE, old).polarising.every}
-    notes = [
-        *record["notes"],
-        f"pruned from {latent} to {len(kept)} latent dimensions",
-        f"trained on, the mean of the variance is over {len(kept)} dimensions"
-        + (f"; form paper polarises from 2/{len(kept)}" if paper else ""),
-    ]
+    differs = f"trained on, the mean of the variance is over {len(kept)} dimensions"
+    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and arguments.get("form") == "paper":
+        arguments["polarising_every"] = old.polarising.every  # the schedule follows the latent size
+        differs += f"; form paper polarises from 2/{len(kept)}"
+    notes = [*record["notes"], f"pruned from {latent} to {len(kept)} latent dimensions", differs]
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
     pruned = {"latent": latent, "kept": kept, "weights": weights}

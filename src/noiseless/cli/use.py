@@ -152,7 +152,7 @@ def prune(
     before, after = pruned.parameters
     if pruned.undecided:
         masks = ", ".join(f"{j} (mask {mu:.2f})" for j, mu in pruned.undecided.items())
-        note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train longer"])
+        note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train anew with more steps"])
     tell(
         f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
         f"parameters of the autoencoder: {after:,}, before {before:,}",

@@ -127,12 +127,11 @@ def train(
     """
     data, best = _parted(u, generator), _Best()
     seed = draw_seed(generator)
-    chosen = Training(
-        schedule="plateau", lr_patience=3, patience=12, device=device, precision="float32", seed=seed
-    ).over(length.over(len(data.train)))
+    chosen = Training(schedule="plateau", lr_patience=3, patience=12, device=device, precision="float32", seed=seed)
+    training = chosen.over(length.over(len(data.train)))
     try:
         with alone():
-            fit(objective, data, chosen, best, show=sys.stderr.isatty())
+            fit(objective, data, training, best, show=sys.stderr.isatty())
     except Stopped as stopped:
         stopped.args = ("the fit of the density was stopped, and nothing of it is kept",)
         raise
