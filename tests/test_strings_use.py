@@ -268,7 +268,7 @@ def test_a_run_knows_that_its_strings_are_molecules(tmp_path: Path, monkeypatch:
 def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --objects expressions --data expressions:size=1200 --seeds 0 --rows GRAE CVAE"
-    line += " --steps 2 --width 4 -n 10 --threads 1 --device cpu --out table"
+    line += " --steps 2 --width 4 --batch 50 --lr 0.002 -n 10 --threads 1 --device cpu --out table"
     assert run(line.split()) == 0
     content = json.loads(Path("table.json").read_text())
     assert [row["row"] for row in content["rows"]] == ["GRAE", "CVAE"]
@@ -278,7 +278,10 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert "3.22 ± 0.03" in page
     assert "blank: not measured" in page
     assert "noiseless optimise RUN --objective expression" in page
+    assert "width 4, 2 steps of 50 at a rate of 0.002;" in page
     place = Path("runs/rae-structured-expressions-small/grae-0")
+    made = Run(place)
+    assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
     monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))

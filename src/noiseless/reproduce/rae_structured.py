@@ -30,6 +30,7 @@ from noiseless.errors import InputError, RunError, unknown
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.figures import markdown
 from noiseless.files import read_json
+from noiseless.objectives.core import Optimiser
 from noiseless.optimise import build
 from noiseless.optimise.protocol import place
 from noiseless.record import plain
@@ -106,6 +107,8 @@ class Structured:
         data_dir: Where to look first for the files of a named data set.
         steps: Updates, in place of the scale's.
         width: Of the networks, in place of the scale's; 128 is the paper's.
+        batch: Strings in a batch. Default: the paper's, 600 of expressions and 500 of molecules.
+        lr: Learning rate, in place of the paper's 0.001.
         n: Strings in each row, in place of the scale's.
         search: The search of noiseless optimise whose reports are read, as it was given there.
         threads: CPU threads. Default: torch's.
@@ -122,6 +125,8 @@ class Structured:
     data_dir: Path | None = None
     steps: int | None = None
     width: int | None = None
+    batch: int | None = None
+    lr: float | None = None
     n: Many = None
     search: str = "paper"
     threads: int | None = None
@@ -132,7 +137,7 @@ class Structured:
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise InputError(f"seeds are {self.seeds}; give one or several different ones, 0 or more")
-        for name, least in (("steps", 1), ("width", 1), ("n", 2)):
+        for name, least in (("steps", 1), ("width", 1), ("batch", 1), ("n", 2)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}, and must be {least} or more")
@@ -256,8 +261,12 @@ def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Dat
     """
     setting = request.setting
     arguments: dict[str, Any] = {"networks": Networks(width=setting.width)}
+    if request.lr is not None:
+        arguments["optimiser"] = Optimiser(lr=request.lr)
     if not (place / "run.json").is_file():
-        training = Training(steps=setting.steps, seed=seed, threads=request.threads, device=request.device)
+        training = Training(
+            steps=setting.steps, batch=request.batch, seed=seed, threads=request.threads, device=request.device
+        )
         return train(recipe, data, place, training=training, data_dir=request.data_dir, **arguments)
     run = Run(place)
     there = run.record
@@ -267,6 +276,7 @@ def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Dat
         ("seed", there["training"]["seed"], seed),
         ("arguments", told(recipe, there["arguments"]), told(recipe, plain(arguments))),
         ("steps", there["training"]["steps"], setting.steps or there["training"]["steps"]),
+        ("batch", there["training"]["batch"], request.batch or there["training"]["batch"]),
     ]
     for name, then, now in compared:
         if then != now:
@@ -288,6 +298,8 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
         rows.append(row)
     setting = request.setting
     steps = f"{setting.steps:,} steps" if setting.steps else "the paper's epochs"
+    steps += f" of {request.batch}" if request.batch else ""
+    steps += f" at a rate of {request.lr:g}" if request.lr else ""
     notes = dict.fromkeys(note for cell in cells for r in cell.rows for note in (*r.get("notes", ()), *r["warnings"]))
     notes |= dict.fromkeys(cell.reason for cell in cells if cell.reason)
     parts = [
@@ -392,7 +404,7 @@ def _content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _command(request: Structured) -> str:
     words = ["noiseless", "reproduce", "rae-structured", "--objects", request.objects]
-    for name in ("data", "scale", "seeds", "rows", "steps", "width", "n", "search", "threads"):
+    for name in ("data", "scale", "seeds", "rows", "steps", "width", "batch", "lr", "n", "search", "threads"):
         value = getattr(request, name)
         if value != getattr(Structured(), name):
             words += ["-n" if name == "n" else f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
