@@ -104,6 +104,16 @@ def test_rows_of_a_run_that_is_not_done_are_made_again() -> None:
     assert late in [row["fd"] for row in rows if row["density"] == "gaussian"]
 
 
+def test_a_run_of_other_defaults_is_refused() -> None:
+    line = f"reproduce eae-table {TERMS} --rows RAE --seeds 0".split()
+    assert run(line) == 0
+    record = json.loads((RUNS / "rae-0/run.json").read_text())
+    record["defaults"] |= {"reconstruction": "bernoulli"}  # as if the default had been another one
+    (RUNS / "rae-0/run.json").write_text(json.dumps(record))
+    assert run(line) == 0
+    assert f"RAE, seed 0: {RUNS}/rae-0 is another run: its arguments" in made()[0]
+
+
 @pytest.mark.parametrize(
     ("other", "what"),
     [("--steps 4", "steps"), ("--width 3", "arguments"), ("--beta 0.3", "arguments"), ("--seed 1", "data")],

@@ -74,6 +74,19 @@ def test_a_run_records_what_it_is(tmp_path: Path, array: Path) -> None:
     assert {"autoencoder/reconstruction", "autoencoder/code", "validation/loss"} <= rows[-1].keys()
 
 
+def test_a_run_keeps_the_defaults_that_it_was_made_with(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", arguments={"beta": 0.5})
+    assert run.record["defaults"] == {"reconstruction": "squared-error"}
+    said = "the reconstruction is bernoulli"
+    assert not any(said in note for note in run.method().notes)
+    edit(run.directory, defaults={"reconstruction": "bernoulli"})  # as if the default had been another one
+    assert any(said in note for note in run.method().notes)
+    record = json.loads((run.directory / "run.json").read_text())
+    del record["defaults"]  # as older runs have it
+    (run.directory / "run.json").write_text(json.dumps(record))
+    assert not any(said in note for note in run.method().notes)
+
+
 def test_notes_of_the_method_are_kept(tmp_path: Path) -> None:
     run("rae-gp", images(), tmp_path / "run", steps=1)
     assert "ours" in Run(tmp_path / "run").record["notes"][0]

@@ -119,7 +119,8 @@ def _record(
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
     differs = f"trained on, the mean of the variance is over {len(kept)} dimensions"
-    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and arguments.get("form") == "paper":
+    form = (record["defaults"] | arguments).get("form")
+    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and form == "paper":
         arguments["polarising_every"] = old.polarising.every  # the schedule follows the latent size
         differs += f"; form paper polarises from 2/{len(kept)}"
     notes = [*record["notes"], f"pruned from {latent} to {len(kept)} latent dimensions", differs]

@@ -6,7 +6,8 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from noiseless.files import read_json
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "of_data", "plain", "read"]
+__all__ = ["FORMAT", "defaults", "of_data", "plain", "read"]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
 """Settings of training that older runs do not have, and what they stood for."""
-RECORD = {"recipe": str, "arguments": dict, "data": dict, "training": dict, "notes": list}
+RECORD = {"recipe": str, "arguments": dict, "defaults": dict, "data": dict, "training": dict, "notes": list}
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
 
 
@@ -39,6 +40,7 @@ def read(directory: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         given = record.get("format") if isinstance(record, dict) else None
         raise InputError(f"{directory} is a run of format {given}; this version reads format {FORMAT}")
+    record.setdefault("defaults", {})  # older runs do not have them
     record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
     _check(path, record)
     return record
@@ -54,6 +56,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+
+
+def defaults(recipe: Callable[..., object]) -> dict[str, Any]:
+    """The numbers and texts that stand in the recipe's signature for arguments which are not given."""
+    values = {p.name: p.default for p in inspect.signature(recipe).parameters.values()}
+    return {name: plain(value) for name, value in values.items() if isinstance(value, bool | int | float | str)}
 
 
 def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ from noiseless.nn.search import Search
 from noiseless.objectives.core import Indexed, Objective
 from noiseless.recipes.core import Method, Recipe, find, names
 from noiseless.reconstruction.perceptual import trained_on
-from noiseless.record import FORMAT, of_data, plain
+from noiseless.record import FORMAT, defaults, of_data, plain
 from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
@@ -178,6 +178,7 @@ class Run:
             "processes": engine.world,
             "recipe": name,
             "arguments": plain(arguments),
+            "defaults": {name: value for name, value in defaults(function).items() if name not in arguments},
             "data": dict(about),
             "training": plain(vars(settled)),
             "notes": list(method.notes),
@@ -217,8 +218,8 @@ class Run:
     def method(self) -> Method:
         """The method, with the weights that its seed gives."""
         record = self.record
-        arguments = dict(record["arguments"])
-        return _build(self._recipe(record["recipe"]), self.spec, self._rebuilt(arguments), record["training"]["seed"])
+        arguments = self._rebuilt(record["defaults"] | record["arguments"])
+        return _build(self._recipe(record["recipe"]), self.spec, arguments, record["training"]["seed"])
 
     def data(self, data_dir: Path | None = None) -> Data:
         """The data it was trained on, found again.

@@ -7,7 +7,6 @@ A cell that cannot be measured keeps the reason, and the others go on.
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,7 @@ from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import find
-from noiseless.record import plain
+from noiseless.record import defaults, plain
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
@@ -276,7 +275,7 @@ def _check(run: Run, cell: Cell) -> None:
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
-        ("arguments", told(recipe, there["arguments"]), told(recipe, plain(cell.arguments))),
+        ("arguments", told(recipe, there["defaults"] | there["arguments"]), told(recipe, plain(cell.arguments))),
         *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
     ]
     for name, then, now in compared:
@@ -285,9 +284,9 @@ def _check(run: Run, cell: Cell) -> None:
 
 
 def told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, without those at their default."""
-    defaults = {p.name: p.default for p in inspect.signature(find(recipe)).parameters.values()}
-    return {k: v for k, v in arguments.items() if v != {} and v != defaults.get(k)}
+    """Arguments as run.json has them, without those that are at their default now."""
+    now = defaults(find(recipe))
+    return {k: v for k, v in arguments.items() if v != {} and v != now.get(k)}
 
 
 def _terms(request: Request) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def _trained(request: Structured, recipe: str, seed: int, place: Path, data: Dat
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], data.fingerprint),
         ("seed", there["training"]["seed"], seed),
-        ("arguments", told(recipe, there["arguments"]), told(recipe, plain(arguments))),
+        ("arguments", told(recipe, there["defaults"] | there["arguments"]), told(recipe, plain(arguments))),
         ("steps", there["training"]["steps"], setting.steps or there["training"]["steps"]),
         ("batch", there["training"]["batch"], request.batch or there["training"]["batch"]),
     ]
