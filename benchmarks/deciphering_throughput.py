@@ -20,7 +20,7 @@ import torch
 from cyclopts import run
 from torch import Tensor
 
-from noiseless import figures
+from noiseless import tables
 from noiseless.nn.deciphering import Cipher, widths
 from noiseless.patterns import Layout, Patterns
 
@@ -71,7 +71,7 @@ def main(
         if place.type == "cuda"
         else f"{platform.machine()}, {torch.get_num_threads()} threads"
     )
-    table = figures.markdown(rows)
+    table = tables.markdown(rows)
     about = (
         f"Width {width}, {active} active, {count:,} data, batches of {batch} images of {side}x{side}; medians "
         f"of {repeats} steps; float32; torch {torch.__version__}, {where}."

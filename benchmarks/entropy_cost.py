@@ -20,7 +20,7 @@ import torch
 from cyclopts import run
 from evaluate_throughput import hardware
 
-from noiseless import Networks, figures
+from noiseless import Networks, tables
 from noiseless.entropy import entropy
 from noiseless.recipes.core import find
 from noiseless.training.settings import _gains_from_bfloat16, best_device
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Prints the table."""
     rows = [measure(width, int(b), int(d), repeats) for b in batches.split(",") for d in latents.split(",")]
-    table = figures.markdown(rows)
+    table = tables.markdown(rows)
     print(table)
     if out is not None:
         given = f"--width {width} --batches {batches} --latents {latents} --repeats {repeats} --out {out}"

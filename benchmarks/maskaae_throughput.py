@@ -118,7 +118,7 @@ base.LOOPS["bare"] = bare
 
 def shared(steps: int, seeds: list[int], threads: int) -> str:
     """A table of runs with fresh batches and with a shared one."""
-    from noiseless import Networks, Training, data, figures, metrics, train
+    from noiseless import Networks, Training, data, metrics, tables, train
     from noiseless.evaluate import reference
     from noiseless.metrics.frechet import frechet_distance
     from noiseless.reproduce.capacity import SIZES
@@ -143,7 +143,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
             distance = frechet_distance(real, features(drawn))
             how = "one batch for all phases" if share else "a fresh batch for each phase"
             rows.append({"batches": how, "seed": seed, "active": active, "fd": distance})
-    return figures.markdown(rows, within="seed")
+    return tables.markdown(rows, within="seed")
 
 
 def table(rates: dict[str, list[float]], peaks: dict[str, float]) -> str:

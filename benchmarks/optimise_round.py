@@ -23,9 +23,9 @@ from cyclopts import run
 from evaluate_throughput import hardware
 from torch import Tensor
 
-from noiseless import figures
 from noiseless.optimise.improvement import greedy
 from noiseless.optimise.sparse_gp import fit, initial
+from noiseless.tables import markdown
 
 COSTS = (4.7, 1.45)
 LR = 5e-4
@@ -61,10 +61,10 @@ def main(
         {"part": "a round", **{name: fitting[name] + choosing[name] for name in fitting}},
     ]
     error = float((mean - truth).square().mean().sqrt())
-    tables = [figures.markdown(rows, within="part")]
+    tables = [markdown(rows, within="part")]
     tables.append(f"Held-out error {error:.3f}, of costs whose deviation is {float(truth.std()):.3f}.")
     if peers:
-        tables.append(figures.markdown(compared(z, costs, inducing, minibatch, steps), within="step"))
+        tables.append(markdown(compared(z, costs, inducing, minibatch, steps), within="step"))
     print("\n\n".join(tables))
     if out is not None:
         given = f"--objects {objects} --latent {latent} --inducing {inducing} --epochs {epochs} --threads {threads}"

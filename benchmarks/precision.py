@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from cyclopts import run
 
-from noiseless import Networks, Training, data, figures, metrics, train
+from noiseless import Networks, Training, data, metrics, tables, train
 from noiseless.evaluate import evaluate
 
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
@@ -49,7 +49,7 @@ def main(
                 found.setdefault((name, precision), []).append(row["fd"])
     names = [name for name, precision in found if precision == "float32" and name != "training data"]
     rows = [{"row": name} | {p: _spread(found[name, p]) for p in PRECISIONS} for name in names]
-    table = figures.markdown(rows)
+    table = tables.markdown(rows)
     about = (
         f"Fréchet distance, mean and standard deviation over seeds {', '.join(map(str, seeds))}: {loaded.spec.name}, "
         f"width {width}, {steps} steps of 100, {features.name}, n = {min(n, len(loaded.test))} against test; torch "

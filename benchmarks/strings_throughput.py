@@ -21,7 +21,7 @@ from cyclopts import run
 from evaluate_throughput import hardware
 from torch import Tensor, nn
 
-from noiseless import Networks, figures
+from noiseless import Networks, tables
 from noiseless.model import Model
 from noiseless.nn.sequence import GRU
 from noiseless.recipes.core import find
@@ -45,8 +45,8 @@ def main(
     """Prints the tables."""
     torch.set_num_threads(threads)
     kinds = objects.split(",")
-    decoded = figures.markdown([decoding(kind, width, codes, one_by_one) for kind in kinds])
-    trained = figures.markdown([training(kind, width, steps) for kind in kinds])
+    decoded = tables.markdown([decoding(kind, width, codes, one_by_one) for kind in kinds])
+    trained = tables.markdown([training(kind, width, steps) for kind in kinds])
     print(decoded, trained, sep="\n\n")
     if out is not None:
         given = f"--codes {codes} --one-by-one {one_by_one} --steps {steps} --threads {threads} --objects {objects}"

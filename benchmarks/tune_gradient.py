@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from cyclopts import run
 
-from noiseless import Networks, Training, data, figures, metrics, train
+from noiseless import Networks, Training, data, metrics, tables, train
 from noiseless.evaluate import evaluate
 from noiseless.runs import Run
 
@@ -54,7 +54,7 @@ def main(
                 if row["row"] != "training data"
             ]
     columns = ("weight / N", "seed", "row", "density", "fd", "kid", "precision", "recall")
-    table = figures.markdown(rows, columns, within="row")
+    table = tables.markdown(rows, columns, within="row")
     about = (
         f"{loaded.spec.name}, width {width}, {steps} steps of 100, penalty on every {every}th step, n = {n} against "
         f"validation, {features.name}; torch {torch.__version__}, {torch.get_num_threads()} threads, "

@@ -20,6 +20,7 @@ ARROWS: dict[str, set[str]] = {
     "values": set(),
     "figures": {"errors", "files"},  # pure functions of tensors
     "files": {"errors"},
+    "tables": {"files"},
     "named": {"errors"},
     "nn": {"errors", "values"},
     "strings": {"errors", "values"},
@@ -50,7 +51,7 @@ ARROWS: dict[str, set[str]] = {
     "evaluate_strings": {"evaluate"},
     "prune": {"runs"},
     "compare": {"evaluate_strings"},
-    "optimise": {"journal", "scores"},
+    "optimise": {"journal", "scores", "tables"},
     "reproduce": {"evaluate_strings", "optimise"},
     "cli": {"compare", "reproduce", "optimise", "prune"},
     "__init__": {"runs"},

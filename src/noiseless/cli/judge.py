@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from noiseless import data as datasets
 from noiseless import evaluate as evaluation
-from noiseless import figures, gallery, metrics
+from noiseless import gallery, metrics, tables
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
@@ -199,7 +199,7 @@ def compare(
     wrote(folder / "results.json")
     ordered = [row | {"group": (kind, row["row"])} for kind in kinds for row in rows if row["features"] == kind]
     labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
-    figures.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
+    tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")
@@ -231,7 +231,7 @@ def _columns(rows: Sequence[Row], *labels: str) -> list[str]:
 def _show(rows: Sequence[Row]) -> None:
     kinds = ("row", "density", "decoding")
     labelled = [row | {"data": ", ".join(filter(None, (row.get(kind) for kind in kinds)))} for row in rows]
-    show(figures.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
+    show(tables.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
     about = rows[0]
     tell(
         f"n: {', '.join(dict.fromkeys(format(row['n'], ',') for row in rows))}; reference: {about['n_reference']:,} "
@@ -243,7 +243,7 @@ def _show(rows: Sequence[Row]) -> None:
 
 def _show_latent(rows: Sequence[Row]) -> None:
     labelled = [row | {"latent": row["row"]} for row in rows]
-    show(figures.table(labelled, ["latent", *LATENT], within="latent", compact=narrow()))  # a group a row: none is best
+    show(tables.table(labelled, ["latent", *LATENT], within="latent", compact=narrow()))  # a group a row: none is best
     about = rows[0]
     tell(
         f"n: {about['n']:,} codes of {about['part']} data and as many draws; dimensions: {about['dimensions']}; "

@@ -16,7 +16,7 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import figures, scores
+from noiseless import scores, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
@@ -168,7 +168,7 @@ def _fingerprint(model: Model, *about: str) -> str:
 
 
 def _report(content: dict[str, Any]) -> None:
-    show(figures.table(content["rows"], ["trial", *COLUMNS], within="trial", compact=narrow()))
+    show(tables.table(content["rows"], ["trial", *COLUMNS], within="trial", compact=narrow()))
     training = content["training"]
     tell(
         f"{content['objective']}, to {content['goal']}; {content['search']}, {content['batch']} codes a round, "

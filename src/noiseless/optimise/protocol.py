@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from noiseless import figures
+from noiseless import figures, tables
 from noiseless.errors import InputError
 from noiseless.files import sweep, write_json
 from noiseless.optimise.core import Problem, build
@@ -96,7 +96,7 @@ def optimise(
 
 def _write(content: dict[str, Any], found: Mapping[int, Found], problem: Problem, out: Path) -> None:
     write_json(out / "report.json", content)
-    figures.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
+    tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
     lines = progress(found, problem)
     if any(row[key] not in (float("inf"), float("-inf")) for row in lines for key in row if key != "step"):
         figures.curves(lines, out / "best-so-far.png", along="codes")

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless import figures
+from noiseless import figures, tables
 from noiseless.bottlenecks.masked import mask_of
 from noiseless.data.synthetic import synthetic
 from noiseless.named import options
@@ -221,7 +221,7 @@ def page(
     head = [f"# {title}", f"```sh\n{command(study, request)}\n```", "Mean ± standard deviation over seeds."]
     listed = "\n".join(f"* {note}" for note in notes)
     told = "\n".join(f"* {text}" for text in findings.values())
-    parts = [*head, figures.markdown(summary(found)), told, *links, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
+    parts = [*head, tables.markdown(summary(found)), told, *links, "\n\n".join([*about, built]), f"Notes:\n\n{listed}"]
     rows = [{"row": r.cell.line.label, "seed": r.cell.seed, **r.numbers, "stages": dict(r.stages)} for r in measured]
     whole = {"format": 1, "study": study, "command": command(study, request), "scale": request.scale}
     whole |= {"machine": machine(), "noiseless": version("noiseless"), "torch": torch.__version__}

@@ -28,7 +28,6 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError, unknown
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
-from noiseless.figures import markdown
 from noiseless.files import read_json
 from noiseless.objectives.core import Optimiser
 from noiseless.optimise import build
@@ -39,6 +38,7 @@ from noiseless.reproduce.core import Many, Report, Rows, Seeds
 from noiseless.reproduce.table import machine, spread
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
+from noiseless.tables import markdown
 from noiseless.training import Stopped, Training
 
 __all__ = ["PUBLISHED", "Structured", "rae_structured"]

@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from scipy.stats import rankdata, spearmanr
 
-from noiseless.figures import markdown
 from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.core import Line, Report, Request
+from noiseless.tables import markdown
 
 __all__ = ["Doubtful", "Published", "Table", "agreement", "command", "ranks"]
 
