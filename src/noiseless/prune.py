@@ -33,7 +33,8 @@ from noiseless.files import whole, write_json
 from noiseless.journal import read_header, read_tensors, write_tensors
 from noiseless.objectives.core import Objective
 from noiseless.objectives.maskaae import MaskAAE
-from noiseless.runs import Run, Weights, refuse_existing
+from noiseless.record import refuse_existing
+from noiseless.runs import Run, Weights
 
 __all__ = ["Pruned", "prune"]
 

@@ -6,19 +6,19 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from noiseless import data as datasets
 from noiseless.data import Data
-from noiseless.errors import InputError
+from noiseless.errors import InputError, RunError
 from noiseless.files import read_json
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "defaults", "of_data", "plain", "read"]
+__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_existing"]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
@@ -58,12 +58,6 @@ def plain(value: Any) -> Any:
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
 
-def defaults(recipe: Callable[..., object]) -> dict[str, Any]:
-    """The numbers and texts that stand in the recipe's signature for arguments which are not given."""
-    values = {p.name: p.default for p in inspect.signature(recipe).parameters.values()}
-    return {name: plain(value) for name, value in values.items() if isinstance(value, bool | int | float | str)}
-
-
 def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
     """What a record says of the data: how to find them again, and what they look like.
 
@@ -81,6 +75,31 @@ def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, An
     }
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+
+
+def refuse_existing(directory: Path, overwrite: bool) -> None:
+    """Refuses a folder that holds something, unless it is a run that may be replaced."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        if not overwrite:
+            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
+        if not (directory / "run.json").is_file():
+            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+
+
+def make_room(directory: Path, overwrite: bool) -> None:
+    """An empty folder, where there was none or a run that may be replaced.
+
+    Raises:
+        InputError: it holds something else.
+        RunError: the disk refuses.
+    """
+    refuse_existing(directory, overwrite)
+    try:
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
 
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:

@@ -16,13 +16,12 @@ again. On several processes the first one writes, and the others wait for it.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, cast, get_type_hints
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ from noiseless import densities, gallery
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.densities.pattern import bound
-from noiseless.errors import InputError, RunError
+from noiseless.errors import InputError
 from noiseless.files import sweep, write_json
 from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
@@ -42,14 +41,14 @@ from noiseless.named import Named, is_named
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
 from noiseless.objectives.core import Indexed, Objective
-from noiseless.recipes.core import Method, Recipe, find, names
+from noiseless.recipes.core import Method, Recipe, call, defaults, find, names
 from noiseless.reconstruction.perceptual import trained_on
-from noiseless.record import FORMAT, defaults, of_data, plain
+from noiseless.record import FORMAT, make_room, of_data, plain
 from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Moments", "Own", "Run", "Weights", "load", "refuse_existing", "train"]
+__all__ = ["Moments", "Own", "Run", "Weights", "load", "train"]
 
 Weights = Literal["best", "last", "average"]
 Moments = Literal["running", "batch"]
@@ -165,7 +164,7 @@ class Run:
         function = find(recipe) if isinstance(recipe, str) else recipe
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
         engine = Engine(training.device)
-        method = _build(function, data.spec, arguments, training.seed)
+        method = call(function, data.spec, arguments, training.seed)
         if isinstance(method.objective, Indexed):
             method.objective.admit(len(data.train))
         settled = settle(training.over(method.training), method.objective, data, engine.world)
@@ -187,7 +186,7 @@ class Run:
         run = cls(directory, Own(function, networks.encoder, networks.decoder, data.source))
         with engine.main_first():
             if engine.main:
-                _make_room(directory, overwrite)
+                make_room(directory, overwrite)
                 if initial is not None:
                     Journal(run.directory, data).initial(initial)
                 write_json(directory / "run.json", record)
@@ -219,7 +218,7 @@ class Run:
         """The method, with the weights that its seed gives."""
         record = self.record
         arguments = self._rebuilt(record["defaults"] | record["arguments"])
-        return _build(self._recipe(record["recipe"]), self.spec, arguments, record["training"]["seed"])
+        return call(self._recipe(record["recipe"]), self.spec, arguments, record["training"]["seed"])
 
     def data(self, data_dir: Path | None = None) -> Data:
         """The data it was trained on, found again.
@@ -446,49 +445,3 @@ def _load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory
         objective.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error
-
-
-def _build(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
-    """Calls the recipe, with weights drawn by `seed`."""
-    try:
-        bound = inspect.signature(recipe).bind(spec, **_typed(recipe, arguments))
-    except TypeError as error:
-        raise InputError(f"the recipe {recipe.__name__} cannot be called so: {error}") from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        method = recipe(*bound.args, **bound.kwargs)
-    if not isinstance(method, Method):
-        raise InputError(f"the recipe {recipe.__name__} gave a {type(method).__name__}; expected a Method")
-    return method
-
-
-def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, with tuples, and with dataclasses where the recipe's signature has such."""
-    hints = get_type_hints(recipe)
-    return {
-        name: hints[name](**value)
-        if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name))
-        else tuple(value)
-        if isinstance(value, list)
-        else value
-        for name, value in arguments.items()
-    }
-
-
-def refuse_existing(directory: Path, overwrite: bool) -> None:
-    """Refuses a folder that holds something, unless it is a run that may be replaced."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        if not overwrite:
-            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
-        if not (directory / "run.json").is_file():
-            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
-
-
-def _make_room(directory: Path, overwrite: bool) -> None:
-    refuse_existing(directory, overwrite)
-    try:
-        if directory.exists():
-            shutil.rmtree(directory)
-        directory.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error

@@ -8,17 +8,22 @@ name on the command line has hyphens for underscores.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any, get_type_hints
+
+import torch
 
 from noiseless.errors import InputError, unknown
 from noiseless.named import load_callable, modules
 from noiseless.objectives.core import Objective
 from noiseless.training import Training
+from noiseless.values import Spec
 
-__all__ = ["Method", "Recipe", "find", "names"]
+__all__ = ["Method", "Recipe", "call", "defaults", "find", "names"]
 
 Recipe = Callable[..., "Method"]
 
@@ -74,3 +79,46 @@ def find(name: str) -> Recipe:
     if ":" in name:
         return load_callable(name)
     raise unknown("method", name, recipes)
+
+
+def defaults(recipe: Recipe) -> dict[str, Any]:
+    """The numbers and texts that stand in the recipe's signature for arguments which are not given."""
+    values = {p.name: p.default for p in inspect.signature(recipe).parameters.values()}
+    return {name: value for name, value in values.items() if isinstance(value, bool | int | float | str)}
+
+
+def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
+    """What the recipe composes for such data, with weights drawn by `seed`.
+
+    Arguments:
+        recipe: a function.
+        spec: the data.
+        arguments: its own, also as run.json has them.
+        seed: of the weights.
+
+    Raises:
+        InputError: it cannot be called so, or gives something else than a method.
+    """
+    try:
+        bound = inspect.signature(recipe).bind(spec, **_typed(recipe, arguments))
+    except TypeError as error:
+        raise InputError(f"the recipe {recipe.__name__} cannot be called so: {error}") from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        method = recipe(*bound.args, **bound.kwargs)
+    if not isinstance(method, Method):
+        raise InputError(f"the recipe {recipe.__name__} gave a {type(method).__name__}; expected a Method")
+    return method
+
+
+def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as run.json has them, with tuples, and with dataclasses where the recipe's signature has such."""
+    hints = get_type_hints(recipe)
+    return {
+        name: hints[name](**value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name))
+        else tuple(value)
+        if isinstance(value, list)
+        else value
+        for name, value in arguments.items()
+    }

@@ -28,8 +28,8 @@ from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
-from noiseless.recipes.core import find
-from noiseless.record import defaults, plain
+from noiseless.recipes.core import defaults, find
+from noiseless.record import plain
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
