@@ -32,7 +32,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.nn.joint import BatchNorm
-from noiseless.objectives.core import Course, Indexed, Objective, Watched
+from noiseless.objectives.core import Course, Indexed, Objective, Phase, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
 from noiseless.training.progress import Bar, Log
@@ -129,39 +129,13 @@ def fit(
     unit = "images" if data.spec.is_image else "data"
     log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
     keeper = keeper if engine.main else None
-    everything = list(objective.parameters())
-    trainable = [parameter.requires_grad for parameter in everything]
-    owned = [set(map(id, phase.parameters)) for phase in state.phases]
-    layout = _layout(objective)
+    update = _Update(objective, state, feed, training, engine, log)
     saved_at = time.monotonic()
 
     objective.train()
     with _machine(training), _signals() as received, tracking(training, directory) as track, bar:
         while state.step < last and not state.stalled:
-            slot = 0
-            state.begin()
-            for phase, optimiser, mine in zip(state.phases, state.optimisers, owned, strict=True):
-                if state.step % phase.interval:
-                    slot += phase.repeats
-                    continue
-                if len(owned) > 1:
-                    for parameter, free in zip(everything, trainable, strict=True):
-                        parameter.requires_grad_(free and id(parameter) in mine)
-                for _ in range(phase.repeats):
-                    x, index = feed(state.step, 0 if phase.shared else slot)
-                    noise = Noise(mix(training.seed, state.step, slot), rank, world)
-                    values = phase.loss(Batch(layout(x), index, state.step, noise))
-                    for parameter in phase.parameters:
-                        parameter.grad = None  # as zero_grad does, without the cost of its profiling
-                    functools.reduce(operator.add, values.values()).backward()
-                    if world > 1:
-                        engine.average_gradients(phase.parameters)
-                    if training.clip is not None:
-                        nn.utils.clip_grad_norm_(phase.parameters, training.clip)
-                    optimiser.step()
-                    log.add(state.step, phase.name, values)
-                    slot += 1
-            state.averaging()
+            update()
             state.step += 1
 
             logging, done = state.step % training.log_every == 0, state.step == steps
@@ -197,9 +171,57 @@ def fit(
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
-    for parameter, free in zip(everything, trainable, strict=True):
-        parameter.requires_grad_(free)
+    update.release()
     return state
+
+
+class _Update:
+    """A step of the state: every phase that is due, then the average of the weights."""
+
+    def __init__(
+        self, objective: Objective, state: State, feed: Feed, training: Training, engine: Engine, log: Log
+    ) -> None:
+        self.state, self.feed, self.training, self.engine, self.log = state, feed, training, engine, log
+        self.layout = _layout(objective)
+        self.everything = list(objective.parameters())
+        self.trainable = [parameter.requires_grad for parameter in self.everything]
+        self.owned = [set(map(id, phase.parameters)) for phase in state.phases]
+
+    def __call__(self) -> None:
+        state, slot = self.state, 0
+        state.begin()
+        for phase, optimiser, mine in zip(state.phases, state.optimisers, self.owned, strict=True):
+            if state.step % phase.interval:
+                slot += phase.repeats
+                continue
+            if len(self.owned) > 1:
+                for parameter, free in zip(self.everything, self.trainable, strict=True):
+                    parameter.requires_grad_(free and id(parameter) in mine)
+            for _ in range(phase.repeats):
+                self._descend(phase, optimiser, slot)
+                slot += 1
+        state.averaging()
+
+    def _descend(self, phase: Phase, optimiser: torch.optim.Optimizer, slot: int) -> None:
+        """One update of a phase's parameters; `slot` numbers the updates of a step."""
+        step, engine = self.state.step, self.engine
+        x, index = self.feed(step, 0 if phase.shared else slot)
+        noise = Noise(mix(self.training.seed, step, slot), engine.rank, engine.world)
+        values = phase.loss(Batch(self.layout(x), index, step, noise))
+        for parameter in phase.parameters:
+            parameter.grad = None  # as zero_grad does, without the cost of its profiling
+        functools.reduce(operator.add, values.values()).backward()
+        if engine.world > 1:
+            engine.average_gradients(phase.parameters)
+        if self.training.clip is not None:
+            nn.utils.clip_grad_norm_(phase.parameters, self.training.clip)
+        optimiser.step()
+        self.log.add(step, phase.name, values)
+
+    def release(self) -> None:
+        """Lets all parameters require gradients that did before."""
+        for parameter, free in zip(self.everything, self.trainable, strict=True):
+            parameter.requires_grad_(free)
 
 
 def _prepare(objective: Objective, training: Training, device: torch.device) -> None:
