@@ -135,6 +135,51 @@ def test_optimiser_and_average_begin_anew_at_a_restart() -> None:
     assert int(state.average.n_averaged) == 4
 
 
+def test_the_best_weights_are_of_the_part_that_was_asked_for() -> None:
+    state = State(objective(), Training(schedule="constant"))
+    state.restarts, state.best, state.bad = frozenset({4}), -1.0, 3
+    state.step = 3
+    state.begin()
+    assert (state.best, state.bad) == (-1.0, 3)
+    state.step = 4
+    state.begin()
+    assert (state.best, state.bad) == (float("inf"), 0)
+
+
+def test_moments_are_those_of_the_shifts_that_weights_come_of() -> None:
+    made = objective(shift="both", shift_epochs=3)
+    made.meet(Course(80, 20, 0), lambda: torch.rand(80, 64))
+    told: list[Tensor | None] = []
+    made.autoencoder.decoder.register_forward_pre_hook(lambda _, given: told.append(given[1] if given[1:] else None))
+    z = made.draw(50, torch.Generator().manual_seed(0))
+    for step, of_training in ((11, True), (12, False)):  # the last of the first part, the first of the second
+        made.loss(batch(step=step))
+        told.clear()
+        made.told(z, torch.Generator().manual_seed(0))
+        assert (told[0] is not None) == of_training
+    made.loss(batch(step=11))
+    assert made.shifting
+    made.told(z, torch.Generator().manual_seed(0))
+    r = cast(Tensor, told[-1])
+    assert r.shape == (50, 2)
+    assert set(r.unique().tolist()) == {0, 25, 50, 75, 100}  # two pixels of eight, either way
+    made.eval()
+    moments = [
+        torch.cat([m.moments()[0] for m in other.autoencoder.decoder.modules() if isinstance(m, BatchNorm)])
+        for other in (made.recalibrated(), made.recalibrated(), _unshifted(made).recalibrated())
+    ]
+    assert torch.equal(moments[0], moments[1])
+    assert not torch.allclose(moments[0], moments[2])
+
+
+def _unshifted(made: Deciphering) -> Deciphering:
+    state = made.state_dict()
+    assert state.pop("shifting")
+    made.load_state_dict(state)  # as older checkpoints have it
+    assert not made.shifting
+    return made
+
+
 def test_the_average_shares_the_patterns_and_a_checkpoint_has_them_for_both(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"ema": 0.5, "draw": False, "arguments": PLAIN}
     made = run("deciphering", images(), tmp_path / "run", steps=3, **settings)

@@ -12,6 +12,10 @@ pattern: the order of the last stage's channels is reversed.
 Training has two parts: with shifts for some epochs, then without, where optimiser and moving average begin anew. In
 the first epochs the weight decay grows linearly to its value.
 
+**Moments** of batch norms in use are those of fresh patterns, told shifts like those of training as long as there are
+such. Moments of unshifted data alone would take away what the decoder is told of a shift, since that is then the same
+for the whole batch, and do to weights of the first part what they never saw.
+
 **Validation** has no reconstruction, since data that were not trained on have no pattern. It is the squared energy
 distance between as many images of fresh patterns and the validation data, by the norm :math:`\|x - y\|_2` of pixels,
 
@@ -32,7 +36,7 @@ import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -56,6 +60,8 @@ BATCH = 250
 CALIBRATION = 20
 """Batches over which running moments are taken."""
 Axes = Literal["none", "horizontal", "both"]
+ALONG = (3, 2)
+"""Of images, horizontally first."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ class Deciphering(Indexed):
         plan: of the training.
     """
 
+    shifting: Tensor
+
     def __init__(
         self,
         autoencoder: Autoencoder,
@@ -122,6 +130,8 @@ class Deciphering(Indexed):
         self.reconstruction, self.make, self.plan = reconstruction, make, plan
         self.course: Course | None = None
         self.epoch = 0
+        self.register_buffer("shifting", torch.zeros((), dtype=torch.bool))  # whether the weights come of shifted data
+        self.register_load_state_dict_pre_hook(_add_shifting)
 
     def admit(self, count: int) -> None:
         """Refuses more data than patterns, and clusters that are too many for data or channels."""
@@ -150,6 +160,7 @@ class Deciphering(Indexed):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction of the batch from its patterns."""
         self.epoch = self._course.epoch(batch.step or 0)
+        self.shifting.fill_(self._axes > 0 and self.epoch < self.plan.shift_epochs)
         mirrored = self.plan.mirrored and self._image and self.epoch % 2 == 1
         x, r = self._moved(batch.x.flip(-1) if mirrored else batch.x, batch.noise)
         masks = self.patterns.of(batch.index, batch.x.dtype, mirrored)
@@ -187,10 +198,18 @@ class Deciphering(Indexed):
         """A copy whose moments are those of fresh patterns, and whose search begins at some of their latents."""
         other = copy.deepcopy(self).eval()
         generator = torch.Generator().manual_seed(0)
-        recalibrate(other, lambda: other.autoencoder.decode(other.draw(BATCH, generator)), CALIBRATION)
+        recalibrate(other, lambda: other.told(other.draw(BATCH, generator), generator), CALIBRATION)
         search = cast(Search, other.autoencoder.encoder)
         search.bank.copy_(other.draw(len(search.bank), generator))
         return other
+
+    def told(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Tensor:
+        """The decoder's output, told such shifts as the weights come of."""
+        if not self.shifting:
+            return self.autoencoder.decode(z)
+        u = torch.rand(len(z), self._axes, generator=generator, device=generator.device)
+        with self._autocast(z):
+            return self.autoencoder.decoder(z, self._shifts(u.to(z))[1])
 
     def _drawn(self, n: int, generator: torch.Generator, like: Tensor) -> Tensor:
         u = torch.rand(n, sum(self.patterns.layout.channels), generator=generator, device=generator.device)
@@ -211,14 +230,20 @@ class Deciphering(Indexed):
             return x, None
         if self.epoch >= self.plan.shift_epochs:
             return x, x.new_full((len(x), self._axes), LARGEST_SHIFT / 2)
-        u = noise.uniform(x.new_zeros(len(x), self._axes))
-        told = []
-        for k, axis in enumerate((3, 2)[: self._axes]):
-            most = x.shape[axis] // 4  # 8 of 32
-            by = (u[:, k] * (2 * most + 1)).floor().long() - most
-            x = shifted(x, by, axis)
-            told.append(LARGEST_SHIFT * (by + most) / (2 * most))
-        return x, torch.stack(told, 1).to(x.dtype)
+        by, r = self._shifts(noise.uniform(x.new_zeros(len(x), self._axes)))
+        for k, axis in enumerate(ALONG[: self._axes]):
+            x = shifted(x, by[:, k], axis)
+        return x, r
+
+    def _shifts(self, u: Float[Tensor, "b axes"]) -> tuple[Int[Tensor, "b axes"], Float[Tensor, "b axes"]]:
+        """Pixels along each axis, up to a quarter of the side, from uniform draws; and what the decoder is told."""
+        height, breadth = cast(Shifted, self.autoencoder.decoder).network.size
+        by, r = [], []
+        for draws, side in zip(u.unbind(1), (breadth, height), strict=False):
+            most = side // 4  # 8 of 32
+            by.append((draws * (2 * most + 1)).floor() - most)
+            r.append(LARGEST_SHIFT * (by[-1] + most) / (2 * most))
+        return torch.stack(by, 1).long(), torch.stack(r, 1)
 
     def _optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         decoder = self.autoencoder.decoder
@@ -257,6 +282,11 @@ class Deciphering(Indexed):
     def _autocast(self, like: Tensor) -> contextlib.AbstractContextManager[object]:
         reduced = self.autoencoder.autocast
         return torch.autocast(like.device.type, reduced) if reduced is not None else contextlib.nullcontext()
+
+
+def _add_shifting(_module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Older checkpoints do not say whether their weights come of shifted data; their moments were taken unshifted."""
+    state.setdefault(f"{prefix}shifting", torch.zeros((), dtype=torch.bool))
 
 
 def shifted(x: Float[Tensor, "b c h w"], by: Int[Tensor, " b"], axis: int) -> Float[Tensor, "b c h w"]:

@@ -59,7 +59,7 @@ class State:
         return self.training.patience is not None and self.bad >= self.training.patience
 
     def begin(self) -> None:
-        """Before a step: rates cool down, and where the objective says so, optimisers and the average begin anew."""
+        """Before a step: rates cool down, and where the objective says so, optimisers, average and best begin anew."""
         if self.training.schedule == "cooldown":
             remaining = _remaining(self.step, self.training)
             for phase, schedule in zip(self.phases, self.schedules, strict=True):
@@ -70,6 +70,7 @@ class State:
                 optimiser.state.clear()
             if self.average is not None:
                 self.average.n_averaged.zero_()
+            self.best, self.bad = math.inf, 0  # of another part, whose weights are not asked for
 
     def averaging(self) -> None:
         """After an update: moves the average, as often as its form says."""
