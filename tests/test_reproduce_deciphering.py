@@ -89,19 +89,42 @@ def test_only_a_second_part_is_trained_beyond_the_first(monkeypatch: pytest.Monk
     assert epochs("deciphering-table-2", **paper, **clusters) == {"clusters-1-0": 1000}
     found = {"base-0": 1000, "no-shift-0": 1000, "second-part-without-shift-0": 3000}
     assert epochs("deciphering-ablations", **paper, **more) == found
-    longer = {"base-0": 7, "no-shift-0": 7, "second-part-without-shift-0": 14}
-    assert epochs("deciphering-ablations", **more, steps=7) == longer
-    assert epochs("deciphering-ablations", **paper, **more, steps=7) == longer
+    longer = {"base-0": 8, "no-shift-0": 8, "second-part-without-shift-0": 16}
+    assert epochs("deciphering-ablations", **more, steps=8) == longer
+    assert epochs("deciphering-ablations", **paper, **more, steps=8) == longer
+
+
+def test_a_short_run_at_the_scale_of_the_paper_has_the_paper_s_proportions(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ("base", "second part without shift")
+    for steps, form, growing in ((20, "ramped", 8), (None, "constant", None)):
+        for cell in asked("deciphering-ablations", monkeypatch, scale="paper", width=8, rows=rows, steps=steps):
+            assert cell.settled.ema_form == form
+            assert cell.arguments.get("decay_epochs") == growing
+
+
+def test_runs_are_judged_by_their_last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in asked("deciphering-ablations", monkeypatch, width=8, steps=1000, rows=("base",)):
+        assert cast(int, cell.settled.validate_every) > cast(int, cell.settled.steps)
+
+
+def test_other_laws_are_of_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ("base", "base, training patterns", "base, moments of the batch")
+    (cell,) = asked("deciphering-ablations", monkeypatch, width=8, rows=rows)
+    assert {(s.density, s.moments) for s in cell.sources} == {
+        ("pattern", "running"),
+        ("pattern", "batch"),
+        ("empirical", "running"),
+    }
 
 
 def test_the_second_part_begins_where_the_first_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (700, 8, 8), dtype=np.uint8))
-    (cell,) = asked("deciphering-ablations", monkeypatch, steps=8, rows=("second part without shift",))
-    per_epoch = len(cell.loaded.train) // 250
-    assert per_epoch == 2
-    assert (cell.arguments["shift_epochs"] * per_epoch, cell.settled.steps) == (8, 16)
-    (odd,) = asked("deciphering-ablations", monkeypatch, steps=7, rows=("second part without shift",))
-    assert (odd.arguments["shift_epochs"] * per_epoch, odd.settled.steps) == (8, 15)
+    (cell,) = asked("deciphering-ablations", monkeypatch, steps=10, rows=("second part without shift",))
+    per_epoch = len(cell.loaded.train) // 100
+    assert per_epoch == 5
+    assert (cell.arguments["shift_epochs"] * per_epoch, cell.settled.steps) == (10, 20)
+    (odd,) = asked("deciphering-ablations", monkeypatch, steps=12, rows=("second part without shift",))
+    assert (odd.arguments["shift_epochs"] * per_epoch, odd.settled.steps) == (10, 22)
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -39,7 +39,7 @@ PLANS = {
 }
 TRAININGS = {
     "paper": Training(epochs=3000, batch=256, schedule="constant", ema=0.99995, ema_form="constant"),
-    "tuned": Training(epochs=300, batch=250, schedule="constant", ema=0.995, ema_form="constant"),
+    "tuned": Training(epochs=300, batch=100, schedule="constant", ema=0.995, ema_form="constant"),
 }
 
 

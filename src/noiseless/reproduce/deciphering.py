@@ -13,7 +13,13 @@ data, is what any model should beat. GANs, which the paper quotes, are not built
 `deciphering-table-2` varies the clusters of data, in the part with shifts alone, as the paper does.
 `deciphering-ablations` leaves out or changes one thing at a time in that part, and goes on with a second part without
 shifts: for the paper's 2,000 epochs, or, where steps are given, for as many steps again. Gaussian patterns cannot have
-clusters: the row to compare them with is the one without.
+clusters: the row to compare them with is the one without. With and without shifts, two more rows show the images of the
+training data's patterns, which tell what was memorised, and fresh ones by the moments of the batch, as the code has
+them.
+
+All runs are judged by their last weights (of the average), as the paper's are: nothing is validated before. At the
+scale `paper` with fewer steps the average is the ramped one, since a decay of 0.99995 would keep the first weights, and
+the weight decay grows over the same share of the first part, two fifths.
 """
 
 from __future__ import annotations
@@ -45,6 +51,10 @@ WIDTHS = {"small": 32, "paper": 128}
 FORMS = {"small": "tuned", "paper": "paper"}
 FIRST_PART = 1000
 """The paper's epochs with shifts, of 3,000."""
+GROWING = 0.4
+"""Of the first part, while the weight decay grows: 400 of 1,000 epochs."""
+ONCE = 10**9
+"""Steps between validations: the last alone."""
 ALWAYS_SHIFTED = {"shift": "horizontal", "shift_epochs": 10**6}
 TABLE_1: Published = {"cifar10": {"fresh patterns, moments of the batch": (39.02, 42.73, None)}}
 CLUSTERS = {"small": (1, 4, 8, 16), "paper": (1, 8, 16, 32, 64)}
@@ -94,18 +104,25 @@ def deciphering_ablations(request: Request) -> Report:
         "not mirrored" if mirrored else "mirrored": {"mirrored": not mirrored},
     }
     lines = [_changed(label, request, change, _folder(label)) for label, change in changes.items()]
+    for label in ("base", "no shift"):
+        for law, sources in LAWS.items():
+            lines.append(_changed(f"{label}, {law}", request, changes[label], _folder(label), sources))
     lines.append(_second_part(request))
     return _report("deciphering-ablations", "Deciphering autoencoders, ablations", request, lines, ABLATIONS)
 
 
 def _second_part(request: Request) -> Line:
     """A line of runs as `base`, to the nearest epoch, which go on without shifts."""
-    label, epochs, training = "second part without shift", FIRST_PART, dict[str, Any]()
+    label, epochs, training = "second part without shift", _first_part(request), dict[str, Any]()
     if request.setting.steps is not None:
-        each = _steps_of_an_epoch(request)
-        epochs = max(1, round(request.setting.steps / each))
-        training = {"steps": epochs * each + request.setting.steps}
+        training = {"steps": epochs * _steps_of_an_epoch(request) + request.setting.steps}
     return _line(label, request, _columns("pattern"), {"shift_epochs": epochs}, _folder(label), training)
+
+
+def _first_part(request: Request) -> int:
+    """Epochs with shifts: the paper's, or those of the steps that are given, to the nearest."""
+    steps = request.setting.steps
+    return FIRST_PART if steps is None else max(1, round(steps / _steps_of_an_epoch(request)))
 
 
 def _steps_of_an_epoch(request: Request) -> int:
@@ -122,10 +139,12 @@ def _columns(density: str, moments: str = "running") -> dict[str, Source]:
     return {name: Source("samples", density, moments=moments, **about) for name, about in COLUMNS.items()}  # type: ignore[arg-type]
 
 
-def _changed(label: str, request: Request, change: Mapping[str, Any], name: str) -> Line:
+def _changed(
+    label: str, request: Request, change: Mapping[str, Any], name: str, sources: Mapping[str, Source] | None = None
+) -> Line:
     """A line of runs that are shifted to the end, with a change; where epochs are counted, of the first part alone."""
     training = {"epochs": FIRST_PART} if request.setting.steps is None else {}
-    return _line(label, request, _columns("pattern"), {**ALWAYS_SHIFTED, **change}, name, training)
+    return _line(label, request, sources or _columns("pattern"), {**ALWAYS_SHIFTED, **change}, name, training)
 
 
 def _line(
@@ -137,11 +156,17 @@ def _line(
     training: Mapping[str, Any] | None = None,
 ) -> Line:
     """A line at the request's scale: at small, form tuned with its own rate and distance."""
-    given, trained = dict(arguments or {}), dict(training or {})
+    given, trained = dict(arguments or {}), {"validate_every": ONCE, **(training or {})}
+    if request.scale == "paper" and request.setting.steps is not None:
+        given = {"decay_epochs": round(GROWING * _first_part(request)), **given}
+        trained = {"ema_form": "ramped", **trained}
     if request.scale == "small":
         given = {"form": FORMS["small"], "reconstruction": "efficientnet:32", "optimiser": Optimiser(lr=2e-3), **given}
         trained = {"schedule": "constant", "lr_factor": None, **trained}
     return Line(label, "deciphering", sources, arguments=given, training=trained, name=name)
+
+
+LAWS = {"moments of the batch": _columns("pattern", "batch"), "training patterns": _columns("empirical")}
 
 
 def _report(study: str, title: str, request: Request, lines: Sequence[Line], published: Published) -> Report:
