@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,15 @@ def test_other_methods_take_strings_as_they_are(name: str) -> None:
 def test_data_of_another_kind_are_refused(name: str, spec: Spec, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         build(name, spec)
+
+
+def test_short_molecules_have_the_networks_of_molecules() -> None:
+    short = replace(SPELLED_MOLECULES, shape=(57,), kind="molecules")
+    made = build("character-vae", short, networks=Networks(width=4))
+    assert made.objective.autoencoder.latent == 56
+    assert made.training.epochs == 100
+    other = build("character-vae", replace(short, kind=""), networks=Networks(width=4))
+    assert other.objective.autoencoder.latent == 25
 
 
 @pytest.mark.parametrize(

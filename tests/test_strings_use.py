@@ -56,6 +56,21 @@ def test_a_run_has_text_files_and_pictures_and_its_language(trained: Path) -> No
     assert all(map(accepts, originals))
 
 
+def test_votes_are_drawn_from_what_the_decoder_said_once(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Run(trained).model()
+    model.batch = 50
+    codes = model.draw(7, "normal").repeat_interleave(20, dim=0)
+    given: list[int] = []
+    decode = model.autoencoder.decode
+    monkeypatch.setattr(model.autoencoder, "decode", lambda z: given.append(len(z)) or decode(z))
+    drawn = model.strings(codes, torch.Generator().manual_seed(0))
+    assert given == [3, 3, 2]  # of 50, 50 and 40 votes
+    monkeypatch.setattr("noiseless.model.in_company", lambda _: True)
+    assert model.strings(codes, torch.Generator().manual_seed(0)) == drawn
+    assert given[3:] == [50, 50, 40]
+    assert len(set(drawn)) > 7
+
+
 def test_strings_in_and_out(trained: Path, tmp_path: Path) -> None:
     at = str(trained)
     for decoding in ("best", "sampled"):
@@ -319,8 +334,9 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
 
 def test_the_character_model_of_the_table_reads_characters() -> None:
     molecules = Structured("molecules")
-    assert molecules.source("grae") == "moses:length=170"
-    assert molecules.source("character-vae") == "moses:codec=characters"
+    assert molecules.source("grae") == "moses:size=20000,length=200"
+    assert molecules.source("character-vae") == "moses:size=20000,codec=characters"
+    assert Structured("molecules", scale="paper").source("grae") == "moses:size=250000"
     assert Structured().source("character-vae") == "expressions:codec=characters"
     own = Structured("molecules", data="smiles:a.smi,bad=skip")
     assert own.source("character-vae") == "smiles:a.smi,bad=skip,codec=characters"

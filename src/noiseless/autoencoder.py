@@ -27,7 +27,7 @@ from noiseless.nn.sequence import SMALL as GRU_SMALL
 from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
 from noiseless.values import Batch, Code, Spec, Trace
 
-__all__ = ["Autoencoder", "Networks", "build"]
+__all__ = ["Autoencoder", "Networks", "are_long", "build"]
 
 
 class Autoencoder(nn.Module):
@@ -88,8 +88,8 @@ class Networks:
         latent: Size of a code, d. Default: the paper's for the data set.
         net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron; gru-small
             is GrammarVAE's for expressions, gru-large its one for molecules. Default: mlp for vectors, conv-small for
-            images up to 48 pixels, conv-large above, gru-small for up to 64 tokens, gru-large above, or what the
-            method's paper has.
+            images up to 48 pixels, conv-large above, gru-large for over 64 tokens (molecules: 32), gru-small for other
+            strings, or what the method's paper has.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
         depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
@@ -135,8 +135,13 @@ def _factories(
 
 def _default(spec: Spec) -> str:
     if spec.tokens:
-        return "gru-small" if spec.shape[0] <= 64 else "gru-large"
+        return "gru-large" if are_long(spec) else "gru-small"
     return ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
+
+
+def are_long(spec: Spec) -> bool:
+    """Whether strings are as GrammarVAE's molecules are: over 64 tokens, or such of over 32."""
+    return spec.shape[0] > (32 if spec.kind == "molecules" else 64)
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:

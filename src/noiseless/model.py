@@ -13,6 +13,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.interpolation import PATHS, Path
+from noiseless.nn.joint import in_company
 from noiseless.strings import Codec, of
 from noiseless.values import Spec
 
@@ -82,9 +83,19 @@ class Model:
             codes: of strings.
             generator: draws the tokens; without one the best are taken.
         """
+        found: list[str | None] = []
         with torch.inference_mode():
-            parts = [self.autoencoder.decode(self._placed(part)) for part in self._codes(codes).split(self.batch)]
-            return [string for part in parts for string in self.codec.decode(part, generator)]
+            for part in self._codes(codes).split(self.batch):
+                found += self.codec.decode(self._logits(part), generator)
+        return found
+
+    def _logits(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n t tokens"]:
+        """What the decoder says of codes, once for those that stand in a row: votes repeat each some hundred times."""
+        if in_company(self.autoencoder):
+            return self.autoencoder.decode(self._placed(codes))
+        different, which = codes.unique_consecutive(dim=0, return_inverse=True)
+        y = self.autoencoder.decode(self._placed(different))
+        return y if len(different) == len(codes) else y[which.to(y.device)]
 
     def _placed(self, z: Tensor) -> Tensor:
         return z.to(self.device, self.dtype)

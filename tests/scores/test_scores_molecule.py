@@ -50,7 +50,9 @@ def test_constants_of_the_training_molecules() -> None:
 
 
 @pytest.mark.usefixtures("_chemistry")
-@pytest.mark.parametrize("string", ["", "C1CC", "CX", "c1cccc1", "C(C)(C)(C)(C)C", "1/3+x"])
+@pytest.mark.parametrize(
+    "string", ["", "C1CC", "CX", "c1cccc1", "C(C)(C)(C)(C)C", "1/3+x", "CCO c1cc", "CC )", " CC", "CC\tname"]
+)
 def test_what_is_no_molecule(string: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert not is_molecule(string)
     assert penalised(string) is None

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from noiseless.errors import InputError
 
-__all__ = ["BatchNorm", "alone", "gather", "is_alone", "recalibrate", "take_moments", "world"]
+__all__ = ["BatchNorm", "alone", "gather", "in_company", "is_alone", "recalibrate", "take_moments", "world"]
 
 _ALONE = False
 """Read by :func:`world` in code that is compiled, so a plain flag."""
@@ -174,6 +174,11 @@ def take_moments(network: nn.Module, of_batch: bool) -> None:
 
 
 @torch.no_grad()
+def in_company(network: nn.Module) -> bool:
+    """Whether what comes out for a datum depends on the others of its batch, in use."""
+    return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
+
+
 def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> None:
     """Sets the running moments of every batch norm to the means over some batches, and nothing else.
 

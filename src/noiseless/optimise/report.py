@@ -1,7 +1,9 @@
 r"""What trials found: a row for each, their means and standard errors, and the best objects.
 
-The published average drops all entries that are as bad as the worst of the trial, failures among them; it stands beside
-the average of all objects that have a score, which drops failures alone. "Best" says little where the best object is a
+The published average drops all entries that are as bad as the worst of the trial. Failures are among these unless an
+object is worse than they count (the worst training object, where the score has no worst value): then they are averaged
+in, which published averages of molecules may have in them. It stands beside the average of all objects that have a
+score, which drops failures alone. "Best" says little where the best object is a
 training object, so the best one that is not stands beside it.
 
 The standard error is the deviation over trials (divided by their number less one) over the root of their number. The

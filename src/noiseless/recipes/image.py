@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless import reconstruction as reconstructions
-from noiseless.autoencoder import Autoencoder, Networks, build
+from noiseless.autoencoder import Autoencoder, Networks, are_long, build
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.bottlenecks.point import Deterministic
 from noiseless.nn.critic import LatentCritic
@@ -49,8 +49,8 @@ def constants_for(spec: Spec, constants: Constants | None) -> str:
 
 
 def latent_of_strings(spec: Spec) -> int:
-    """GrammarVAE's latent sizes: expressions' for short sequences, molecules' for long ones."""
-    return 25 if spec.shape[0] <= 64 else 56
+    """GrammarVAE's latent sizes: expressions', and molecules' for long strings."""
+    return 56 if are_long(spec) else 25
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,11 @@ __all__ = ["PUBLISHED", "Structured", "rae_structured"]
 Objects = Literal["expressions", "molecules"]
 METHODS = {"GRAE": "grae", "GCVVAE": "gcv-vae", "GVAE": "gvae", "CVAE": "character-vae"}
 DENSITIES = ("normal", "gaussian", "gmm")
-DATA = {"expressions": "expressions", "molecules": "moses:length=170"}
+DATA = {
+    "small": {"expressions": "expressions", "molecules": "moses:size=20000,length=200"},
+    "paper": {"expressions": "expressions", "molecules": "moses:size=250000"},
+}
+"""By scale; of MOSES as many as ZINC has."""
 
 PUBLISHED: dict[str, dict[str, tuple[str, str, str]]] = {
     "expressions": {
@@ -100,7 +104,8 @@ class Structured:
 
     Arguments:
         objects: expressions, or molecules.
-        data: Which, with options. Default: expressions, or moses with room for 170 rules; of ZINC smiles:PATH.
+        data: Which, with options. Default: expressions, or as many of MOSES as the papers have of ZINC (small: 20,000);
+            of ZINC smiles:PATH.
         scale: small: narrower networks and 1,500 (molecules: 1,000) steps; paper: the paper's networks and epochs.
         seeds: A run of every row for each; the table shows means and standard deviations.
         rows: Labels of the rows to make. Default: all.
@@ -147,6 +152,11 @@ class Structured:
         build(self.search)
 
     @property
+    def named(self) -> str:
+        """The data, as they are named."""
+        return self.data or DATA[self.scale][self.objects]
+
+    @property
     def setting(self) -> Scale:
         """The scale, with what was given in place of its own."""
         scale = SCALES[self.scale][self.objects]
@@ -160,7 +170,7 @@ class Structured:
 
     def source(self, recipe: str) -> str:
         """The data of a recipe: rules, or characters."""
-        source = self.data or DATA[self.objects]
+        source = self.named
         if recipe != "character-vae":
             return source
         kept = ",".join(o for o in source.partition(":")[2].split(",") if o and not o.startswith("length="))
@@ -309,7 +319,7 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
         markdown(rows),
         _searched(request, cells),
         markdown(_optimisation(request, cells)),
-        f"Data: {request.data or DATA[request.objects]}; width {setting.width}, {steps}; n = {setting.n:,}; seeds "
+        f"Data: {request.named}; width {setting.width}, {steps}; n = {setting.n:,}; seeds "
         f"{', '.join(map(str, request.seeds))}. Machine: {machine()}; noiseless {version('noiseless')}, torch "
         f"{torch.__version__}.",
         "Notes:",
@@ -317,8 +327,8 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
             [
                 "* published numbers in brackets are quoted from memory; those of expressions follow a Python 2 "
                 "in which new points divided whole numbers with floor; their ± is a deviation over the root of 5",
-                "* the average leaves out what is as bad as the worst of its trial, as published; the three best are "
-                "of all trials",
+                "* the average leaves out what is as bad as the worst of its trial, as published, so that failures are "
+                "in it where an object is worse than they count; the three best are of all trials",
                 *(f"* {note}" for note in notes),
             ]
         ),

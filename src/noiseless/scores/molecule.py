@@ -73,8 +73,13 @@ def canonical(smiles: str) -> str | None:
 
 
 def read(smiles: str) -> Any:
-    """RDKit's molecule, or None; RDKit's complaints about other strings are not shown."""
+    """RDKit's molecule, or None; RDKit's complaints about other strings are not shown.
+
+    RDKit takes what follows a blank for a molecule's name, and would find one in nearly any string of characters.
+    """
     chemistry = _chemistry()
+    if any(map(str.isspace, smiles)):
+        return None
     with chemistry.silence():
         molecule = chemistry.read(smiles)
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
