@@ -87,6 +87,13 @@ def test_a_likelihood_has_weight_one() -> None:
     assert build("vae", reconstruction="bernoulli", beta=4.0).objective.terms["kl"].weight == 4
 
 
+def test_other_reconstructions_have_the_published_weight_and_say_so() -> None:
+    perceptual = build("vae", reconstruction="efficientnet:32")
+    assert perceptual.objective.terms["kl"].weight == pytest.approx(0.312)
+    assert "the reconstruction is efficientnet" in perceptual.notes[0]
+    assert build("vae", reconstruction="efficientnet:32", beta=1.0).notes == ()
+
+
 def test_bad_neighbours_are_refused() -> None:
     with pytest.raises(InputError, match="k is 0"):
         build("eae", k=0)

@@ -14,9 +14,10 @@ beforehand has no early numbers.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
+from noiseless.reproduce.core import Line, Report, Request, Scale, Source, chosen
 from noiseless.reproduce.table import Table, agreement
 
 __all__ = ["eae_ablations"]
@@ -42,7 +43,7 @@ REMARKS = (
 def eae_ablations(request: Request) -> Report:
     """EAE with one argument changed at a time, and whether early samples predict the final distance."""
     setting = request.setting
-    lines = chosen([_staged(line, setting.steps) for line in _lines(setting.width, setting.second_stage)], request)
+    lines = chosen([_staged(line, setting) for line in _lines(setting.width, setting.second_stage)], request)
     measured = measure(request, "eae-ablations", lines)
     title = "What EAE owes to what"
     table = Table("eae-ablations", title, request, lines, COLUMNS, measured, remarks=REMARKS)
@@ -71,9 +72,14 @@ def _lines(width: int, second_stage: str) -> list[Line]:
     ]
 
 
-def _staged(line: Line, steps: int | None) -> Line:
-    """With a validation at every quarter, where stages end; where epochs are counted, they end with the nearest one."""
-    every = {} if steps is None else {"validate_every": max(1, steps // 4)}
+def _staged(line: Line, setting: Scale) -> Line:
+    """With a validation at every quarter, where stages end; where epochs are counted, they end with the nearest one.
+
+    The rate, which falls at every validation, falls as fast as in the tables.
+    """
+    every: dict[str, Any] = {} if setting.steps is None else {"validate_every": max(1, setting.steps // 4)}
+    if every and setting.lr_factor is not None and setting.validate_every is not None:
+        every["lr_factor"] = setting.lr_factor ** (every["validate_every"] / setting.validate_every)
     return replace(line, training={**every, **line.training})
 
 

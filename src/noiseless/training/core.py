@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.joint import BatchNorm, alone
 from noiseless.objectives.core import Course, Indexed, Objective, Phase, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
@@ -316,8 +316,11 @@ class _Validation:
         counts: dict[str, int] = {}
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                count = len(mine) * (self.engine.world if mine is not self.rest else 1)
-                for name, value in values(self._batch(k, mine, layout)).items():
+                rest = mine is self.rest
+                count = len(mine) * (1 if rest else self.engine.world)
+                with alone() if rest else contextlib.nullcontext():  # gathered, each datum would meet its own copies
+                    found = values(self._batch(k, mine, layout))
+                for name, value in found.items():
                     sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
                     counts[name] = counts.get(name, 0) + count
         sums = {name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()}
