@@ -305,6 +305,14 @@ def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) 
     assert numbers(json.loads(Path("a.json").read_text()))["base"]["isotropic"] == table["base"]["isotropic"]
 
 
+def test_all_rows_of_the_small_scale_see_as_many_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr("noiseless.reproduce.rae_table.measure", lambda *study: found.extend(cells.cells(*study)) or [])
+    find("rae-table")(Request("tiny.npy", constants="celeba", width=2, seeds=(0,)))
+    assert len(found) == 10
+    assert {cell.settled.batch for cell in found} == {100}  # the published VAE of CelebA has 1,000
+
+
 @pytest.mark.parametrize(("steps", "stages"), [(8, (2, 4)), (10, (2, 4)), (11, (2, 6))])
 def test_stages_end_where_one_go_does(steps: int, stages: tuple[int, int]) -> None:
     given = f"--constants mnist --width 2 --steps {steps} --threads 1 --lr 5e-4 --schedule exponential"

@@ -7,8 +7,8 @@ returns a Report is one; its name on the command line has hyphens for underscore
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
-`small` trains narrow ones for 1,200 steps, which shows on a few CPU cores what is better than what, and no more. Its
-rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every 500
+`small` trains narrow ones for 1,200 steps of 100, which shows on a few CPU cores what is better than what, and no more.
+Its rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every 500
 steps, since at a constant one the running moments of the batch norms lag behind so short a run, and distances of runs
 of equal loss then differ by tens.
 """
@@ -61,6 +61,7 @@ class Scale:
         resize: the side that EfficientNet sees; None for its default.
         second_stage: the density that stands for a second stage.
         lr, schedule, lr_factor, validate_every: the learning rate and its way down; None for the paper's.
+        batch: data in a batch; None for the paper's.
     """
 
     width: int
@@ -72,15 +73,16 @@ class Scale:
     schedule: Literal["exponential"] | None = None
     lr_factor: float | None = None
     validate_every: int | None = None
+    batch: int | None = None
 
     @property
     def training(self) -> dict[str, Any]:
         """What it asks of every run's training."""
-        return {name: getattr(self, name) for name in ("steps", "schedule", "lr_factor", "validate_every")}
+        return {name: getattr(self, name) for name in ("steps", "batch", "schedule", "lr_factor", "validate_every")}
 
 
 SCALES = {
-    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5, 500),
+    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5, 500, 100),
     "paper": Scale(128, None, 10_000, None, "second-stage"),
 }
 
@@ -95,7 +97,7 @@ class Request:
 
     Arguments:
         data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.
-        scale: small: narrow networks, 1,200 steps or the study's own number, and n = 2,500; paper: the papers' networks
+        scale: small: narrow networks, 1,200 steps of 100 or the study's own, and n = 2,500; paper: the papers' networks
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
         seeds: A run of every row for each; the table shows means and standard deviations.
