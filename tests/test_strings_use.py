@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import ImageFont
 
 from noiseless import drawings, texts
 from noiseless.cli import run
@@ -303,6 +304,7 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert run([*line.split(), "--search", "random"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())
+    assert (place / "optimise/expression-random/best-new.png").is_file()
     assert grae["optimised"]["0"]["trials"] == report["rows"][:2]
     assert grae["optimised"]["0"]["best new"] == report["best new"][:3]
     assert cvae["optimised"] == {}
@@ -360,6 +362,9 @@ def test_pictures_of_expressions() -> None:
     assert drawings._values("*".join("3" * 60)) is not None  # more than 64 bits
     assert not torch.equal(tiles[0], tiles[1])
     assert torch.equal(tiles[3], tiles[5])
+    font = ImageFont.load_default(drawings.LETTER)
+    missing = font.getmask("\ufffe").getbbox(), bytes(font.getmask("\ufffe"))
+    assert all((font.getmask(c).getbbox(), bytes(font.getmask(c))) != missing for c in drawings.NOTHING)
 
 
 def test_pictures_of_molecules() -> None:

@@ -28,6 +28,8 @@ WIDE, HIGH = 168, 128
 STRIP = 16
 EXTENT = 12.0
 LETTER = 11
+NOTHING = "none"
+"""What stands where a string is no object; the font has no dashes."""
 
 
 def is_expressions(spec: Spec) -> bool:
@@ -71,7 +73,7 @@ def _curve(string: str | None) -> Image.Image:
         down = (EXTENT - values) / (2 * EXTENT) * (high - 1)
         for part in _pieces(np.isfinite(values) & (np.abs(values) <= EXTENT)):
             pen.line(list(zip(across[part].tolist(), down[part].tolist(), strict=True)), fill="#1f77b4", width=2)
-    text = string if values is not None and string else "–"
+    text = string if values is not None and string else NOTHING
     pen.text((WIDE / 2, HIGH - STRIP), text, fill="black", anchor="ma", font=ImageFont.load_default(LETTER))
     pen.rectangle([(0, 0), (WIDE - 1, HIGH - 1)], outline="#bbbbbb")
     return paper
@@ -97,9 +99,8 @@ def _structure(smiles: str | None) -> Image.Image:
     if molecule is not None:
         return _drawn(molecule)
     paper = Image.new("RGB", (WIDE, HIGH), "white")
-    ImageDraw.Draw(paper).text(
-        (WIDE / 2, HIGH / 2), "–", fill="black", anchor="mm", font=ImageFont.load_default(LETTER)
-    )
+    font = ImageFont.load_default(LETTER)
+    ImageDraw.Draw(paper).text((WIDE / 2, HIGH / 2), NOTHING, fill="#999999", anchor="mm", font=font)
     return paper
 
 

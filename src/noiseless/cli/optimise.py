@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import scores, tables
+from noiseless import drawings, figures, scores, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
@@ -29,6 +29,7 @@ from noiseless.optimise.protocol import place, plain
 from noiseless.optimise.report import COLUMNS
 from noiseless.runs import Run
 from noiseless.scores import Goal, Score
+from noiseless.values import Spec
 
 __all__ = ["optimise"]
 
@@ -124,7 +125,8 @@ def optimise(
         raise
     _report(content)
     note(opened.record["notes"])
-    for file in ("report.json", "table.md", "best-so-far.png"):
+    _draw(content["best new"], opened.spec, folder / "best-new.png")
+    for file in ("report.json", "table.md", "best-so-far.png", "best-new.png"):
         if (folder / file).is_file():
             wrote(folder / file)
 
@@ -165,6 +167,13 @@ def _fingerprint(model: Model, *about: str) -> str:
     for name, value in sorted(model.autoencoder.state_dict().items()):
         digest.update(name.encode() + value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
+    """The best objects that are not in the training data, where such can be drawn."""
+    tiles = drawings.tiles([row["string"] for row in rows], spec) if rows else None
+    if tiles is not None:
+        figures.grid(tiles, path, columns=5)
 
 
 def _report(content: dict[str, Any]) -> None:

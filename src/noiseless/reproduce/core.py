@@ -8,9 +8,9 @@ returns a Report is one; its name on the command line has hyphens for underscore
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
 `small` trains narrow ones for 1,200 steps of 100, which shows on a few CPU cores what is better than what, and no more.
-Its rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every 500
-steps, since at a constant one the running moments of the batch norms lag behind so short a run, and distances of runs
-of equal loss then differ by tens.
+Its rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every
+500 steps, since at a constant one the running moments of the batch norms lag behind so short a run, and distances of
+runs of equal loss then differ by tens.
 """
 
 from __future__ import annotations
