@@ -93,3 +93,10 @@ def test_a_recipe_that_cannot_take_an_argument_is_refused(capsys: pytest.Capture
     assert run([*line.split(), "--width", "2"]) == 2
     assert "takes no networks" in capsys.readouterr().err
     assert run(line.split()) == 0
+
+
+def test_a_method_that_data_are_not_for_is_refused_before_any_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "compare grae character-vae --data expressions:size=60 --width 4 --steps 2 --batch 10 -n 10 --out c"
+    assert run(line.split()) == 2
+    assert "character-vae is for characters" in capsys.readouterr().err
+    assert not Path("c").exists()

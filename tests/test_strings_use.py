@@ -318,6 +318,28 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert run(line.replace("--width 4", "--width 8").split()) == 2
 
 
+def test_a_table_of_other_objects_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "few.smi").write_text("CCO\nCC(C)O\nc1ccccc1\nCCN\n" * 10)
+    line = "reproduce rae-structured --seeds 0 --steps 2 --width 4 -n 10 --threads 1 --rows GRAE"
+    assert run([*line.split(), "--data", "smiles:few.smi"]) == 2
+    assert run([*line.split(), "--objects", "molecules", "--data", "expressions:size=50"]) == 2
+    with pytest.raises(InputError, match="leave codec= out"):
+        Structured(data="expressions:codec=characters")
+    assert not list(tmp_path.glob("**/run.json"))
+
+
+def test_rows_of_unequal_data_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rdkit")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "few.smi").write_text("CCO\nCC(C)O\nc1ccccc1\nCCN\n" * 30 + "C(((C\n" * 30)  # characters take these
+    line = "reproduce rae-structured --objects molecules --data smiles:few.smi,bad=skip,length=40 --seeds 0 --steps 2"
+    line += " --width 4 --batch 20 -n 10 --threads 1 --rows GRAE CVAE --out table.md"
+    assert run(line.split()) == 0
+    assert "training strings: GRAE 98, CVAE 122" in Path("table.md").read_text()
+    assert {path.name for path in tmp_path.glob("table*")} == {"table.md", "table.json"}
+
+
 def test_a_row_of_structured_objects_that_fails_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

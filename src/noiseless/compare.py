@@ -18,7 +18,7 @@ from noiseless.evaluate import evaluate, second_look
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
-from noiseless.recipes.core import Recipe, find
+from noiseless.recipes.core import Method, Recipe, call, find
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Own, Run, train
@@ -61,10 +61,11 @@ def compare(
     """
     recipes = {method: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
+    made = [call(recipe, data.spec, given[method], training.seed) for method, recipe in recipes.items()]
+    looks = _looks(made, data, features)  # what data are not for is refused before anything is trained
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
     pictures: dict[str, Tensor] = {}
-    looks = _looks(recipes, data, features, given)
     for method, recipe in recipes.items():
         run = _run(out / method.replace(":", "-"), recipe, given[method])
         found = [_known(run, look, names, n, training.seed) for look in looks]
@@ -80,13 +81,10 @@ def compare(
     return rows
 
 
-def _looks(
-    recipes: Mapping[str, Recipe], data: Data, features: Features | None, given: Mapping[str, Mapping[str, Any]]
-) -> list[Features | None]:
+def _looks(made: Sequence[Method], data: Data, features: Features | None) -> list[Features | None]:
     """The features, and others where they flatter a method: unflattered ranks need them of every method."""
     if features is None:
         return [None]
-    made = (recipe(data.spec, **given[method]) for method, recipe in recipes.items())
     second = second_look([trained_on(method.objective.distance) for method in made], data, features)
     return [features, second] if second is not None else [features]
 

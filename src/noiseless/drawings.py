@@ -105,7 +105,9 @@ def _structure(smiles: str | None) -> Image.Image:
 
 
 def _drawn(molecule: Any) -> Image.Image:
-    from rdkit.Chem import Draw  # it is there: it has read the molecule
+    from rdkit import rdBase  # it is there: it has read the molecule
+    from rdkit.Chem import Draw
 
-    picture: Image.Image = Draw.MolToImage(molecule, size=(WIDE, HIGH))
+    with rdBase.BlockLogs():
+        picture: Image.Image = Draw.MolToImage(molecule, size=(WIDE, HIGH))
     return picture.convert("RGB")

@@ -257,6 +257,8 @@ def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
 
 def _pairs(array: np.ndarray, n: int, seed: int, data: str) -> tuple[np.ndarray, np.ndarray]:
     most = len(array) // 2
+    if most < 1:
+        raise InputError(f"a pair needs two data, and {data} has {len(array)}; give more")
     if not 1 <= n <= most:
         raise InputError(f"{n} pairs were asked for, and {data} has {len(array)} data; ask for 1 to {most}")
     chosen = np.random.default_rng(seed).permutation(len(array))[: 2 * n]

@@ -85,7 +85,10 @@ class Mixture(LatentDensity):
         """
         z = checked(z, self.dim)
         if len(self.weights) > len(z):
-            raise InputError(f"a mixture of {len(self.weights)} components needs at least as many codes, not {len(z)}")
+            raise InputError(
+                f"a mixture of {len(self.weights)} components needs at least as many codes, not {len(z)}; "
+                f"ask for fewer, as in gmm:2, or for another density, as gaussian"
+            )
         scale = z.var(dim=0).mean().sqrt()
         scale = torch.where(scale > 0, scale, 1)
         estimate = self._estimator(seed=draw_seed(generator))

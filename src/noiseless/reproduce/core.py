@@ -91,6 +91,11 @@ Rows = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), 
 Many = Annotated[int | None, Parameter(name=["-n", "--n"])]
 
 
+def bare(path: Path | None) -> Path | None:
+    """Where a table is written, if it was given with the ending of one of its files."""
+    return path.with_suffix("") if path is not None and path.suffix in (".md", ".json") else path
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked of a study.
@@ -161,7 +166,7 @@ class Request:
 
     def place(self, study: str) -> Path:
         """Where the results of a study are written, without an ending."""
-        return self.out or Path("docs") / "results" / self.name(study)
+        return bare(self.out) or Path("docs") / "results" / self.name(study)
 
     def folder(self, study: str) -> Path:
         """The folder of the runs of a study."""

@@ -26,6 +26,7 @@ import torch
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.drawings import is_expressions, is_molecules
 from noiseless.errors import InputError, RunError, unknown
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
@@ -34,7 +35,7 @@ from noiseless.optimise import build
 from noiseless.optimise.protocol import place
 from noiseless.record import plain
 from noiseless.reproduce.cells import told
-from noiseless.reproduce.core import Many, Report, Rows, Seeds
+from noiseless.reproduce.core import Many, Report, Rows, Seeds, bare
 from noiseless.reproduce.table import machine, spread
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
@@ -149,6 +150,8 @@ class Structured:
         for row in self.rows:
             if row.upper() not in METHODS:
                 raise unknown("row", row, METHODS)
+        if "codec=" in (self.data or ""):
+            raise InputError(f"the rows have their own codecs, rules or characters; leave codec= out of {self.data}")
         build(self.search)
 
     @property
@@ -178,7 +181,7 @@ class Structured:
 
     def place(self, study: str) -> Path:
         """Where results are written, without an ending."""
-        return self.out or Path("docs") / "results" / f"{study}-{self.objects}-{self.scale}"
+        return bare(self.out) or Path("docs") / "results" / f"{study}-{self.objects}-{self.scale}"
 
     def folder(self, study: str) -> Path:
         """The folder of the runs."""
@@ -209,7 +212,7 @@ def rae_structured(request: Structured) -> Report:
     A run of each row and seed lies in runs/rae-structured-OBJECTS-SCALE/METHOD-SEED.
     """
     folder = request.folder("rae-structured")
-    load = cache(lambda source, seed: datasets.load(source, data_dir=request.data_dir, seed=seed))
+    load = cache(lambda source, seed: _loaded(request, source, seed))
     cells = [
         _tried(request, label, recipe, seed, folder, load(request.source(recipe), seed))
         for seed in request.seeds
@@ -218,6 +221,13 @@ def rae_structured(request: Structured) -> Report:
     if not any(cell.rows for cell in cells):
         raise RunError("; ".join(cell.reason for cell in cells))
     return Report(_page(request, cells), _content(request, cells))
+
+
+def _loaded(request: Structured, source: str, seed: int) -> Data:
+    data = datasets.load(source, data_dir=request.data_dir, seed=seed)
+    if not {"expressions": is_expressions, "molecules": is_molecules}[request.objects](data.spec):
+        raise InputError(f"{source} are no {request.objects}; give other --objects, or other --data")
+    return data
 
 
 def optimised(run: Run, request: Structured) -> Mapping[str, Any]:
@@ -260,6 +270,7 @@ def _measured(request: Structured, label: str, recipe: str, seed: int, folder: P
         rows = noted(made, "best", run.record["notes"])
         record(run.directory, rows)
     about = {"run": run.directory.name, "seed": seed, "fingerprint": data.fingerprint, "steps": run.steps[1]}
+    about["train"] = len(data.train)
     return Cell(label, seed, rows, optimised(run, request), about)
 
 
@@ -312,6 +323,7 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
     steps += f" at a rate of {request.lr:g}" if request.lr else ""
     notes = dict.fromkeys(note for cell in cells for r in cell.rows for note in (*r.get("notes", ()), *r["warnings"]))
     notes |= dict.fromkeys(cell.reason for cell in cells if cell.reason)
+    notes |= dict.fromkeys(_unequal(cells))
     parts = [
         f"# RAE's table of structured objects (Ghosh et al., 2020): {request.objects}, scale {request.scale}",
         f"```sh\n{_command(request)}\n```",
@@ -334,6 +346,14 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _unequal(cells: Sequence[Cell]) -> list[str]:
+    """What has to be said where a codec takes strings that another one does not, as with bad=skip."""
+    counts = {cell.label: cell.about["train"] for cell in cells if cell.about}
+    told = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    said = f"rules and characters do not take the same strings, and parts are drawn anew: training strings: {told}"
+    return [said] if len(set(counts.values())) > 1 else []
 
 
 def _searched(request: Structured, cells: Sequence[Cell]) -> str:

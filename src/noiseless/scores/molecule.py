@@ -46,7 +46,8 @@ def parts(smiles: str) -> tuple[float, float, float] | None:
     chemistry = _chemistry()
     rings = chemistry.cycle_basis(chemistry.Graph(chemistry.adjacency(molecule)))
     cycle = max(0, max(map(len, rings), default=0) - SIX)
-    return chemistry.log_p(molecule), -chemistry.sa(molecule), -float(cycle)
+    with chemistry.silence():
+        return chemistry.log_p(molecule), -chemistry.sa(molecule), -float(cycle)
 
 
 def penalised(smiles: str, standard: Standard = ZINC) -> float | None:
@@ -68,8 +69,9 @@ def canonical(smiles: str) -> str | None:
     Raises:
         InputError: the extra is not installed.
     """
-    molecule = read(smiles)
-    return None if molecule is None else str(_chemistry().write(molecule))
+    molecule, chemistry = read(smiles), _chemistry()
+    with chemistry.silence():
+        return None if molecule is None else str(chemistry.write(molecule))
 
 
 def read(smiles: str) -> Any:

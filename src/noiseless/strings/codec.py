@@ -69,7 +69,10 @@ class Codec(ABC):
         for row, string in zip(ids, strings, strict=True):
             found = self.tokens(string)
             if len(found) > self.length:
-                raise InputError(f"{string!r} has {len(found)} {self.unit}, more than the {self.length} that are taken")
+                raise InputError(
+                    f"{string!r} has {len(found)} {self.unit}, more than the {self.length} that are taken (length="
+                    f"{len(found)} takes it)"
+                )
             row[: len(found)] = found
         return ids
 
