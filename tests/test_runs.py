@@ -248,10 +248,15 @@ def test_resume_without_its_data_changes_nothing(tmp_path: Path, array: Path) ->
     np.save(array, changed)
     with pytest.raises(InputError, match="have changed since"):
         opened.resume(more=5, show=False)
+    changed[0, 0, 0, 0] ^= 1
+    np.save(tmp_path / "moved.npy", changed)
     array.unlink()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="are not there: .*; or say with --source where"):
         opened.resume(more=5, show=False)
     assert opened.steps == (4, 4)
+    moved = Run(opened.directory, own=Own(source=str(tmp_path / "moved.npy")))
+    moved.resume(more=1, show=False)
+    assert moved.steps == (5, 5)
 
 
 def test_another_run_s_weights_start_a_run_even_if_it_is_killed_before_a_checkpoint(

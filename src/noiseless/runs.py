@@ -63,7 +63,7 @@ class Own:
         recipe: A recipe of your own, if the run was made by one.
         encoder: The encoder factory of your own, if the run has one.
         decoder: The decoder factory of your own, if the run has one.
-        source: The function of your own that gave the data, module:function, if one did.
+        source: Where the data are now, if they have moved; or the function of your own that gave them, module:function.
     """
 
     recipe: Named | None = None
@@ -229,16 +229,18 @@ class Run:
         """
         record = self.record["data"]
         source = self._source(record["source"])
-        found = datasets.load(
-            source,
-            size=record["size"],
-            data_dir=data_dir or (Path(record["data_dir"]) if record["data_dir"] else None),
-            seed=self.record["training"]["seed"],
-        )
+        kept = Path(record["data_dir"]) if record["data_dir"] else None
+        seed = self.record["training"]["seed"]
+        try:
+            found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
+        except InputError as error:
+            raise InputError(
+                f"the data of {self.directory} are not there: {error}; or say with --source where"
+            ) from error
         if found.fingerprint != record["fingerprint"]:
             raise InputError(
                 f"the data {source!r} have changed since {self.directory} was trained on them "
-                f"(fingerprint {found.fingerprint}, then {record['fingerprint']})"
+                f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
             )
         return found
 
