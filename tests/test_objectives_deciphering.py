@@ -155,11 +155,11 @@ def test_moments_are_those_of_the_shifts_that_weights_come_of() -> None:
     for step, of_training in ((11, True), (12, False)):  # the last of the first part, the first of the second
         made.loss(batch(step=step))
         told.clear()
-        made.told(z, torch.Generator().manual_seed(0))
+        made._decoded(z, torch.Generator().manual_seed(0))
         assert (told[0] is not None) == of_training
     made.loss(batch(step=11))
     assert made.shifting
-    made.told(z, torch.Generator().manual_seed(0))
+    made._decoded(z, torch.Generator().manual_seed(0))
     r = cast(Tensor, told[-1])
     assert r.shape == (50, 2)
     assert set(r.unique().tolist()) == {0, 25, 50, 75, 100}  # two pixels of eight, either way

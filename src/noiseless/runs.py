@@ -57,7 +57,7 @@ Precision = Literal["float32", "bfloat16", "float64"]
 
 @dataclass(frozen=True)
 class Own:
-    """What is the user's own and therefore not read from a run: it is named again.
+    """What is the user's own, or has moved, and therefore not read from a run: it is named again.
 
     Arguments:
         recipe: A recipe of your own, if the run was made by one.
@@ -234,9 +234,8 @@ class Run:
         try:
             found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
         except InputError as error:
-            raise InputError(
-                f"the data of {self.directory} are not there: {error}; or say with --source where"
-            ) from error
+            said = "" if self.own.source is not None else "; if they have moved, say with --source where they are"
+            raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
         if found.fingerprint != record["fingerprint"]:
             raise InputError(
                 f"the data {source!r} have changed since {self.directory} was trained on them "

@@ -171,7 +171,7 @@ def _fingerprint(model: Model, *about: str) -> str:
 
 def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
     """The best objects that are not in the training data, where such can be drawn."""
-    tiles = drawings.tiles([row["string"] for row in rows], spec) if rows else None
+    tiles = drawings.tiles([row["string"] for row in rows], spec) if rows and drawings.has_pictures(spec) else None
     if tiles is not None:
         figures.grid(tiles, path, columns=5)
 

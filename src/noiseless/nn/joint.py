@@ -173,12 +173,12 @@ def take_moments(network: nn.Module, of_batch: bool) -> None:
             module.of_batch = of_batch
 
 
-@torch.no_grad()
 def in_company(network: nn.Module) -> bool:
     """Whether what comes out for a datum depends on the others of its batch, in use."""
     return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
 
 
+@torch.no_grad()
 def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> None:
     """Sets the running moments of every batch norm to the means over some batches, and nothing else.
 

@@ -199,7 +199,7 @@ class Indexed(Objective):
 
     @abstractmethod
     def restarts(self) -> frozenset[int]:
-        """The steps before which optimisers and the average of weights begin anew."""
+        """The steps before which optimisers, the average of weights and the best ones begin anew."""
 
     @abstractmethod
     def recalibrated(self) -> Indexed:

@@ -198,12 +198,12 @@ class Deciphering(Indexed):
         """A copy whose moments are those of fresh patterns, and whose search begins at some of their latents."""
         other = copy.deepcopy(self).eval()
         generator = torch.Generator().manual_seed(0)
-        recalibrate(other, lambda: other.told(other.draw(BATCH, generator), generator), CALIBRATION)
+        recalibrate(other, lambda: other._decoded(other.draw(BATCH, generator), generator), CALIBRATION)
         search = cast(Search, other.autoencoder.encoder)
         search.bank.copy_(other.draw(len(search.bank), generator))
         return other
 
-    def told(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Tensor:
+    def _decoded(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Tensor:
         """The decoder's output, told such shifts as the weights come of."""
         if not self.shifting:
             return self.autoencoder.decode(z)

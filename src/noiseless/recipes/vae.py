@@ -23,13 +23,12 @@ from noiseless.objectives.core import Optimiser, Penalty, Term
 from noiseless.penalties.kl import kl
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Frame, frame
+from noiseless.reconstruction import in_nats
 from noiseless.values import Spec
 
 __all__ = ["cv_vae", "two_stage_vae", "vae"]
 
 LR = 1e-4
-NATS = {"bernoulli", "gaussian", "gaussian-learnt", "categorical", "binary"}
-"""Reconstructions in the divergence's own unit, beside which its weight is 1."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,8 @@ def variational(
     """The method that adds the weighted divergence to the reconstruction."""
     published = table[parts.constants]
     channels = parts.spec.shape[0] if parts.spec.is_image else 1
-    in_nats = reconstruction.partition(":")[0] in NATS
-    weight = beta if beta is not None else 1.0 if in_nats else channels * published.weight
+    nats = in_nats(reconstruction)
+    weight = beta if beta is not None else 1.0 if nats else channels * published.weight
     training = parts.training(epochs=published.epochs, batch=published.batch)
-    calibrated = in_nats or beta is not None
+    calibrated = nats or beta is not None
     return parts.regularised({"kl": Term(weight, divergence)}, LR, training, densities, calibrated=calibrated)

@@ -6,7 +6,8 @@ A new one is one file in this folder that names what it offers in
 
 whose values give, called without arguments, a function of output and data to a number: a sum over dimensions, a mean
 over the batch. Parameters need defaults and become options in the name (``gaussian:0.5``). Names in the module's
-``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels.
+``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels; those in its ``IN_NATS`` are in the unit of
+likelihoods, beside which a divergence weighs 1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from noiseless.errors import InputError, unknown
 from noiseless.named import modules, offered
 from noiseless.values import Spec
 
-__all__ = ["Distance", "Reconstruction", "build", "names"]
+__all__ = ["Distance", "Reconstruction", "build", "in_nats", "names"]
 
 PACKAGE = "noiseless.reconstruction"
 Reconstruction = Callable[[Tensor, Tensor], Tensor]
@@ -45,6 +46,12 @@ def names() -> dict[str, str]:
     """Every reconstruction term by the name that the command line takes, with a line on each."""
     makers: dict[str, Callable[..., Reconstruction]] = _sequences() | {k: make for k, (make, _) in _catalogue().items()}
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(makers.items())}
+
+
+def in_nats(name: str) -> bool:
+    """Whether the reconstruction term of this name, options or not, is in the unit of likelihoods."""
+    kind = name.partition(":")[0]
+    return any(kind in getattr(module, "IN_NATS", ()) for module in modules(PACKAGE))
 
 
 def build(name: str, spec: Spec) -> Distance:

@@ -83,3 +83,4 @@ RECONSTRUCTIONS: dict[str, Callable[..., Reconstruction]] = {
     "gaussian-learnt": _gaussian_learnt,
 }
 ON_LOGITS = ("bernoulli",)
+IN_NATS = tuple(RECONSTRUCTIONS)

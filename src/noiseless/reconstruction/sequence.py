@@ -92,3 +92,4 @@ SEQUENCES: dict[str, Callable[[Spec], Reconstruction]] = {
     "categorical": Categorical,
     "squared-error": SquaredError,
 }
+IN_NATS = ("binary", "categorical")

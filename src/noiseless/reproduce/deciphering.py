@@ -136,7 +136,7 @@ def _first_part(request: Request) -> int:
 
 def _steps_of_an_epoch(request: Request) -> int:
     data = parted(request, request.seeds[0])
-    batch = cast(int, TRAININGS[FORMS[request.scale]].batch)
+    batch = request.setting.batch or cast(int, TRAININGS[FORMS[request.scale]].batch)
     return max(1, len(data.train) // batch) if isinstance(data, Data) else 1  # without data no line is measured
 
 

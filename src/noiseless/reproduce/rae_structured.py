@@ -350,9 +350,9 @@ def _page(request: Structured, cells: Sequence[Cell]) -> str:
 
 def _unequal(cells: Sequence[Cell]) -> list[str]:
     """What has to be said where a codec takes strings that another one does not, as with bad=skip."""
-    counts = {cell.label: cell.about["train"] for cell in cells if cell.about}
-    told = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    said = f"rules and characters do not take the same strings, and parts are drawn anew: training strings: {told}"
+    counts = {cell.label: cell.about["train"] for cell in cells if cell.about}  # of all seeds the same
+    each = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    said = f"rules and characters do not take the same strings, and parts are drawn anew: training strings: {each}"
     return [said] if len(set(counts.values())) > 1 else []
 
 
