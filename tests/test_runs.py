@@ -251,7 +251,7 @@ def test_resume_without_its_data_changes_nothing(tmp_path: Path, array: Path) ->
     changed[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "moved.npy", changed)
     array.unlink()
-    with pytest.raises(InputError, match="cannot be loaded: .*; if they have moved, say with --source"):
+    with pytest.raises(InputError, match=r"cannot be loaded: .*; if they have moved, say with --source"):
         opened.resume(more=5, show=False)
     assert opened.steps == (4, 4)
     moved = Run(opened.directory, own=Own(source=str(tmp_path / "moved.npy")))

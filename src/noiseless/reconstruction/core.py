@@ -6,8 +6,8 @@ A new one is one file in this folder that names what it offers in
 
 whose values give, called without arguments, a function of output and data to a number: a sum over dimensions, a mean
 over the batch. Parameters need defaults and become options in the name (``gaussian:0.5``). Names in the module's
-``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels; those in its ``IN_NATS`` are in the unit of
-likelihoods, beside which a divergence weighs 1.
+``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels; those in its ``IN_NATS`` are in the unit
+of likelihoods, beside which a divergence weighs 1.
 """
 
 from __future__ import annotations
