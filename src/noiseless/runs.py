@@ -234,7 +234,8 @@ class Run:
         try:
             found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
         except InputError as error:
-            said = "" if self.own.source is not None else "; if they have moved, say with --source where they are"
+            named = source != record["source"]
+            said = "" if named else "; if they have moved, say with --source where they are"
             raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
         if found.fingerprint != record["fingerprint"]:
             raise InputError(
