@@ -196,22 +196,30 @@ class Grammar:
 
     def derive(self, ids: Iterable[int]) -> str | None:
         """The string whose leftmost derivation these rules are; None if it is not complete, or none at all."""
+        plan, pad = self._plan, self.pad
         rules, text = iter(ids), []
-        waiting: list[str] = [self.start]
+        waiting = [(self.start, False)]
         while waiting:
-            symbol = waiting.pop()
-            if is_terminal(symbol):
-                text.append(symbol[1:-1])
+            symbol, terminal = waiting.pop()
+            if terminal:
+                text.append(symbol)
                 continue
-            rule = self._plan.get(next(rules, self.pad))
+            rule = plan.get(next(rules, pad))
             if rule is None or rule[0] != symbol:
                 return None
             waiting += rule[1]
-        return "".join(text) if all(rest == self.pad for rest in rules) else None
+        return "".join(text) if all(rest == pad for rest in rules) else None
 
     @cached_property
-    def _plan(self) -> dict[int, tuple[str, tuple[str, ...]]]:
-        return {k: (rule.left, rule.right[::-1]) for k, rule in enumerate(self.rules) if not rule.off}
+    def _plan(self) -> dict[int, tuple[str, tuple[tuple[str, bool], ...]]]:
+        """Left sides, and what is pushed for them: symbols in reverse, terminals without quotes and marked."""
+        pushed = {
+            symbol: (symbol[1:-1], True) if is_terminal(symbol) else (symbol, False)
+            for rule in self.rules
+            for symbol in rule.right
+        }
+        live = ((k, rule) for k, rule in enumerate(self.rules) if not rule.off)
+        return {k: (rule.left, tuple(pushed[symbol] for symbol in rule.right[::-1])) for k, rule in live}
 
     def _check_defined(self) -> None:
         defined = {rule.left for rule in self.live}
