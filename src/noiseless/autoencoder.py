@@ -27,7 +27,7 @@ from noiseless.nn.sequence import SMALL as GRU_SMALL
 from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
 from noiseless.values import Batch, Code, Spec, Trace
 
-__all__ = ["Autoencoder", "Networks", "are_long", "build"]
+__all__ = ["Autoencoder", "Networks", "build"]
 
 
 class Autoencoder(nn.Module):
@@ -135,13 +135,8 @@ def _factories(
 
 def _default(spec: Spec) -> str:
     if spec.tokens:
-        return "gru-large" if are_long(spec) else "gru-small"
+        return "gru-large" if spec.is_long else "gru-small"
     return ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
-
-
-def are_long(spec: Spec) -> bool:
-    """Whether strings are as GrammarVAE's molecules are: over 64 tokens, or such of over 32."""
-    return spec.shape[0] > (32 if spec.kind == "molecules" else 64)
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:

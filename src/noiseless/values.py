@@ -60,6 +60,11 @@ class Spec:
         """The shape of what a decoder gives: the data's own, or (T, D) for a sequence of tokens."""
         return (*self.shape, self.tokens) if self.tokens else self.shape
 
+    @property
+    def is_long(self) -> bool:
+        """Whether strings are as GrammarVAE's molecules are: over 64 tokens, or such of over 32."""
+        return bool(self.tokens) and self.shape[0] > (32 if self.kind == "molecules" else 64)
+
     def normalise(self, raw: Tensor) -> Tensor:
         """Raw numbers as stored -> float32 network inputs."""
         if self.shift:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless import reconstruction as reconstructions
-from noiseless.autoencoder import Autoencoder, Networks, are_long, build
+from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.bottlenecks.point import Deterministic
 from noiseless.nn.critic import LatentCritic
@@ -50,7 +50,7 @@ def constants_for(spec: Spec, constants: Constants | None) -> str:
 
 def latent_of_strings(spec: Spec) -> int:
     """GrammarVAE's latent sizes: expressions', and molecules' for long strings."""
-    return 56 if are_long(spec) else 25
+    return 56 if spec.is_long else 25
 
 
 @dataclass(frozen=True)

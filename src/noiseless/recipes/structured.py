@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from noiseless import reconstruction as reconstructions
-from noiseless.autoencoder import Autoencoder, Networks, are_long, build
+from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.bottlenecks.point import Deterministic
@@ -184,5 +184,5 @@ def _method(
 
 def _training(spec: Spec) -> Training:
     """The published one: expressions are short, molecules long."""
-    epochs, batch, patience = (100, 500, 3) if are_long(spec) else (50, 600, 1)
+    epochs, batch, patience = (100, 500, 3) if spec.is_long else (50, 600, 1)
     return Training(epochs=epochs, batch=batch, schedule="plateau", lr_factor=0.2, lr_patience=patience, lr_floor=1e-4)
