@@ -361,7 +361,7 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     assert made.objective.polarising.start == 0.6 * made.training.steps
     weights = made.objective.weights
     assert (weights.variance, weights.reconstruction) == (784, 300 / 784)
-    assert weights.discrepancy == pytest.approx(20 * 0.03 * 784)
+    assert weights.discrepancy == pytest.approx(20 * 0.03 * 1024)
     of_vectors = build("maskaae", Spec("mine", (9,)), networks=Networks(latent=3)).objective.weights
     assert (of_vectors.variance, of_vectors.reconstruction) == (900, 60 / 9)
     assert (made.training.ema, build("maskaae", vectors().spec, form="paper").training.ema) == (0.998, None)
@@ -422,7 +422,7 @@ def test_the_baseline_has_the_forms_of_maskaae() -> None:
     robust, paper = (build("wae-wgan", Spec("mnist", (1, 28, 28)), form=form) for form in ("robust", "paper"))
     assert (robust.training.steps, robust.training.ema, paper.training.steps) == (20_000, 0.998, 500_000)
     assert [rates(made)["critic"][1] for made in (robust, paper)] == [3e-4, 1e-4]
-    assert robust.objective.discrepancy.weight == pytest.approx(20 * 0.03 * 784)
+    assert robust.objective.discrepancy.weight == pytest.approx(20 * 0.03 * 1024)
 
 
 @pytest.mark.parametrize(("net", "kind"), [(None, "MLPEncoder"), ("conv-small", "ConvEncoder")])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
@@ -83,22 +84,27 @@ def test_every_recipe_of_the_paper_is_in_the_table() -> None:
     assert all(setting.methods.keys() == TABLE["mnist"].keys() for setting in PUBLISHED.values())
 
 
-def test_weights_follow_the_image_s_own_pixels_and_the_code_s_size() -> None:
-    assert weight(build("rae-l2", MNIST), "code") == pytest.approx(2 * 784 * 1e-4 / 16)
-    assert weight(build("rae-l2", MNIST), "decoder") == pytest.approx(784 * 1e-7)
+def test_weights_follow_the_padded_image_and_the_code_s_size() -> None:
+    assert weight(build("rae-l2", MNIST), "code") == pytest.approx(2 * 1024 * 1e-4 / 16)
+    assert weight(build("rae-l2", MNIST), "decoder") == pytest.approx(1024 * 1e-7)
     small = build("rae-l2", MNIST, networks=Networks(latent=4, width=1))
-    assert weight(small, "code") == pytest.approx(2 * 784 * 1e-4 / 4)
+    assert weight(small, "code") == pytest.approx(2 * 1024 * 1e-4 / 4)
+    assert weight(build("wae-mmd", MNIST), "mmd") == pytest.approx(1024 * 0.03)
+    assert weight(build("rae-l2", Spec("flat", (784,))), "decoder") == pytest.approx(784 * 1e-7)
 
 
-def test_loss_is_the_authors_loss_times_the_pixels() -> None:
+@pytest.mark.parametrize("spec", [MNIST, MNIST32], ids=["28", "32"])
+def test_loss_is_the_authors_loss_times_the_pixels_of_32x32(spec: Spec) -> None:
     torch.manual_seed(0)
-    made = build("rae-l2", MNIST32, decay_over="kernels")
+    made = build("rae-l2", spec, decay_over="kernels")
     model = made.objective.autoencoder
     from noiseless.values import Batch
 
-    trace = model.eval()(Batch(torch.rand(4, 1, 32, 32), torch.arange(4)))
+    trace = model.eval()(Batch(torch.rand(4, *spec.shape), torch.arange(4)))
     kernels = sum(p.square().sum() for p in model.decoder.parameters() if p.ndim == 4)
-    theirs = (trace.x - trace.y).square().mean() + 1e-4 * trace.z.square().mean() + 1e-7 * kernels
+    border = [(32 - spec.shape[-1]) // 2] * 4
+    errors = nn.functional.pad(trace.x - trace.y, border).square()
+    theirs = errors.mean() + 1e-4 * trace.z.square().mean() + 1e-7 * kernels
     ours = sum(made.objective.loss(trace.batch).values())
     torch.testing.assert_close(ours, 1024 * theirs, rtol=1e-5, atol=1e-6)
 

@@ -64,7 +64,7 @@ def eae(
     if SPECTRAL[parts.constants] if spectral is None else spectral:
         normalise(parts.autoencoder)
     terms = {"entropy": Term(weight, NegativeEntropy(k), least=k + 1)}
-    decay = decay if decay is not None else spec.size * DECAY[parts.constants]
+    decay = decay if decay is not None else parts.size * DECAY[parts.constants]
     if decay:
         terms["decoder"] = Term(decay, DecoderNorm())
     isotropic = "laplace" if normalisation == "l1" else "normal"

@@ -6,6 +6,7 @@ are taken: mnist for grey images, vectors and strings, celeba for images above 4
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -109,9 +110,20 @@ class Frame:
         return (text,) if self.spec.tokens else ()
 
     @property
+    def size(self) -> int:
+        """N, which makes a weight beside the authors' mean over an image one beside our sum.
+
+        They pad MNIST's 28 pixels to 32, which adds to the values that are averaged and nothing to what is lost: 1,024.
+        """
+        if not self.spec.is_image:
+            return self.spec.size
+        channels, *sides = self.spec.shape
+        return channels * math.prod(-(-side // 8) * 8 for side in sides)
+
+    @property
     def discrepancy(self) -> float:
         """The weight of the squared discrepancy of codes and prior, in wae-mmd of Ghosh et al., beside our sum."""
-        return DISCREPANCY[self.constants] * self.spec.size
+        return DISCREPANCY[self.constants] * self.size
 
     def training(self, epochs: int | None = None, batch: int | None = None, schedule: str = "plateau") -> Training:
         """The papers' training, with what is given in its place."""

@@ -100,7 +100,7 @@ PUBLISHED: dict[str, Setting] = {
     ),
 }
 
-# Ours, chosen on validation data; docs/faithful.md has the figures. Relative to N, as the published weights are.
+# Ours, chosen on validation data; docs/faithful.md has the figures. Relative to the number of a datum's values.
 JACOBIAN_WEIGHT = 1e-4
 
 
@@ -112,26 +112,26 @@ class _Published:
         self.shared, self.lr, self.published = shared, setting.lr, setting.methods[name]
 
     def beta(self, given: float | None) -> Term:
-        shared = self.shared
-        published = 2 * shared.spec.size * self.published.beta / shared.autoencoder.latent
+        published = 2 * self.shared.size * self.published.beta / self.shared.autoencoder.latent
         return Term(given if given is not None else published, code_norm)
 
     def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
         norm = DecoderNorm(over)
         norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
-        return Term(given if given is not None else self.shared.spec.size * self.published.decay, norm)
+        return Term(given if given is not None else self.shared.size * self.published.decay, norm)
 
     def gradient(self, form: Literal["paper", "code"], probes: int | None, every: int, given: float | None) -> Term:
         penalty = JacobianNorm(probes) if form == "paper" else SquaredOutputGradient()
         if given is not None:
             return Term(given, penalty, every)
-        relative = JACOBIAN_WEIGHT if form == "paper" else self.published.gradient
-        if relative is None:
+        if form == "paper":
+            return Term(JACOBIAN_WEIGHT * self.shared.spec.size, penalty, every)
+        if self.published.gradient is None:
             raise InputError(
                 f"the authors' code ships a gradient weight of 0 for {self.shared.constants}, which is no default; "
                 "give one with --gradient"
             )
-        return Term(relative * self.shared.spec.size, penalty, every)
+        return Term(self.published.gradient * self.shared.size, penalty, every)
 
     def method(self, terms: dict[str, Term], *notes: str) -> Method:
         training = self.shared.training(epochs=self.published.epochs)
