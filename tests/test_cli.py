@@ -150,6 +150,28 @@ def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) 
     assert Path("maskaae/pictures/samples-normal-4-0.png").is_file()
 
 
+def test_pictures_in_a_run_do_not_take_each_other_s_place() -> None:
+    ok(["train", "ae", "--data", "digits", "--net", "mlp", "--out", "a", *TINY])
+    before = set(Path("a/pictures").iterdir())
+    for ends in (
+        "digits",
+        "--density normal",
+        "--density gmm:2",
+        "--density normal --steps 5",
+        "--density normal --weights last",
+    ):
+        ok(f"interpolate a {ends} -n 2")
+    ok("sample a --density gmm:2 -n 4")
+    assert {p.name for p in set(Path("a/pictures").iterdir()) - before} == {
+        "interpolation-spherical-digits-2x8-0.png",
+        "interpolation-spherical-normal-2x8-0.png",
+        "interpolation-spherical-gmm-2-2x8-0.png",
+        "interpolation-spherical-normal-2x5-0.png",
+        "interpolation-spherical-normal-2x8-0-last.png",
+        "samples-gmm-2-4-0.png",
+    }
+
+
 def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("noiseless.runs.Search", torch.nn.Module)  # every encoder passes for a slow one
     np.save("few.npy", load_digits().images[:60].astype(np.uint8))

@@ -250,7 +250,9 @@ DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
 def test_damaged_runs(name: str, damage: Callable[[bytes], bytes], line: str, fails: Callable[..., str]) -> None:
     path = Path("r", name)
     path.write_bytes(damage(path.read_bytes() if path.exists() else b""))
-    assert fails(line).startswith("noiseless: ")
+    said = fails(line)
+    assert said.startswith("noiseless: ")
+    assert "; " in said  # what to do
 
 
 def test_a_folder_named_like_a_data_set(fails: Callable[..., str]) -> None:

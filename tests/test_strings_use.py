@@ -20,7 +20,8 @@ from noiseless.errors import InputError, RunError
 from noiseless.evaluate_strings import evaluate_strings, identity_of
 from noiseless.model import Model
 from noiseless.reproduce import find, rae_structured
-from noiseless.reproduce.rae_structured import Structured
+from noiseless.reproduce.structured import Cell, Structured
+from noiseless.reproduce.structured_page import page
 from noiseless.runs import Run
 from noiseless.scores.expression import distance
 from noiseless.strings import parser, shipped
@@ -354,6 +355,17 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
     record = Path("runs/rae-structured-expressions-small/grae-0/run.json")
     record.write_text(record.read_text().replace('"arguments": {', '"arguments": {"beta": 0.5,'))
     assert run(f"{line} --rows GRAE --out other".split()) == 2
+
+
+def test_a_molecule_that_is_written_in_two_ways_is_one_of_the_best_three() -> None:
+    pytest.importorskip("rdkit")
+    terms = {"search": "random", "objective": "logp", "goal": "maximise", "rounds": 1, "batch": 4, "votes": 1}
+    found = [
+        terms | {"trials": [], "best new": [], "best": [{"string": smiles, "score": score}, *rest]}
+        for smiles, score, rest in (("OCC", 3.0, [{"string": "CCN", "score": 1.0}]), ("CCO", 3.0, []))
+    ]
+    cells = [Cell("GRAE", seed, (), one) for seed, one in enumerate(found)]
+    assert "| 3.00 1.00 " in page(Structured("molecules", rows=("GRAE",)), cells)
 
 
 def test_the_character_model_of_the_table_reads_characters() -> None:

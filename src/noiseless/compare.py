@@ -16,7 +16,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import evaluate, second_look
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
-from noiseless.files import read_json, write_json
+from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.core import Method, Recipe, call, find
 from noiseless.reconstruction.perceptual import trained_on
@@ -67,7 +67,7 @@ def compare(
     rows: list[Row] = []
     pictures: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
-        run = _run(out / method.replace(":", "-"), recipe, given[method])
+        run = _run(out / slug(method), recipe, given[method])
         found = [_known(run, look, names, n, training.seed) for look in looks]
         if not all(found):
             run = _trained(recipe, data, run, training, size, given[method], show)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 from noiseless.errors import InputError, RunError
 
-__all__ = ["read_json", "sweep", "whole", "write_json"]
+__all__ = ["read_json", "slug", "sweep", "whole", "write_json"]
 
 
 @contextmanager
@@ -53,6 +54,15 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def slug(name: str) -> str:
+    """A name as part of a path.
+
+    >>> slug("paper:epochs=50,inducing=500")
+    'paper-epochs-50-inducing-500'
+    """
+    return re.sub(r"[^\w.]+", "-", name)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
     with whole(path) as part:
@@ -66,4 +76,6 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({error})") from error
+        raise InputError(
+            f"{path} cannot be read as JSON ({error}); restore a copy, or remove it and make it again"
+        ) from error

@@ -14,7 +14,7 @@ from torch import Tensor
 from noiseless import densities, figures, texts
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import slug, whole
 from noiseless.interpolation import PATHS
 from noiseless.model import Model
 from noiseless.values import Spec
@@ -39,7 +39,7 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
         figures.reconstructions(_as_shown(shown, model.spec), model.decode(codes), folder / "reconstructions.png")
         interpolations(model, codes[:half], codes[half : 2 * half], folder)
     for name in names:
-        samples(model, data, name, model.sample(100, name), folder / f"samples-{name.replace(':', '-')}.png")
+        samples(model, data, name, model.sample(100, name), folder / f"samples-{slug(name)}.png")
     return folder
 
 

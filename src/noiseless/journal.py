@@ -141,6 +141,6 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
             scalars = json.loads((file.metadata() or {})["noiseless"])
             return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
     except KeyError:
-        raise InputError(f"{path} was not written by this program") from None
+        raise InputError(f"{path} was not written by this program; give the folder of a run") from None
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} is damaged ({error}); it cannot be read") from error
+        raise InputError(f"{path} is damaged ({error}); restore a copy, or train the run anew") from error

@@ -110,4 +110,6 @@ def _check(path: Path, record: Mapping[str, Any]) -> None:
         f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
     ]
     if wrong:
-        raise InputError(f"{path} is damaged or of another version: look at its {wrong[0]!r}")
+        raise InputError(
+            f"{path} is damaged or of another version: look at its {wrong[0]!r}; restore a copy, or train anew"
+        )

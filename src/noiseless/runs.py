@@ -34,7 +34,7 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.densities.pattern import bound
 from noiseless.errors import InputError
-from noiseless.files import sweep, write_json
+from noiseless.files import slug, sweep, write_json
 from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.named import Named, is_named
@@ -396,7 +396,7 @@ class Run:
     ) -> densities.LatentDensity:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
         suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
-        path = self.directory / "densities" / f"{name.replace(':', '-')}{suffix}.safetensors"
+        path = self.directory / "densities" / f"{slug(name)}{suffix}.safetensors"
         model = f"{self.directory} ({self.record['recipe']})"
         if path.is_file():
             return bound(densities.load(path), objective, model)

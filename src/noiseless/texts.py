@@ -12,7 +12,7 @@ from torch import Tensor
 from noiseless import drawings, figures
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import slug, whole
 from noiseless.interpolation import PATHS
 from noiseless.model import Model
 from noiseless.strings import of
@@ -42,7 +42,7 @@ def draw(model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
         if pictured:
             save_paths(rows[:4], model.spec, folder / f"interpolation-{path}.png", overwrite=True)
     for name in names:
-        drawn, place = model.strings(model.draw(100, name)), folder / f"samples-{name.replace(':', '-')}.txt"
+        drawn, place = model.strings(model.draw(100, name)), folder / f"samples-{slug(name)}.txt"
         save(drawn, model.spec, place, overwrite=True)
         if pictured:
             save(drawn[:SHOWN], model.spec, place.with_suffix(".png"), overwrite=True)

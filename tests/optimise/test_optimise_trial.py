@@ -109,6 +109,13 @@ def test_what_a_search_is_given(tmp_path: Path) -> None:
     assert ((last.uniform(100) >= low) & (last.uniform(100) <= high)).all()
 
 
+def test_a_trial_with_more_rounds_than_asked_for_is_done(tmp_path: Path) -> None:
+    trial(tmp_path / "t").run(3, quiet)
+    told: list[tuple[str, int, int]] = []
+    found = trial(tmp_path / "t").run(1, lambda *said: told.append(said))
+    assert (told, len(found.rounds)) == ([("round", 3, 3)], 3)
+
+
 def test_seeds_differ(tmp_path: Path) -> None:
     found = [trial(tmp_path / str(seed), seed=seed).run(1, quiet).codes for seed in (0, 1)]
     assert not torch.equal(*found)

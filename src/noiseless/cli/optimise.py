@@ -20,12 +20,13 @@ from noiseless import drawings, figures, scores, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
+from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.named import is_named, load_callable
 from noiseless.optimise import Decode, Problem, build, scored
 from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
-from noiseless.optimise.protocol import place, plain
+from noiseless.optimise.protocol import place
 from noiseless.optimise.report import COLUMNS
 from noiseless.runs import Run
 from noiseless.scores import Goal, Score
@@ -106,7 +107,7 @@ def optimise(
     opened, model = use.open(run, own)
     kept = strings(opened, model, use)
     folder = out or place(run, objective, search)
-    known = run / "optimise" / f"{plain(objective)}.safetensors"
+    known = run / "optimise" / f"{slug(objective)}.safetensors"
     problem = _problem(opened, model, kept, objective, goal, known)
     try:
         content = run_trials(

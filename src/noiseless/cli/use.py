@@ -18,6 +18,7 @@ from noiseless.data.lines import TEXTS, tokens
 from noiseless.data.progress import bar
 from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
+from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
 from noiseless.runs import Run, Weights
@@ -66,7 +67,7 @@ def sample(
     """
     opened, model = use.open(run, own)
     density = density or opened.method().densities[0]
-    place = out or run / "pictures" / f"samples-{density.replace(':', '-')}-{n}-{seed}.{_ending(model)}"
+    place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
     gallery.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note])
@@ -191,7 +192,8 @@ def interpolate(
     if (data is None) == (density is None):
         raise InputError("give either data to interpolate between, or a --density whose draws are meant")
     opened, model = use.open(run, own)
-    place = out or run / "pictures" / f"interpolation-{path}-{n}-{seed}.{_ending(model)}"
+    ends = Path(data).stem if data is not None else density
+    place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
     gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     if data is not None:
         z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
@@ -207,8 +209,11 @@ def interpolate(
     note(_unfinished(points, model, decoding))
 
 
-def _ending(model: Model) -> str:
-    return "png" if model.spec.is_image else "txt" if model.spec.tokens else "npy"
+def _picture(run: Path, model: Model, use: Use, decoding: str, *about: object) -> Path:
+    """A place in the run whose name tells apart what was asked for differently."""
+    other = [use.label] * (use.label != "best") + [decoding] * (decoding != "best")
+    ending = "png" if model.spec.is_image else "txt" if model.spec.tokens else "npy"
+    return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{ending}"
 
 
 def _decoded(model: Model, codes: Tensor | np.ndarray, decoding: str, seed: int) -> Tensor | list[str | None]:

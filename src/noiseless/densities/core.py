@@ -190,12 +190,12 @@ def describe(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as a density ({error})") from error
+        raise InputError(f"{path} cannot be read as a density ({error}); remove it, and a run fits it again") from error
     types = {"format": str, "name": str, "dim": int, "codes": str, "n": int, "note": str}
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{path} is not a density in the format {FORMAT!r}; fit it again with this version")
     if any(type(about.get(key)) is not kind for key, kind in types.items()):
-        raise InputError(f"{path} is a density whose description is damaged; fit it again")
+        raise InputError(f"{path} is a density whose description is damaged; remove it, and a run fits it again")
     return about
 
 

@@ -8,7 +8,6 @@ best-so-far.png          the best score after each code, of all objects and of n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,22 +15,13 @@ from typing import Any
 
 from noiseless import figures, tables
 from noiseless.errors import InputError
-from noiseless.files import sweep, write_json
+from noiseless.files import slug, sweep, write_json
 from noiseless.optimise.core import Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
 
-__all__ = ["optimise", "place", "plain"]
-
-
-def plain(name: str) -> str:
-    """A name as part of a path.
-
-    >>> plain("paper:epochs=50,inducing=500")
-    'paper-epochs-50-inducing-500'
-    """
-    return re.sub(r"[^\w.]+", "-", name)
+__all__ = ["optimise", "place"]
 
 
 def place(run: Path, objective: str, search: str) -> Path:
@@ -40,7 +30,7 @@ def place(run: Path, objective: str, search: str) -> Path:
     >>> place(Path("r"), "expression", "paper:epochs=5").as_posix()
     'r/optimise/expression-paper-epochs-5'
     """
-    return run / "optimise" / f"{plain(objective)}-{plain(search)}"
+    return run / "optimise" / f"{slug(objective)}-{slug(search)}"
 
 
 def optimise(

@@ -112,7 +112,8 @@ class Trial:
             RunError: the search proposed codes that are not finite, or too few.
         """
         held, train = self._parts()
-        tell("round", len(self.found.rounds), rounds)
+        done = len(self.found.rounds)
+        tell("round", done, max(done, rounds))
         while len(self.found.rounds) < rounds:
             began, index = time.perf_counter(), len(self.found.rounds)
             proposal = self.search(self._round(index, held, train, tell))

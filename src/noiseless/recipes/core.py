@@ -102,7 +102,8 @@ def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) ->
     try:
         bound = inspect.signature(recipe).bind(spec, **_typed(recipe, arguments))
     except TypeError as error:
-        raise InputError(f"the recipe {recipe.__name__} cannot be called so: {error}") from error
+        takes = ", ".join(list(inspect.signature(recipe).parameters)[1:])
+        raise InputError(f"the recipe {recipe.__name__} cannot be called so ({error}); it takes {takes}") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         method = recipe(*bound.args, **bound.kwargs)

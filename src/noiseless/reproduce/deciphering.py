@@ -34,6 +34,7 @@ import torch
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import reference
+from noiseless.files import slug
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.deciphering import TRAININGS
 from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
@@ -106,10 +107,10 @@ def deciphering_ablations(request: Request) -> Report:
         "learnt input": {"input": "constant"},
         "not mirrored" if mirrored else "mirrored": {"mirrored": not mirrored},
     }
-    lines = [_changed(label, request, change, _folder(label)) for label, change in changes.items()]
+    lines = [_changed(label, request, change, slug(label)) for label, change in changes.items()]
     for label in ("base", "no shift"):
         for law, sources in LAWS.items():
-            lines.append(_changed(f"{label}, {law}", request, changes[label], _folder(label), sources))
+            lines.append(_changed(f"{label}, {law}", request, changes[label], slug(label), sources))
     lines.append(_second_part(request))
     return _report("deciphering-ablations", "Deciphering autoencoders, ablations", request, lines, ABLATIONS)
 
@@ -125,7 +126,7 @@ def _second_part(request: Request) -> Line:
     label, epochs, training = "second part without shift", _first_part(request), dict[str, Any]()
     if request.setting.steps is not None:
         training = {"steps": epochs * _steps_of_an_epoch(request) + request.setting.steps}
-    return _line(label, request, _columns("pattern"), {"shift_epochs": epochs}, _folder(label), training)
+    return _line(label, request, _columns("pattern"), {"shift_epochs": epochs}, slug(label), training)
 
 
 def _first_part(request: Request) -> int:
@@ -138,10 +139,6 @@ def _steps_of_an_epoch(request: Request) -> int:
     data = parted(request, request.seeds[0])
     batch = request.setting.batch or cast(int, TRAININGS[FORMS[request.scale]].batch)
     return max(1, len(data.train) // batch) if isinstance(data, Data) else 1  # without data no line is measured
-
-
-def _folder(label: str) -> str:
-    return label.replace(",", "").replace(" ", "-")
 
 
 def _columns(density: str, moments: str = "running") -> dict[str, Source]:

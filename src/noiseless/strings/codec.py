@@ -234,7 +234,9 @@ def _of(language: str, alphabet: str, length: int, name: str) -> Codec:
     if alphabet:
         return CharacterCodec(alphabet, length, grammar)
     if grammar is None:
-        raise InputError(f"{name} has neither a grammar nor an alphabet; its description is damaged")
+        raise InputError(
+            f"{name} has neither a grammar nor an alphabet: its description is damaged; name the data anew"
+        )
     return GrammarCodec(grammar, length)
 
 
@@ -250,7 +252,8 @@ def of(spec: Spec) -> Codec:
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:
         raise InputError(
-            f"{spec.name} has {spec.tokens} tokens, and its language {codec.size}; the description is damaged"
+            f"{spec.name} has {spec.tokens} tokens, and its language {codec.size}: the description is damaged; "
+            "name the data anew"
         )
     return codec
 
