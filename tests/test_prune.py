@@ -16,8 +16,9 @@ from noiseless.autoencoder import Networks
 from noiseless.cli import run as command
 from noiseless.errors import InputError
 from noiseless.journal import read_header, read_tensors, write_tensors
+from noiseless.own import Own
 from noiseless.prune import MASK, prune
-from noiseless.runs import Own, Run, train
+from noiseless.runs import Run, train
 from noiseless.training import Training
 from tiny import FAST, images, run, vectors, weights
 

@@ -20,8 +20,9 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Raw
 from noiseless.errors import InputError, RunError
 from noiseless.journal import Journal
+from noiseless.own import Own
 from noiseless.recipes.core import Method, names
-from noiseless.runs import Own, Run, load, train
+from noiseless.runs import Run, load, train
 from noiseless.training import Training
 from noiseless.values import Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights

@@ -37,10 +37,10 @@ from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
 from noiseless.journal import Journal, coded, read_header, read_tensors
 from noiseless.model import Model
-from noiseless.named import Named, is_named
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
 from noiseless.objectives.core import Indexed, Objective
+from noiseless.own import Own
 from noiseless.recipes.core import Method, Recipe, call, defaults, find, names
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.record import FORMAT, make_room, of_data, plain
@@ -48,28 +48,11 @@ from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
-__all__ = ["Moments", "Own", "Run", "Weights", "load", "train"]
+__all__ = ["Moments", "Run", "Weights", "load", "train"]
 
 Weights = Literal["best", "last", "average"]
 Moments = Literal["running", "batch"]
 Precision = Literal["float32", "bfloat16", "float64"]
-
-
-@dataclass(frozen=True)
-class Own:
-    """What is the user's own, or has moved, and therefore not read from a run: it is named again.
-
-    Arguments:
-        recipe: A recipe of your own, if the run was made by one.
-        encoder: The encoder factory of your own, if the run has one.
-        decoder: The decoder factory of your own, if the run has one.
-        source: Where the data are now, if they have moved; or the function of your own that gave them, module:function.
-    """
-
-    recipe: Named | None = None
-    encoder: Named | None = None
-    decoder: Named | None = None
-    source: str | None = None
 
 
 def train(
@@ -217,8 +200,9 @@ class Run:
     def method(self) -> Method:
         """The method, with the weights that its seed gives."""
         record = self.record
-        arguments = self._rebuilt(record["defaults"] | record["arguments"])
-        return call(self._recipe(record["recipe"]), self.spec, arguments, record["training"]["seed"])
+        recipe = self.own.recipe_of(record["recipe"], self.directory)
+        arguments = self.own.arguments_of(record["defaults"] | record["arguments"], self.directory)
+        return call(recipe, self.spec, arguments, record["training"]["seed"])
 
     def data(self, data_dir: Path | None = None) -> Data:
         """The data it was trained on, found again.
@@ -228,7 +212,7 @@ class Run:
                 again.
         """
         record = self.record["data"]
-        source = self._source(record["source"])
+        source = self.own.source_of(record["source"], self.directory)
         kept = Path(record["data_dir"]) if record["data_dir"] else None
         seed = self.record["training"]["seed"]
         try:
@@ -243,13 +227,6 @@ class Run:
                 f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
             )
         return found
-
-    def _source(self, recorded: str) -> str:
-        if self.own.source is not None:
-            return self.own.source
-        if is_named(recorded) and not Path(recorded).exists():
-            raise InputError(f"{self.directory} has data of its maker's, {recorded}; name it again with --source")
-        return recorded
 
     def fit(
         self,
@@ -406,27 +383,6 @@ class Run:
         density.fit(self.codes(objective, data, data_dir), generator)
         densities.save(density, path, name=name, codes="mean")
         return density
-
-    def _recipe(self, name: str) -> Recipe:
-        if self.own.recipe is not None:
-            return self.own.recipe
-        if name not in names():
-            raise InputError(
-                f"{self.directory} was made by a recipe that is not ours, {name}; name it again with --recipe"
-            )
-        return names()[name]
-
-    def _rebuilt(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The recipe's arguments, with the user's own networks where the run had such."""
-        networks = dict(arguments.get("networks", {}))
-        for part in ("encoder", "decoder"):
-            if networks.get(part) is not None:
-                if getattr(self.own, part) is None:
-                    raise InputError(
-                        f"{self.directory} has a {part} of its maker's, {networks[part]}; name it again with --{part}"
-                    )
-                networks[part] = getattr(self.own, part)
-        return arguments | ({"networks": networks} if networks else {})
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()

@@ -13,7 +13,8 @@ from cyclopts.validators import Number
 
 from noiseless.errors import InputError
 from noiseless.model import Model
-from noiseless.runs import Moments, Own, Run, Weights
+from noiseless.own import Own
+from noiseless.runs import Moments, Run, Weights
 
 __all__ = [
     "Count",
