@@ -111,6 +111,18 @@ def test_strings_that_did_not_end_are_told(
             assert ("are empty" in err) == bool(said)
 
 
+def test_strings_from_elsewhere_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.txt").write_text("x\nx\n\nsin(x)+\nexp(x*x*x*x)\n")  # twice the same, none, a broken one, a right one
+    assert run(["evaluate", "--samples", "s.txt", "--data", "expressions:size=200", "-n", "9", "--out", "judged"]) == 0
+    real, given = json.loads(Path("judged/results.json").read_text())
+    assert (real["row"], real["n"], real["valid"]) == ("test data", 9, 1)
+    assert (given["row"], given["n"], given["valid"], given["in language"]) == ("s.txt", 5, 0.6, 0.6)
+    assert given["unique"] == pytest.approx(2 / 3)
+    Path("s.txt").write_text("x\n")
+    assert run(["evaluate", "--samples", "s.txt", "--data", "expressions:size=200", "-n", "9"]) == 2
+
+
 def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> None:
     model = Run(trained).model()
     z = model.draw(40, "gmm")
@@ -125,8 +137,8 @@ def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> 
         ("sample RUN --out s.npy", "written as .txt or .png"),
         ("sample RUN --out folder", "written as .txt or .png"),
         ("evaluate RUN --features pixels", "judged as such; leave out --features"),
-        ("evaluate RUN --samples s.txt", "judged as such; leave out --samples"),
-        ("evaluate RUN --samples s.txt --features pixels", "judged as such; leave out --samples and --features"),
+        ("evaluate RUN --samples s.txt --features pixels", "judged as such; leave out --features"),
+        ("evaluate RUN --samples nowhere.txt", "nowhere.txt cannot be read"),
         ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:FUNCTION"),
         ("compare grae --data expressions:size=50 --features pixels", "judged as such"),
         ("train gvae --data expressions:codec=characters,size=50", "train character-vae"),

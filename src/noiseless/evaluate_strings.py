@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,12 +36,13 @@ from noiseless.strings import Codec, of
 from noiseless.texts import spelled
 from noiseless.values import Spec
 
-__all__ = ["STRINGS", "evaluate_strings", "identity_of"]
+__all__ = ["STRINGS", "evaluate_given_strings", "evaluate_strings", "identity_of"]
 
 STRINGS = "strings"
 """What stands in the place of features."""
 ROWS = 5000
-Decoded = list[str | None]
+String = str | None
+Decoded = list[String]
 
 
 def evaluate_strings(
@@ -59,24 +61,69 @@ def evaluate_strings(
     Raises:
         InputError: `n` is below 2, a density cannot be fitted, or molecules without RDKit.
     """
-    if n < 2:
-        raise InputError(f"shares of strings need at least 2 of them, and n is {n}")
-    name = "test" if part == "train" else part
-    split = getattr(data, name)
-    raw = split.take(choice(len(split), n, seed))
-    originals, identity = spelled(raw, data.spec), identity_of(data.spec)
-    known = _training(data, identity)
-    about = {"n": len(raw), "asked": n, "reference": part, "n_reference": len(raw), "features": STRINGS, "seed": seed}
-    about |= {"data": data.spec.name, "fingerprint": data.fingerprint}
-    rows: list[Row] = [{"row": f"{name} data", "density": None} | about | portrait(originals, identity, known)]
-    for kind, density, codes in _sources(model, names, raw, seed):
+    held_out = _HeldOut.of(data, n, part, seed)
+    rows: list[Row] = [held_out.row(f"{held_out.name} data", held_out.strings)]
+    for kind, density, codes in _sources(model, names, held_out.raw, seed):
         for decoding, made in _decoded(model, codes, seed):
-            row: Row = {"row": kind, "density": density, "decoding": decoding} | about
-            row |= {"exact": exact(made, originals)} if kind == "reconstruction" else {}
-            row |= {"in language": _grammatical(made, model.codec)} | portrait(made, identity, known)
-            rows.append(row)
-    fewer = f"the {name} part has {len(raw):,} strings, fewer than the {n:,} asked for: every row has {len(raw):,}"
-    return [row | {"warnings": _warnings(model, row, [fewer] if len(raw) < n else [])} for row in rows]
+            row = held_out.row(kind, made) | {"density": density, "decoding": decoding}
+            row |= {"exact": exact(made, held_out.strings)} if kind == "reconstruction" else {}
+            rows.append(row | {"in language": _grammatical(made, model.codec)})
+    return [row | {"warnings": _warnings(model, row, held_out.fewer(n))} for row in rows]
+
+
+def evaluate_given_strings(
+    made: Sequence[String], data: Data, *, source: str, n: int = 10_000, part: Reference = "test", seed: int = 0
+) -> list[Row]:
+    """Two rows: held-out strings, and as many of the first strings that we did not make: `unique` depends on it.
+
+    Arguments:
+        made: strings; None or an empty one is a failure, and counts as such.
+        source: what they are called.
+        data, n, part, seed: as for :func:`evaluate_strings`.
+
+    Raises:
+        InputError: as there, or fewer than 2 strings.
+    """
+    if len(made) < 2:
+        raise InputError(f"{source} has {len(made)} strings; give at least 2")
+    held_out, codec = _HeldOut.of(data, n, part, seed), of(data.spec)
+    given = [string or None for string in made[: len(held_out.raw)]]
+    share = None if codec.grammar is None else sum(map(codec.contains, given)) / len(given)
+    real = held_out.row(f"{held_out.name} data", held_out.strings) | {"warnings": held_out.fewer(n)}
+    return [real, held_out.row(source, given) | {"in language": share, "warnings": []}]
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Held-out strings, and what generated ones are judged by."""
+
+    name: str
+    raw: np.ndarray
+    strings: list[str]
+    identity: Callable[[str], str | None]
+    known: set[str]
+    about: Row
+
+    @classmethod
+    def of(cls, data: Data, n: int, part: Reference, seed: int) -> _HeldOut:
+        if n < 2:
+            raise InputError(f"shares of strings need at least 2 of them, and n is {n}")
+        name = "test" if part == "train" else part
+        split = getattr(data, name)
+        raw = split.take(choice(len(split), n, seed))
+        about: Row = {"asked": n, "reference": part, "n_reference": len(raw), "features": STRINGS, "seed": seed}
+        about |= {"data": data.spec.name, "fingerprint": data.fingerprint}
+        identity = identity_of(data.spec)
+        return cls(name, raw, spelled(raw, data.spec), identity, _training(data, identity), about)
+
+    def row(self, kind: str, made: Sequence[String]) -> Row:
+        shares = portrait(made, self.identity, self.known)
+        return {"row": kind, "density": None, "n": len(made)} | self.about | shares
+
+    def fewer(self, n: int) -> list[str]:
+        found = f"{len(self.raw):,}"
+        said = f"the {self.name} part has {found} strings, fewer than the {n:,} asked for: every row has {found}"
+        return [said] if len(self.raw) < n else []
 
 
 def identity_of(spec: Spec) -> Callable[[str], str | None]:

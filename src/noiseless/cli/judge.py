@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 
@@ -29,8 +29,10 @@ from noiseless.cli.options import (
 )
 from noiseless.compare import compare as compare_methods
 from noiseless.data import Data
+from noiseless.data.lines import read_lines
+from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
-from noiseless.evaluate_strings import evaluate_strings
+from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
 from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.results import Reference, Row, noted, record
@@ -67,7 +69,8 @@ def evaluate(
     ] = None,
     reference: Annotated[Reference, Parameter(help="The part that is compared with.")] = "test",
     samples: Annotated[
-        str | None, Parameter(help="Score this folder, archive or .npy file instead of what the run makes.")
+        str | None,
+        Parameter(help="Score this folder, archive, .npy file, or text file of strings instead of what the run makes."),
     ] = None,
     data: Annotated[str | None, Parameter(help="The data to compare with. Default: the run's.")] = None,
     size: Size = None,
@@ -118,27 +121,30 @@ def evaluate(
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
     loaded = _reference(opened, data, size, use)
-    given = [f"--{name}" for name, value in (("samples", samples), ("features", features)) if value is not None]
-    if loaded.spec.tokens and given:
-        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out {' and '.join(given)}")
+    if loaded.spec.tokens and features is not None:
+        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --features")
     chosen = None if loaded.spec.tokens else _features(features, loaded, resize, use.place)
-    if samples is not None and chosen is not None:
-        array = datasets.read(samples, size=size).array
-        rows = evaluation.evaluate_samples(array, loaded, chosen, n=n, part=reference, seed=seed, source=samples)
+    about: Any = {"n": n, "part": reference, "seed": seed}
+    if samples is not None and chosen is None:
+        rows = evaluate_given_strings(read_lines(samples, is_molecules(loaded.spec)), loaded, source=samples, **about)
+    elif samples is not None and chosen is not None:
+        rows = evaluation.evaluate_samples(
+            datasets.read(samples, size=size).array, loaded, chosen, source=samples, **about
+        )
     else:
         opened, model = use.open(cast(Path, run), own)
         if model.searched:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
         if chosen is None:
-            rows = evaluate_strings(model, loaded, names, n=n, part=reference, seed=seed)
+            rows = evaluate_strings(model, loaded, names, **about)
         else:
-            rows = evaluation.evaluate(model, loaded, names, chosen, n=n, part=reference, seed=seed)
+            rows = evaluation.evaluate(model, loaded, names, chosen, **about)
             other = evaluation.second_look([model.trained_on], loaded, chosen)
-            more = evaluation.evaluate(model, loaded, names, other, n=n, part=reference, seed=seed) if other else []
+            more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
-        latent = evaluation.latent(model, loaded, n=n, part=reference, seed=seed, picture=pictures / "latent.png")
+        latent = evaluation.latent(model, loaded, picture=pictures / "latent.png", **about)
         latent = noted(latent, use.label, opened.record["notes"])
         wrote(pictures)
     for found in filter(None, (rows, more)):

@@ -122,6 +122,18 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
     """The strings of a file, and the numbers of their lines."""
     if not path:
         raise InputError(f"{name} are read from a text file, one a line; give {name}:PATH")
+    kept = {k: line for k, line in enumerate(read_lines(path, words), 1) if line}
+    if not kept:
+        raise InputError(f"{path} is empty; give a text file with a string on each line")
+    return list(kept.values()), list(kept)
+
+
+def read_lines(path: str, words: bool) -> list[str]:
+    """The lines of a text file, which may be gzipped, or their first words; empty where there is nothing but blanks.
+
+    Raises:
+        InputError: no such file, or no text.
+    """
     place = Path(path).expanduser()
     try:
         content = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
@@ -129,10 +141,7 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
         lines = [line.decode("utf-8") for line in content.removeprefix(BOM_UTF8).splitlines()]
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); give a text file with a string on each line") from error
-    kept = {k: line.split()[0] if words else line for k, line in enumerate(lines, 1) if line.strip()}
-    if not kept:
-        raise InputError(f"{path} is empty; give a text file with a string on each line")
-    return list(kept.values()), list(kept)
+    return [(line.split()[0] if words else line) if line.strip() else "" for line in lines]
 
 
 def _drawn(found: list[str], numbers: list[int], size: int, seed: int) -> tuple[list[str], list[int]]:
