@@ -11,9 +11,11 @@ LAYERS = nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
 
 
 def matrix(layer: nn.Module) -> Tensor:
-    """Output channels in front, everything else behind."""
-    weight = layer.weight.detach()
-    return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
+    """torch's first channels in front, everything else behind: output channels, of transposed ones the input's.
+
+    As Keras's last axis is, by which the authors' code reshapes.
+    """
+    return layer.weight.detach().flatten(1)
 
 
 @pytest.mark.parametrize("net", [SMALL, LARGE], ids=["small", "large"])

@@ -2,8 +2,9 @@ r"""Spectral normalisation of every dense and convolutional layer of a network.
 
 .. math:: W \leftarrow W / s(W), \qquad s(W) = \max_v \|Wv\| / \|v\|
 
-with the largest singular value :math:`s` estimated by the power method, one iteration a training step, the kernel
-reshaped to (output channels, everything else) and the start vectors normal.
+with the largest singular value :math:`s` estimated by the power method, one iteration a training step, the start
+vectors normal, and the kernel reshaped to (channels, everything else): a transposed convolution's input channels, the
+output channels of all other layers, as the code of Ghosh et al. has it.
 
 Source: Spectral Normalization for Generative Adversarial Networks (Miyato et al., ICLR 2018),
 https://arxiv.org/abs/1802.05957; used by RAE-SN on encoder and decoder.
@@ -26,4 +27,4 @@ def normalise(network: nn.Module, iterations: int = 1) -> None:
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Conv1d):
-            spectral_norm(module, n_power_iterations=iterations)
+            spectral_norm(module, n_power_iterations=iterations, dim=0)  # torch's own for transposed ones is 1

@@ -109,7 +109,7 @@ class Request:
         rows: Labels of the rows to make. Default: all.
         size: Crop images to squares and resize them to so many pixels.
         data_dir: Where to look first for the files of a named data set.
-        steps: Updates, in place of the scale's.
+        steps: Updates, in place of the scale's; at small the rate falls over them as it does over 1,200.
         width: Channels of the first convolution, in place of the scale's.
         n: Data in each row and in the reference, in place of the scale's.
         features: One of noiseless list features. Default: efficientnet for images, identity for vectors.
@@ -148,8 +148,11 @@ class Request:
     @property
     def setting(self) -> Scale:
         """The scale, with what was given in place of its own."""
+        scale = SCALES[self.scale]
         given = {name: getattr(self, name) for name in ("width", "steps", "n")}
-        return replace(SCALES[self.scale], **{name: value for name, value in given.items() if value is not None})
+        if self.steps is not None and scale.steps is not None and scale.validate_every is not None:
+            given["validate_every"] = max(1, round(scale.validate_every * self.steps / scale.steps))
+        return replace(scale, **{name: value for name, value in given.items() if value is not None})
 
     @property
     def data_name(self) -> str:

@@ -57,7 +57,9 @@ PUBLISHED: Published = {
     },
 }
 
+ONE_MODEL = "2sVAE is the model of VAE, whose samples alone differ: they are those of a second stage on its codes"
 REMARKS = (
+    ONE_MODEL,
     "N is N(0, I) for VAE and WAE, the second stage for 2sVAE, one fitted Gaussian for all others; results under every "
     "density are in the JSON",
     "Interp is the mid-point of spherical paths; whether the paper's is spherical or linear is not certain",
@@ -87,7 +89,7 @@ def _lines(second_stage: str) -> list[Line]:
         _line("VAE", "vae", "normal"),
         _line("CV-VAE", "cv-vae"),
         _line("WAE", "wae-mmd", "normal"),
-        _line("2sVAE", "two-stage-vae", second_stage),
+        _line("2sVAE", "vae", second_stage),
         _line("RAE-GP", "rae-gp"),
         _line("RAE-L2", "rae-l2"),
         _line("RAE-SN", "rae-sn"),
