@@ -58,9 +58,16 @@ def test_bottlenecks_are_the_methods() -> None:
 
 def test_default_weights_beside_another_reconstruction_are_noted() -> None:
     said = "default weights of the terms are for the squared error, and the reconstruction is gaussian:0.5"
-    for name in ("eae", "wae-mmd", "wae-gan", "aae", "rae-l2"):
+    for name in ("wae-mmd", "wae-gan", "aae", "rae-l2"):
         assert said in build(name, reconstruction="gaussian:0.5").notes
         assert said not in build(name).notes
+    assert (
+        said in build("eae", "cifar10", reconstruction="gaussian:0.5").notes
+    )  # its decay; that of the entropy is ours
+    assert said in build("rae-l2", reconstruction="gaussian:0.5", beta=1.0).notes
+    given: dict[str, dict[str, Any]] = {"rae-l2": {"beta": 1.0, "decay": 0.1}, "wae-mmd": {"weight": 1.0}, "eae": {}}
+    for name, weights in given.items():
+        assert said not in build(name, reconstruction="gaussian:0.5", **weights).notes
     assert build("vae", reconstruction="gaussian:0.5").notes == build("ae", reconstruction="bernoulli").notes == ()
     assert "is that of the other kernel" in build("wae-mmd", kernel="rbf").notes[0]
     assert build("wae-mmd", kernel="rbf", weight=3.0).notes == ()

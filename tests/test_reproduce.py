@@ -113,6 +113,11 @@ def test_a_run_of_other_defaults_is_refused() -> None:
     (RUNS / "rae-0/run.json").write_text(json.dumps(record))
     assert run(line) == 0
     assert f"RAE, seed 0: {RUNS}/rae-0 is another run: its arguments" in made()[0]
+    del record["defaults"]["reconstruction"]
+    record["constants"]["code"] = 0.1  # as if the paper's weight had been converted otherwise
+    (RUNS / "rae-0/run.json").write_text(json.dumps(record))
+    assert run(line) == 0
+    assert f"RAE, seed 0: {RUNS}/rae-0 is another run: its code is 0.1, and this row's is" in made()[0]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_run_records_what_it_is(tmp_path: Path, array: Path) -> None:
 
 
 def test_a_run_keeps_the_defaults_that_it_was_made_with(tmp_path: Path) -> None:
-    run = made(tmp_path / "run", arguments={"beta": 0.5})
+    run = made(tmp_path / "run")
     assert run.record["defaults"] == {"reconstruction": "squared-error"}
     said = "the reconstruction is bernoulli"
     assert not any(said in note for note in run.method().notes)
@@ -86,6 +86,18 @@ def test_a_run_keeps_the_defaults_that_it_was_made_with(tmp_path: Path) -> None:
     del record["defaults"]  # as older runs have it
     (run.directory / "run.json").write_text(json.dumps(record))
     assert not any(said in note for note in run.method().notes)
+
+
+def test_a_run_does_not_go_on_with_other_weights(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", arguments={"beta": 0.5})
+    assert run.record["constants"] == {"rate of autoencoder": 5e-4, "code": 0.5}
+    run.resume(images(), more=1, show=False)
+    edit(run.directory, constants={"code": 0.25})  # as if the recipe had had another default
+    before = weights(run.directory)
+    with pytest.raises(InputError, match=r"was trained with code 0\.25, and rae now has 0\.5; train anew"):
+        run.resume(images(), more=1, show=False)
+    assert_same(weights(run.directory)["checkpoint"], before["checkpoint"])
+    assert load(run.directory, data=images()).sample(2, "gaussian").shape[0] == 2
 
 
 def test_notes_of_the_method_are_kept(tmp_path: Path) -> None:

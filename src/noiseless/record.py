@@ -23,7 +23,15 @@ __all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_existing"]
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
 """Settings of training that older runs do not have, and what they stood for."""
-RECORD = {"recipe": str, "arguments": dict, "defaults": dict, "data": dict, "training": dict, "notes": list}
+RECORD = {
+    "recipe": str,
+    "arguments": dict,
+    "defaults": dict,
+    "constants": dict,
+    "data": dict,
+    "training": dict,
+    "notes": list,
+}
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
 
 
@@ -40,7 +48,8 @@ def read(directory: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         given = record.get("format") if isinstance(record, dict) else None
         raise InputError(f"{directory} is a run of format {given}; this version reads format {FORMAT}")
-    record.setdefault("defaults", {})  # older runs do not have them
+    for name in ("defaults", "constants"):
+        record.setdefault(name, {})  # older runs do not have them
     record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
     _check(path, record)
     return record

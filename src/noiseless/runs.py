@@ -161,6 +161,7 @@ class Run:
             "recipe": name,
             "arguments": plain(arguments),
             "defaults": {name: value for name, value in defaults(function).items() if name not in arguments},
+            "constants": method.objective.constants(),
             "data": dict(about),
             "training": plain(vars(settled)),
             "notes": list(method.notes),
@@ -282,6 +283,12 @@ class Run:
         now = dataclasses.replace(
             now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
         )
+        then, other = self.record["constants"], method.objective.constants()
+        if changed := [name for name, value in then.items() if other.get(name) != value]:
+            raise InputError(
+                f"{self.directory} was trained with {changed[0]} {then[changed[0]]:g}, and {self.record['recipe']} now "
+                f"has {other.get(changed[0])}; train anew, or give the recipe's arguments when it begins"
+            )
         if data is None:
             with engine.main_first():
                 data = self.data(data_dir)

@@ -125,6 +125,12 @@ class Adversarial(Watched):
         self.optimisers, self.weight, self.rounds = optimisers, weight, rounds
         self.terms, self.discrepancy = dict(terms or {}), discrepancy
 
+    def constants(self) -> dict[str, float]:
+        """The rates, and the weights of the encoder's loss, of validation's discrepancy and of further penalties."""
+        weighed = {"discrepancy": self.discrepancy, **self.terms}
+        weights = {name: term.weight for name, term in weighed.items()}
+        return super().constants() | {"generator": self.weight} | weights
+
     def phases(self) -> list[Phase]:
         """The critic's update and the autoencoder's, and the encoder's where it is apart."""
         make, model = self.optimisers, self.autoencoder

@@ -122,6 +122,11 @@ class Objective(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The updates of one step, in order."""
 
+    def constants(self) -> dict[str, float]:
+        """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
+        optimisers = {phase.name: phase.optimiser(phase.parameters) for phase in self.phases()}
+        return {f"rate of {name}": float(made.param_groups[0]["lr"]) for name, made in optimisers.items()}
+
     @abstractmethod
     def validate(self, batch: Batch) -> Mapping[str, Tensor]:
         """Named terms on validation data, in evaluation mode; schedules and the best weights follow their sum."""
@@ -265,6 +270,10 @@ class Regularised(Objective):
         self.autoencoder, self.reconstruction = autoencoder, reconstruction
         self.terms, self.optimiser = dict(terms), optimiser
         self.least = max((term.least for term in terms.values()), default=1)
+
+    def constants(self) -> dict[str, float]:
+        """The rate, and the weights of the terms."""
+        return super().constants() | {name: term.weight for name, term in self.terms.items()}
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""

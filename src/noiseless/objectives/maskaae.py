@@ -44,7 +44,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import cast
 
 import torch
@@ -209,6 +209,10 @@ class MaskAAE(Watched):
     def mask(self) -> Mask:
         """The mask."""
         return cast(MaskedDecoder, self.autoencoder.decoder).mask
+
+    def constants(self) -> dict[str, float]:
+        """The rates and the weights."""
+        return super().constants() | asdict(self.weights)
 
     def phases(self) -> list[Phase]:
         """The four updates, in the order of the authors' code."""

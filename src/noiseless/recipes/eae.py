@@ -64,10 +64,11 @@ def eae(
     if SPECTRAL[parts.constants] if spectral is None else spectral:
         normalise(parts.autoencoder)
     terms = {"entropy": Term(weight, NegativeEntropy(k), least=k + 1)}
+    calibrated = decay is not None or not DECAY[parts.constants]
     decay = decay if decay is not None else parts.size * DECAY[parts.constants]
     if decay:
         terms["decoder"] = Term(decay, DecoderNorm())
     isotropic = "laplace" if normalisation == "l1" else "normal"
     training = parts.training(schedule=SCHEDULE[parts.constants])
     notes = ("the weight of the entropy is ours: the paper's scale is not recoverable",)
-    return parts.regularised(terms, LR[parts.constants], training, (isotropic, "gmm", "gaussian"), notes)
+    return parts.regularised(terms, LR[parts.constants], training, (isotropic, "gmm", "gaussian"), notes, calibrated)

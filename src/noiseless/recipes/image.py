@@ -138,13 +138,18 @@ class Frame:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that adds `terms` to the reconstruction; `calibrated` if their weights are for this one."""
+        """The method that adds `terms` to the reconstruction; `calibrated` if no weight was made for another one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
 
     def adversarial(
-        self, critic: Critic, lr: float, training: Training | None = None, notes: tuple[str, ...] = ()
+        self,
+        critic: Critic,
+        lr: float,
+        training: Training | None = None,
+        notes: tuple[str, ...] = (),
+        calibrated: bool = False,
     ) -> Method:
         """The method that plays `critic` against the encoder, validated as wae-mmd with a stricter discrepancy."""
         objective = Adversarial(
@@ -161,7 +166,7 @@ class Frame:
             discrepancy=Term(critic.strictness * self.discrepancy, MMD()),
             rounds=critic.rounds,
         )
-        notes = (*notes, *self.uncalibrated, *self.borrowed)
+        notes = (*notes, *(() if calibrated else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), ("normal", "gmm", "gaussian"), notes)
 
     @property

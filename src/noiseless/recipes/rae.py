@@ -110,12 +110,15 @@ class _Published:
     def __init__(self, name: str, shared: Frame) -> None:
         setting = PUBLISHED[shared.constants]
         self.shared, self.lr, self.published = shared, setting.lr, setting.methods[name]
+        self.calibrated = True  # until a weight is a default, which is for the squared error
 
     def beta(self, given: float | None) -> Term:
+        self.calibrated &= given is not None
         published = 2 * self.shared.size * self.published.beta / self.shared.autoencoder.latent
         return Term(given if given is not None else published, code_norm)
 
     def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
+        self.calibrated &= given is not None
         norm = DecoderNorm(over)
         norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
         return Term(given if given is not None else self.shared.size * self.published.decay, norm)
@@ -124,6 +127,7 @@ class _Published:
         penalty = JacobianNorm(probes) if form == "paper" else SquaredOutputGradient()
         if given is not None:
             return Term(given, penalty, every)
+        self.calibrated = False
         if form == "paper":
             return Term(JACOBIAN_WEIGHT * self.shared.spec.size, penalty, every)
         if self.published.gradient is None:
@@ -135,7 +139,7 @@ class _Published:
 
     def method(self, terms: dict[str, Term], *notes: str) -> Method:
         training = self.shared.training(epochs=self.published.epochs)
-        return self.shared.regularised(terms, self.lr, training, notes=notes)
+        return self.shared.regularised(terms, self.lr, training, notes=notes, calibrated=self.calibrated)
 
 
 def ae(

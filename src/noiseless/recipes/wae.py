@@ -77,7 +77,7 @@ def wae_mmd(
     notes = ("the weight of the discrepancy is that of the other kernel: none is published for rbf",) if ours else ()
     terms = {"mmd": Term(chosen, MMD(kernel), least=2)}
     training = parts.training(epochs=MMD_EPOCHS.get(parts.constants))
-    return parts.regularised(terms, LR, training, ("normal", "gmm", "gaussian"), notes)
+    return parts.regularised(terms, LR, training, ("normal", "gmm", "gaussian"), notes, weight is not None)
 
 
 def wae_gan(
@@ -107,6 +107,7 @@ def wae_gan(
     chosen = weight if weight is not None else published.weight * spec.size
     rate = critic_lr if critic_lr is not None else published.critic_lr
     critic = Critic(critic_width, critic_depth, rate, Logistic(), weight=chosen)
-    ours = parts.constants == "cifar10" and weight is None
-    notes = ("the weight against the critic is CelebA's: none is published for CIFAR-10",) if ours else ()
-    return parts.adversarial(critic, published.lr, parts.training(epochs=published.epochs), notes)
+    taken = {"weight against the critic": weight, "learning rate": optimiser.lr, "critic's learning rate": critic_lr}
+    ours = [name for name, given in taken.items() if given is None] if parts.constants == "cifar10" else []
+    notes = tuple(f"the {name} is CelebA's: none is published for CIFAR-10" for name in ours)
+    return parts.adversarial(critic, published.lr, parts.training(epochs=published.epochs), notes, weight is not None)

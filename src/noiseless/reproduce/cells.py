@@ -85,11 +85,16 @@ class Cell:
         return Training(**{**setting.training, **asked, **self.line.training})
 
     @cached_property
-    def settled(self) -> Training:
-        """How the run is trained, all decided."""
+    def decided(self) -> tuple[Training, dict[str, float]]:
+        """How the run is trained, and the recipe's constants."""
         data = self.loaded
         method = find(self.line.recipe)(data.spec, **self.arguments)
-        return settle(self.training.over(method.training), method.objective, data)
+        return settle(self.training.over(method.training), method.objective, data), method.objective.constants()
+
+    @property
+    def settled(self) -> Training:
+        """How the run is trained, all decided."""
+        return self.decided[0]
 
     @property
     def loaded(self) -> Data:
@@ -270,12 +275,13 @@ def _said(error: Exception) -> str:
 
 def _check(run: Run, cell: Cell) -> None:
     """Refuses a run that is not the cell's."""
-    there, recipe, settled = run.record, cell.line.recipe, vars(cell.settled)
-    training = there["training"]
+    there, recipe, (chosen, constants) = run.record, cell.line.recipe, cell.decided
+    training, settled = there["training"], vars(chosen)
     compared = [
         ("recipe", there["recipe"], recipe),
         ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
         ("arguments", told(recipe, there["defaults"] | there["arguments"]), told(recipe, plain(cell.arguments))),
+        *((name, value, constants.get(name)) for name, value in there["constants"].items()),
         *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
     ]
     for name, then, now in compared:

@@ -64,13 +64,15 @@ CLUSTERS = {"small": (1, 4, 8, 16), "paper": (1, 8, 16, 32, 64)}
 BY_CLUSTERS = {1: 48.72, 8: 42.83, 16: 45.88, 32: 44.15, 64: 44.39}
 TABLE_2: Published = {"cifar10": {f"{k} clusters": (fd, None, None) for k, fd in BY_CLUSTERS.items()}}
 ABLATIONS: Published = {"cifar10": {"base": (44.15, None, None), "no shift": (47.69, None, None)}}
-REMARKS = (
-    "published: FID of 50,000 samples under Inception; those of clusters and of no shift stand under train, though we "
-    "could not read against which part they were measured",
-    "the published Inception scores (6.84 and 6.77 in table 1) have no column; `score` in each run's results.json is "
-    "their formula under these features' classes",
+JUDGED = 50_000
+IN_DOUBT = "published numbers stand under train, though we could not read against which part they were measured"
+SCORES = (
+    "the published Inception scores (6.84 and 6.77) have no column; `score` in each run's results.json is their "
+    "formula under these features' classes"
+)
+LONGER = (
     "the row of a second part is trained longer: the paper's 3,000 epochs, or the steps that are given, to the nearest "
-    "epoch, and as many after them",
+    "epoch, and as many after them"
 )
 
 
@@ -85,14 +87,17 @@ def deciphering_table_1(request: Request) -> Report:
         "gmm": _columns("gmm"),
     }
     lines = [_line(label, request, sources) for label, sources in laws.items()]
-    return _report("deciphering-table-1", "Deciphering autoencoders, table 1", request, lines, TABLE_1)
+    return _report(
+        "deciphering-table-1", "Deciphering autoencoders, table 1", request, lines, TABLE_1, origins=(SCORES,)
+    )
 
 
 def deciphering_table_2(request: Request) -> Report:
     """Deciphering autoencoders by the number of clusters of data, shifted to the end."""
     request = _sized(request)
     lines = [_changed(f"{k} clusters", request, {"clusters": k}, f"clusters-{k}") for k in CLUSTERS[request.scale]]
-    return _report("deciphering-table-2", "Deciphering autoencoders, clusters", request, lines, TABLE_2)
+    title = "Deciphering autoencoders, clusters"
+    return _report("deciphering-table-2", title, request, lines, TABLE_2, origins=(IN_DOUBT,))
 
 
 def deciphering_ablations(request: Request) -> Report:
@@ -112,7 +117,8 @@ def deciphering_ablations(request: Request) -> Report:
         for law, sources in LAWS.items():
             lines.append(_changed(f"{label}, {law}", request, changes[label], slug(label), sources))
     lines.append(_second_part(request))
-    return _report("deciphering-ablations", "Deciphering autoencoders, ablations", request, lines, ABLATIONS)
+    title = "Deciphering autoencoders, ablations"
+    return _report("deciphering-ablations", title, request, lines, ABLATIONS, (LONGER,), (IN_DOUBT,))
 
 
 def _sized(request: Request) -> Request:
@@ -175,14 +181,22 @@ def _line(
 LAWS = {"moments of the batch": _columns("pattern", "batch"), "training patterns": _columns("empirical")}
 
 
-def _report(study: str, title: str, request: Request, lines: Sequence[Line], published: Published) -> Report:
+def _report(
+    study: str,
+    title: str,
+    request: Request,
+    lines: Sequence[Line],
+    published: Published,
+    remarks: Sequence[str] = (),
+    origins: Sequence[str] = (),
+) -> Report:
     if request.constants is not None:
         raise InputError(
             f"--constants {request.constants} has no meaning for {study}: it has the same ones for all data"
         )
     lines = chosen(lines, request)
     measured = measure(request, study, lines)
-    table = Table(study, title, request, lines, tuple(COLUMNS), measured, published, REMARKS)
+    table = Table(study, title, request, lines, tuple(COLUMNS), measured, published, remarks, origins, JUDGED)
     means = _mean_images(measured)
     said = "; ".join(f"{column} {value:.1f}" for column, value in means.items())
     text = f"The mean image of the training data, repeated, is at these distances: {said}." if means else ""

@@ -77,6 +77,7 @@ class Table:
         measured: the cells.
         published: the numbers of the papers, in the order of the columns.
         remarks: what a reader has to know of the measured numbers.
+        judged: of how many data the published distances are.
         origins: where the published ones come from, and what else has to be known of them, for when they are shown.
     """
 
@@ -89,6 +90,7 @@ class Table:
     published: Published = field(default_factory=dict)
     remarks: Sequence[str] = ()
     origins: Sequence[str] = ()
+    judged: int = 10_000
 
     def values(self, line: Line, column: str) -> dict[int, float]:
         """The measured distances of a cell by seed."""
@@ -105,8 +107,8 @@ class Table:
 
     @property
     def like(self) -> str:
-        """The data set whose published numbers are shown: the data's own, or that of the constants asked for."""
-        return self.request.data if self.request.data in self.published else self.request.constants or ""
+        """The data set whose published numbers are shown: that of the constants asked for, or the data's own."""
+        return self.request.constants or self.request.data
 
     def said(self, line: Line, column: str) -> float | None:
         """What is published for a cell."""
@@ -206,18 +208,18 @@ class Table:
         setting, seconds = about["setting"], sum(m.about.get("seconds", 0) for m in self.measured)
         steps = f"{setting['steps']:,} steps" if setting["steps"] else "the papers' epochs"
         finished = sum(bool(m.about) for m in self.measured)
-        kinds = ("features", "n", "seeds", "fingerprints")
-        features, n, seeds, prints = (", ".join(map(str, about[kind])) or "–" for kind in kinds)
+        kinds = ("features", "n", "references", "seeds", "fingerprints")
+        features, n, references, seeds, prints = (", ".join(map(str, about[kind])) or "–" for kind in kinds)
         lines = [
-            f"Features: {features}; n = {n} in every row and in the reference (test data); seeds {seeds}; width "
-            f"{setting['width']}, {steps}; data fingerprint {prints}.",
+            f"Features: {features}; n = {n} in every row and in the reference ({references} data); seeds {seeds}; "
+            f"width {setting['width']}, {steps}; data fingerprint {prints}.",
             f"Machine of this command: {about['machine']}; noiseless {about['noiseless']}, torch {about['torch']}. "
             f"Training the {finished} runs took {seconds / 60:,.0f} minutes in all.",
         ]
         if self.compared:
             lines.append(
-                "Published distances are under Inception's features at n = 10,000: where ours are under others, only "
-                "orders within a column can be compared, not the numbers."
+                f"Published distances are under Inception's features at n = {self.judged:,}: where ours are under "
+                "others, only orders within a column can be compared, not the numbers."
             )
         return "\n\n".join(lines)
 
@@ -234,6 +236,7 @@ class Table:
             "seeds": list(self.request.seeds),
             "features": _each(row["features"] for row in rows),
             "n": _each(row["n"] for row in rows),
+            "references": _each(row["reference"] for row in rows),
             "fingerprints": _each(row["fingerprint"] for row in rows),
             "machine": machine(),
             "noiseless": version("noiseless"),
