@@ -226,6 +226,14 @@ def test_published_stands_beside_measured_and_doubt_is_not_compared() -> None:
     assert report.content["rank_correlation"] == {"a": 1.0}
     assert "(0.50)" in report.text
     assert "1.50" in report.text
+    assert "in the reference (test data)" in report.text
+    other = replace(request, constants="celeba")
+    published["celeba"] = {"p": (9.25,)}
+    report = Table("eae-table", "title", other, lines, ["a"], found, published, judged=50_000).report()
+    assert "9.25" in report.text
+    assert "1.50" not in report.text
+    assert "* published numbers are those of celeba, and the data are others" in report.text
+    assert "at n = 50,000" in report.text
 
 
 def test_the_published_tables_hold_together() -> None:
