@@ -18,20 +18,15 @@ from typing import Any
 
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Scale, Source, chosen
+from noiseless.reproduce.eae_table import by_density
 from noiseless.reproduce.table import Table, agreement
 
 __all__ = ["eae_ablations"]
 
 EARLY = {"isotropic, 1/4": 0.25, "isotropic, 1/2": 0.5}
 """Columns of isotropic samples after a part of the steps."""
-COLUMNS = ("isotropic", "MVG", "GMM", "reconstruction", *EARLY)
-SOURCES = {
-    "isotropic": Source("samples", "normal"),
-    "MVG": Source("samples", "gaussian"),
-    "GMM": Source("samples", "gmm"),
-    "reconstruction": Source("reconstruction"),
-    **{column: Source("samples", "normal", part) for column, part in EARLY.items()},
-}
+SOURCES = by_density() | {column: Source("samples", "normal", part) for column, part in EARLY.items()}
+COLUMNS = tuple(SOURCES)
 REMARKS = (
     "every row but the last differs from base in the one argument that it names; the perceptrons differ from base in "
     "their kind of network, and from each other in depth",

@@ -15,18 +15,14 @@ from matplotlib.figure import Figure
 
 from noiseless.files import whole
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
+from noiseless.reproduce.core import Line, Report, Request, chosen
+from noiseless.reproduce.eae_table import by_density
 from noiseless.reproduce.table import Table
 
 __all__ = ["eae_bottlenecks"]
 
 LATENT = (2, 4, 8, 16, 32)
-SOURCES = {
-    "isotropic": Source("samples", "normal"),
-    "MVG": Source("samples", "gaussian"),
-    "GMM": Source("samples", "gmm"),
-    "reconstruction": Source("reconstruction"),
-}
+SOURCES = by_density()
 REMARKS = (
     "latent sizes and widths are ours: the paper's could not be recovered",
     "isotropic is N(0, I), which nothing in a plain autoencoder draws its codes to; MVG is one fitted Gaussian, GMM a "

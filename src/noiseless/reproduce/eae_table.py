@@ -17,7 +17,7 @@ from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Doubtful, Published, Table
 
-__all__ = ["eae_lines", "eae_table"]
+__all__ = ["COLUMNS", "by_density", "eae_lines", "eae_table"]
 
 COLUMNS = ("isotropic", "MVG", "GMM", "reconstruction")
 ISOTROPIC = ("VAE", "WAE", "2sVAE")
@@ -58,14 +58,16 @@ def eae_lines(second_stage: str) -> list[Line]:
     return found + [_line(name.upper(), name) for name in others]
 
 
-def _line(label: str, recipe: str, isotropic: str = "normal") -> Line:
-    sources = {
-        "isotropic": Source("samples", isotropic),
-        "MVG": Source("samples", "gaussian"),
-        "GMM": Source("samples", "gmm"),
-        "reconstruction": Source("reconstruction"),
+def by_density(isotropic: str = "normal") -> dict[str, Source]:
+    """The columns, of which the first is of samples under a density that may stand for N(0, I)."""
+    samples = {"isotropic": isotropic, "MVG": "gaussian", "GMM": "gmm"}
+    return {column: Source("samples", name) for column, name in samples.items()} | {
+        "reconstruction": Source("reconstruction")
     }
-    return Line(label, recipe, sources)
+
+
+def _line(label: str, recipe: str, isotropic: str = "normal") -> Line:
+    return Line(label, recipe, by_density(isotropic))
 
 
 def _published() -> Published:
