@@ -172,6 +172,15 @@ def test_pictures_in_a_run_do_not_take_each_other_s_place() -> None:
     }
 
 
+def test_moments_of_few_data_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    ok(["train", "ae", "--data", "digits", "--out", "c", *TINY])
+    for n, said in ((2, True), (100, False)):
+        ok(f"sample c --density normal -n {n} --moments batch --out c/{n}.npy")
+        assert (f"moments of these {n} data alone; take a hundred or more" in capsys.readouterr().err) == said
+    ok("sample c --density normal -n 2 --out c/running.npy")
+    assert "moments of these" not in capsys.readouterr().err
+
+
 def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("noiseless.runs.Search", torch.nn.Module)  # every encoder passes for a slow one
     np.save("few.npy", load_digits().images[:60].astype(np.uint8))

@@ -259,3 +259,16 @@ def test_a_folder_named_like_a_data_set(fails: Callable[..., str]) -> None:
     Path("digits").mkdir()
     assert run(["encode", "r", "digits", "--out", "codes.npy"]) == 0
     assert "holds no images" in fails("encode r ./digits --out others.npy")
+
+
+def test_a_run_without_best_weights_says_which_there_are(fails: Callable[..., str]) -> None:
+    Path("r/best.safetensors").unlink()
+    assert "r has no best weights yet" in (said := fails("sample r -n 4"))
+    assert "take --weights last" in said
+    assert run(["sample", "r", "-n", "4", "--weights", "last"]) == 0
+
+
+def test_tables_of_images_refuse_strings_before_training(fails: Callable[..., str]) -> None:
+    said = fails("reproduce eae-table --data expressions:size=50 --steps 2 --rows EAE")
+    assert "are strings, whose table is noiseless reproduce rae-structured" in said
+    assert not Path("runs").exists()

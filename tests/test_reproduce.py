@@ -98,11 +98,26 @@ def test_rows_of_a_run_that_is_not_done_are_made_again() -> None:
     for path in RUNS.glob("*/run.json"):  # three steps of thirty, and judged there
         text = path.read_text().replace('"steps": 3', '"steps": 30')
         path.write_text(text.replace('"validate_every": 1,', '"validate_every": 12,'))
-    assert run(LINE.replace("--steps 3", "--steps 30").split()) == 0
+    assert run([*LINE.replace("--steps 3", "--steps 30").split(), "--overwrite"]) == 0
     rows = json.loads((RUNS / "rae-0/results.json").read_text())
     late = numbers(made()[1])["RAE"]["MVG"]["mean"]
     assert late != early
     assert late in [row["fd"] for row in rows if row["density"] == "gaussian"]
+
+
+def test_a_report_is_not_lost_to_a_smaller_one(capsys: pytest.CaptureFixture[str]) -> None:
+    line = f"reproduce eae-table {TERMS}"
+    assert run(f"{line} --seeds 0 1 --rows AE RAE".split()) == 0
+    kept = made()
+    less = ("--seeds 0 1 --rows AE", "--seeds 0 --rows AE RAE", "--seeds 0 1 --rows AE RAE --size 8 --runs apart")
+    for other in less:
+        assert run(f"{line} {other}".split()) == 2
+        assert "has what another command made (noiseless reproduce eae-table --data tiny.npy" in capsys.readouterr().err
+        assert made() == kept
+    assert run(f"{line} --seeds 0 1 --rows AE RAE EAE".split()) == 0
+    assert numbers(made()[1]).keys() == {"AE", "RAE", "EAE"}
+    assert run(f"{line} {less[0]} --overwrite".split()) == 0
+    assert numbers(made()[1]).keys() == {"AE"}
 
 
 def test_a_run_of_other_defaults_is_refused() -> None:

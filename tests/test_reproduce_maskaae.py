@@ -123,7 +123,7 @@ def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
     features = metrics.build("raw", data.spec)
     test, train = (reference(data, part, 200, features, 0) for part in ("test", "train"))
     assert first["floor"] == frechet_distance(test, train)
-    assert run([*line, "-n", "100"]) == 0
+    assert run([*line, "-n", "100", "--overwrite"]) == 0
     again = json.loads(Path("f.json").read_text())["rows"][0]
     assert (again["n"], list(again["stages"])) == (100, ["16"])
     assert "seed 0: the run is past steps 2, 4, 6, 8, 10, 12, 14, where it was not measured" in Path("f.md").read_text()

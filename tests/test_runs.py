@@ -370,7 +370,7 @@ def test_a_checkpoint_of_another_program_or_network_is_refused(tmp_path: Path) -
     with pytest.raises(InputError, match="do not fit these networks"):
         opened.model()
     path.unlink()
-    with pytest.raises(InputError, match=r"best\.safetensors does not exist; train or resume the run first"):
+    with pytest.raises(InputError, match="has no best weights yet"):
         opened.model()
 
 

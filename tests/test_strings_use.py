@@ -314,7 +314,7 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
     monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))
-    assert run([*line.split(), "--search", "random"]) == 0
+    assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())
     assert (place / "optimise/expression-random/best-new.png").is_file()

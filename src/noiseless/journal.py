@@ -90,7 +90,7 @@ class Journal:
         """What belongs to the weights before: densities go, and results say in their name when they were measured."""
         shutil.rmtree(self.directory / "densities", ignore_errors=True)
         last = self.directory / "checkpoint.safetensors"
-        for path in (self.directory / "results.json", self.directory / "latent.json"):
+        for path in (self.directory / name for name in ("results.json", "latent.json", "pictures/latent.png")):
             if path.is_file():
                 step = read_header(last)["step"] if last.is_file() else 0
                 path.replace(path.with_stem(f"{path.stem}-at-{step}"))

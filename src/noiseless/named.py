@@ -74,7 +74,8 @@ def options(kind: str, name: str, make: Callable[..., Any]) -> dict[str, Any]:
     given = rest.split(",") if colon else []
     defaults = {p.name: p.default for p in list(inspect.signature(make).parameters.values())[1:]}
     if len(given) > len(defaults):
-        raise InputError(f"{kind} {stem!r} takes {len(defaults)} options ({', '.join(defaults)}), not {given}")
+        takes = f"{len(defaults)} options ({', '.join(defaults)})" if defaults else "no options"
+        raise InputError(f"{kind} {stem!r} takes {takes}, and was given {', '.join(given)!r}")
     found: dict[str, Any] = {}
     for position, text in zip(defaults, given, strict=False):
         left, equals, right = text.partition("=")

@@ -305,6 +305,11 @@ class Run:
         """
         objective = self.method().objective
         if weights == "best":
+            if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
+                raise InputError(
+                    f"{self.directory} has no best weights yet: it was stopped before it was validated; resume it, or "
+                    "take --weights last"
+                )
             tensors, _ = self._read("best.safetensors")
         else:
             prefix = {"last": "model/", "average": "ema/module."}[weights]

@@ -74,7 +74,7 @@ def test_the_surface_has_n_dimensions(n: int) -> None:
         ("synthetic:m=3", "unknown option of data set synthetic 'm'"),
         ("synthetic:n=many", "option 'n' of data set 'synthetic' must be int"),
         ("synthetic:1,2,3,4,5,6", "takes 5 options"),
-        ("digits:3", "data set 'digits' takes 0 options"),
+        ("digits:3", "data set 'digits' takes no options"),
         ("digit:3", "unknown data set 'digit:3'"),
     ],
 )

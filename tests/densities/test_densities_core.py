@@ -151,7 +151,7 @@ def test_options_are_part_of_the_name(tmp_path):
         ("gmm:3,4", "takes 1 options"),
         ("gmm:component=3", "did you mean 'components'"),
         ("gmm:0", "at least 1 component"),
-        ("normal:3", "takes 0 options"),
+        ("normal:3", "takes no options, and was given '3'"),
     ],
 )
 def test_wrong_names_are_refused(name, message):

@@ -45,7 +45,7 @@ def test_names() -> None:
         ("papr", "did you mean 'paper'"),
         ("paper:epoch=3", "did you mean 'epochs'"),
         ("paper:many", "'inducing' of search 'paper' must be int"),
-        ("random:1", "takes 0 options"),
+        ("random:1", "takes no options"),
     ],
 )
 def test_names_that_do_not_exist(name: str, sentence: str) -> None:

@@ -242,7 +242,7 @@ def _show(rows: Sequence[Row]) -> None:
     tell(
         f"n: {', '.join(dict.fromkeys(format(row['n'], ',') for row in rows))}; reference: {about['n_reference']:,} "
         f"{about['reference']} data of {about['data']} ({about['fingerprint']}); features: {about['features']}; "
-        f"seed: {about['seed']}"
+        f"seed: {about['seed']}" + (f"; weights: {about['weights']}" if "weights" in about else "")
     )
     note(caution for row in rows for caution in (*row["warnings"], *row.get("notes", ())))
 

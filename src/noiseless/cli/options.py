@@ -70,6 +70,12 @@ class Use:
         )
         return opened, model
 
+    def few(self, n: int) -> str:
+        """What has to be said where batch norms take the moments of so few data."""
+        if self.moments == "running" or n >= 100:
+            return ""
+        return f"batch norms take the moments of these {n} data alone; take a hundred or more, or leave out --moments"
+
     @property
     def label(self) -> str:
         """What results say of the weights."""

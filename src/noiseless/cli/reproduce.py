@@ -66,6 +66,6 @@ def _reproduce(name: str, request: Any) -> None:
     except (Stopped, KeyboardInterrupt):
         note(["go on with the same command: what is done is not done again"])
         raise
-    for path in write(report, request.place(name)):
+    for path in write(report, request.place(name), request.overwrite):
         wrote(path)
     tell(report.text)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from cyclopts import App, Group, Parameter
 
@@ -83,7 +83,8 @@ def _recipe_parameters(name: str, recipe: Recipe) -> list[inspect.Parameter]:
 def _shown(hint: Any) -> Any:
     if is_dataclass(hint):
         return Annotated[hint, PANELS.get(hint, panel(getattr(hint, "__name__", "Method"), 4))]
-    return Annotated[hint, Parameter(group=Group("Method", sort_key=1))]
+    many = any(get_origin(kind) is tuple for kind in (hint, *get_args(hint)))
+    return Annotated[hint, Parameter(group=Group("Method", sort_key=1), consume_multiple=many or None)]
 
 
 def _help(name: str, recipe: Recipe) -> str:

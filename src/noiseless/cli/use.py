@@ -70,7 +70,7 @@ def sample(
     place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
     gallery.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
-    note([*opened.record["notes"], model.density(density).note])
+    note([*opened.record["notes"], model.density(density).note, use.few(n)])
     wrote(gallery.save(drawn, model.spec, place, overwrite or out is None))
     note(_unfinished(drawn, model, decoding))
 
@@ -125,7 +125,7 @@ def decode(
     gallery.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
     wrote(gallery.save(made, model.spec, out, overwrite))
-    note(_unfinished(made, model, decoding))
+    note([use.few(len(read)), *_unfinished(made, model, decoding)])
 
 
 def prune(

@@ -105,6 +105,10 @@ def _load(name: str, request: Request, first: int) -> Raw:
     train, train_labels, test, test_labels = _paths(name, request.data_dir)
     images = [read_idx(path, axes=3)[:, None] for path in (train, test)]
     labels = [read_idx(path, axes=1) for path in (train_labels, test_labels)]
+    if first > len(images[0]):
+        raise InputError(
+            f"{name}:{first} asks for more than its {len(images[0]):,} training images; leave out :{first}"
+        )
     if first:
         images[0], labels[0] = images[0][:first], labels[0][:first]
     return joined(name, images, labels, (TRAIN, TEST), HELD_OUT)

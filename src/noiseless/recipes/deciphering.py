@@ -82,7 +82,9 @@ def deciphering(
         raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; take grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
-        raise InputError(f"clusters are groups of channels, which gaussian patterns do not have; leave out {clusters}")
+        raise InputError(
+            f"clusters are groups of channels, which gaussian patterns do not have; leave out --clusters {clusters}"
+        )
     latent, width = networks.latent or LATENT, networks.width
     distance = reconstructions.build(reconstruction or _distance(spec), spec)
     given: dict[str, Any] = {
@@ -106,10 +108,8 @@ def deciphering(
         lambda p, lr: replace(optimiser, optimiser=optimiser.optimiser or "adamw", lr=None).build(p, lr),
         plan,
     )
-    notes = ["codes of data that were not trained on are found by search"]
-    if form == "tuned":
-        notes.append("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's")
-    return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuple(notes))
+    tuned = ("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's",) if form == "tuned" else ()
+    return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuned)
 
 
 def _convolutional(spec: Spec, networks: Networks) -> bool:

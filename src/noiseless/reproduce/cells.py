@@ -164,6 +164,8 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
     total, began = len(request.seeds) * len(shared), time.perf_counter()
     for k, seed in enumerate(request.seeds):
         data = parted(request, seed)
+        if isinstance(data, Data) and data.spec.tokens:
+            raise InputError(f"{data.spec.name} are strings, whose table is noiseless reproduce rae-structured")
         for j, (name, group) in enumerate(shared.items()):
             _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
             sources = frozenset(source for line in group for source in line.sources.values())

@@ -29,6 +29,7 @@ from noiseless.errors import InputError, unknown
 from noiseless.files import whole, write_json
 from noiseless.named import is_named, modules
 from noiseless.recipes.image import Constants
+from noiseless.reproduce.command import refuse_loss
 
 __all__ = [
     "SCALES",
@@ -89,6 +90,7 @@ SCALES = {
 Seeds = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=())]
 Rows = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)]
 Many = Annotated[int | None, Parameter(name=["-n", "--n"])]
+Overwrite = Annotated[bool, Parameter(negative="")]
 
 
 def bare(path: Path | None) -> Path | None:
@@ -117,6 +119,7 @@ class Request:
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-DATA-SCALE.
         out: Where to write, without an ending. Default: docs/results/NAME-DATA-SCALE.
+        overwrite: Replace a report of other terms, or with rows or seeds that this one lacks.
     """
 
     data: str
@@ -134,6 +137,7 @@ class Request:
     device: str = "auto"
     runs: Path | None = None
     out: Path | None = None
+    overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
@@ -273,8 +277,14 @@ def find(name: str) -> Study:
     return names()[name]
 
 
-def write(report: Report, out: Path) -> list[Path]:
-    """Writes a report's page, JSON and pictures, each whole or not at all, as `out` with an ending."""
+def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:
+    """Writes a report's page, JSON and pictures, each whole or not at all, as `out` with an ending.
+
+    Raises:
+        InputError: a report is there that would lose by it, and may not be replaced.
+    """
+    if not overwrite:
+        refuse_loss(out.with_name(f"{out.name}.json"), report.content["command"])
     pictures = [out.with_name(f"{out.name}-{name}.png") for name in report.pictures]
     for path, draw in zip(pictures, report.pictures.values(), strict=True):
         draw(path)

@@ -28,9 +28,9 @@ EARLY = {"isotropic, 1/4": 0.25, "isotropic, 1/2": 0.5}
 SOURCES = by_density() | {column: Source("samples", "normal", part) for column, part in EARLY.items()}
 COLUMNS = tuple(SOURCES)
 REMARKS = (
-    "every row but the last differs from base in the one argument that it names; the perceptrons differ from base in "
-    "their kind of network, and from each other in depth",
-    "isotropic is N(0, I), in the last row a second stage on the codes of base",
+    "every other row differs from base in the one argument that it names; the perceptrons differ from base in their "
+    "kind of network, and from each other in depth",
+    "isotropic is N(0, I), in a row `base, second stage` such a one on the codes of base",
     "batches of other sizes see as many data as base only where the scale counts epochs and not steps",
 )
 

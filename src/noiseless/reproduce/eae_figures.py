@@ -19,9 +19,9 @@ from torch import Tensor
 from noiseless import figures
 from noiseless.errors import InputError
 from noiseless.reproduce.cells import Cell, cells, trained
+from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Report, Request, chosen
 from noiseless.reproduce.eae_table import eae_lines
-from noiseless.reproduce.table import command
 from noiseless.training import Stopped
 
 __all__ = ["eae_figures"]

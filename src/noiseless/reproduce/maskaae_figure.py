@@ -27,9 +27,10 @@ from noiseless.bottlenecks.masked import mask_of
 from noiseless.data.synthetic import synthetic
 from noiseless.named import options
 from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, readings, sized
+from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Report, Request, chosen
 from noiseless.reproduce.maskaae_pictures import against_capacity, along_training, correlations
-from noiseless.reproduce.table import command, machine, spread
+from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run
 
 __all__ = ["COUNTED", "failed", "maskaae_figure_4", "means", "page", "summary"]

@@ -11,6 +11,8 @@ could not be read anywhere is left blank.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
@@ -57,9 +59,7 @@ PUBLISHED: Published = {
     },
 }
 
-ONE_MODEL = "2sVAE is the model of VAE, whose samples alone differ: they are those of a second stage on its codes"
 REMARKS = (
-    ONE_MODEL,
     "N is N(0, I) for VAE and WAE, the second stage for 2sVAE, one fitted Gaussian for all others; results under every "
     "density are in the JSON",
     "Interp is the mid-point of spherical paths; whether the paper's is spherical or linear is not certain",
@@ -81,7 +81,14 @@ def rae_table(request: Request) -> Report:
     lines = chosen(_lines(request.setting.second_stage), request)
     measured = measure(request, "rae-table", lines)
     title = "RAE's table of images (Ghosh et al., 2020)"
-    return Table("rae-table", title, request, lines, COLUMNS, measured, PUBLISHED, REMARKS, ORIGINS).report()
+    remarks = (*one_model(lines), *REMARKS)
+    return Table("rae-table", title, request, lines, COLUMNS, measured, PUBLISHED, remarks, ORIGINS).report()
+
+
+def one_model(lines: Sequence[Line]) -> tuple[str, ...]:
+    """What has to be said of a second stage beside the first."""
+    said = "2sVAE is the model of VAE, whose samples alone differ: they are those of a second stage on its codes"
+    return (said,) if {"VAE", "2sVAE"} <= {line.label for line in lines} else ()
 
 
 def _lines(second_stage: str) -> list[Line]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from noiseless.errors import InputError, unknown
 from noiseless.optimise import build
-from noiseless.reproduce.core import Many, Rows, Seeds, bare
+from noiseless.reproduce.core import Many, Overwrite, Rows, Seeds, bare
 from noiseless.results import Row
 
 __all__ = ["COLUMNS", "DENSITIES", "OBJECTIVES", "Cell", "Structured"]
@@ -72,6 +72,7 @@ class Structured:
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-OBJECTS-SCALE.
         out: Where to write, without an ending. Default: docs/results/NAME-OBJECTS-SCALE.
+        overwrite: Replace a report of other terms, or with rows or seeds that this one lacks.
     """
 
     objects: Objects = "expressions"
@@ -90,6 +91,7 @@ class Structured:
     device: str = "auto"
     runs: Path | None = None
     out: Path | None = None
+    overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:

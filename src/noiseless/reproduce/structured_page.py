@@ -6,7 +6,6 @@ memory. They are of the optimisation alone: the paper gives no validity of sampl
 
 from __future__ import annotations
 
-import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from noiseless.reproduce.command import command
 from noiseless.reproduce.structured import COLUMNS, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.table import machine, spread
 from noiseless.scores.molecule import canonical
@@ -60,7 +60,7 @@ def page(request: Structured, cells: Sequence[Cell]) -> str:
     notes |= dict.fromkeys(_unequal(cells))
     parts = [
         f"# RAE's table of structured objects (Ghosh et al., 2020): {request.objects}, scale {request.scale}",
-        f"```sh\n{_command(request)}\n```",
+        f"```sh\n{command('rae-structured', request)}\n```",
         "Shares, mean ± standard deviation over seeds. Samples and mid-points are decoded by drawing.",
         markdown(rows),
         _searched(request, cells),
@@ -155,7 +155,7 @@ def content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "format": 1,
         "study": "rae-structured",
-        "command": _command(request),
+        "command": command("rae-structured", request),
         "objects": request.objects,
         "scale": request.scale,
         "setting": vars(request.setting),
@@ -167,12 +167,3 @@ def content(request: Structured, cells: Sequence[Cell]) -> dict[str, Any]:
         "rows": rows,
         "runs": [dict(cell.about) | {"rows": list(cell.rows)} for cell in cells if cell.rows],
     }
-
-
-def _command(request: Structured) -> str:
-    words = ["noiseless", "reproduce", "rae-structured", "--objects", request.objects]
-    for name in ("data", "scale", "seeds", "rows", "steps", "width", "batch", "lr", "n", "search", "threads"):
-        value = getattr(request, name)
-        if value != getattr(Structured(), name):
-            words += ["-n" if name == "n" else f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
-    return shlex.join(words)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import platform
 import re
-import shlex
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,10 +26,11 @@ from scipy.stats import rankdata, spearmanr
 
 from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
+from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Line, Report, Request
 from noiseless.tables import markdown
 
-__all__ = ["Doubtful", "Published", "Table", "agreement", "command", "ranks"]
+__all__ = ["Doubtful", "Published", "Table", "agreement", "machine", "ranks", "spread"]
 
 FORMAT = 1
 NOTHING = "not measured"
@@ -293,20 +293,6 @@ def spread(values: Sequence[float]) -> str:
     mean = statistics.fmean(values)
     digits = max(0, 3 - floor(log10(abs(mean)))) if mean else 3
     return f"{mean:.{digits}f}" + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
-
-
-def command(study: str, request: Request) -> str:
-    """The command that makes a study's report, without places on this machine."""
-    words = ["noiseless", "reproduce", study]
-    default = Request("")
-    for name in ("data", "size", "scale", "constants", "seeds", "rows", "steps", "width", "n", "features", "threads"):
-        value = getattr(request, name)
-        if value == getattr(default, name) and name not in ("data", "scale"):
-            continue
-        given = value if isinstance(value, tuple) else (value,)
-        shown = [Path(v).name if name == "data" and Path(v).is_absolute() else str(v) for v in given]
-        words += ["-n" if name == "n" else f"--{name}", *shown]
-    return shlex.join(words)
 
 
 def machine() -> str:

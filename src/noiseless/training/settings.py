@@ -126,7 +126,10 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     if batch % world:
         raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
     if batch < objective.least:
-        raise InputError(f"a batch of {batch} is too small for a term of the loss, which needs {objective.least} data")
+        raise InputError(
+            f"a batch of {batch} is too small for a term of the loss, which needs {objective.least} data (of eae: one "
+            "more than its neighbour --k); give a larger --batch"
+        )
     if count < batch:
         raise InputError(
             f"the training part has {count} data, fewer than a batch of {batch}; give --batch {count} or less"

@@ -1,0 +1,75 @@
+"""The command that makes a report, and what a report of another command would take from it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from noiseless.errors import InputError
+from noiseless.files import read_json
+
+__all__ = ["command", "refuse_loss"]
+
+ALWAYS = ("objects", "data", "scale")
+"""What is said even where it is the default."""
+PLACES = ("data_dir", "device", "runs", "out", "overwrite")
+"""What belongs to a machine, or to where things lie."""
+SEEDS = ("0", "1", "2")
+
+
+def command(study: str, request: Any) -> str:
+    """The command of a study's report, without places on this machine.
+
+    Arguments:
+        study: its name.
+        request: a dataclass of options.
+    """
+    words = ["noiseless", "reproduce", study]
+    for option in fields(request):
+        value = getattr(request, option.name)
+        told = option.name in ALWAYS or option.default is MISSING or value != option.default
+        if option.name in PLACES or value is None or not told:
+            continue
+        given = value if isinstance(value, tuple) else (value,)
+        shown = [Path(v).name if option.name == "data" and Path(v).is_absolute() else str(v) for v in given]
+        words += ["-n" if option.name == "n" else f"--{option.name}", *shown]
+    return shlex.join(words)
+
+
+def refuse_loss(path: Path, made: str) -> None:
+    """Refuses to write over a report that has rows or seeds which the new one lacks, or that is of other terms.
+
+    Arguments:
+        path: its JSON.
+        made: the new one's command.
+
+    Raises:
+        InputError: it is there, and would be lost.
+    """
+    if not path.is_file():
+        return
+    content = read_json(path)
+    there = content.get("command", "") if isinstance(content, dict) else ""
+    old, new = _terms(there), _terms(made)
+    rows = "--rows" not in new or ("--rows" in old and old["--rows"] <= new["--rows"])
+    seeds = old.get("--seeds", set(SEEDS)) <= new.get("--seeds", set(SEEDS))
+    apart = ("--rows", "--seeds", "--threads")
+    same = [{name: given for name, given in terms.items() if name not in apart} for terms in (old, new)]
+    if not (rows and seeds and same[0] == same[1]):
+        raise InputError(
+            f"{path} has what another command made ({there or 'unknown'}); nothing was replaced, and what was measured "
+            "is kept in the runs; give another --out, or --overwrite to replace it"
+        )
+
+
+def _terms(line: str) -> dict[str, set[str]]:
+    """Options and what was given with them, in small letters."""
+    terms: dict[str, set[str]] = {}
+    name = ""
+    for word in shlex.split(line)[2:]:
+        if word.startswith("-"):
+            name = word
+        terms.setdefault(name, set()).update(() if word == name else (word.lower(),))
+    return terms
