@@ -17,8 +17,10 @@ from sklearn.mixture import GaussianMixture
 import tiny
 from noiseless.cli import run
 from noiseless.data import sources
+from noiseless.errors import InputError
 from noiseless.reproduce import Request, cells, find, names
 from noiseless.reproduce.cells import Measured
+from noiseless.reproduce.command import refuse_loss
 from noiseless.reproduce.core import SCALES, Line, Source
 from noiseless.reproduce.eae_table import eae_lines
 from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
@@ -118,6 +120,15 @@ def test_a_report_is_not_lost_to_a_smaller_one(capsys: pytest.CaptureFixture[str
     assert numbers(made()[1]).keys() == {"AE", "RAE", "EAE"}
     assert run(f"{line} {less[0]} --overwrite".split()) == 0
     assert numbers(made()[1]).keys() == {"AE"}
+
+
+def test_options_left_out_are_their_defaults_and_order_does_not_matter(tmp_path: Path) -> None:
+    path, made = tmp_path / "a.json", "noiseless reproduce rae-structured --objects molecules"
+    path.write_text(json.dumps({"command": f"{made} --lr 0.003 --rows GRAE --threads 1"}))
+    refuse_loss(path, f"{made} --scale small --seeds 0 1 2 3 --rows grae cvae --lr 0.003")
+    for other in ("--lr 0.003 --scale paper", "--lr 0.001", "--lr 0.003 --seeds 0", "--lr 0.003 --rows CVAE"):
+        with pytest.raises(InputError, match="has what another command made"):
+            refuse_loss(path, f"{made} {other}")
 
 
 def test_a_run_of_other_defaults_is_refused() -> None:

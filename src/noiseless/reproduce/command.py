@@ -16,7 +16,10 @@ ALWAYS = ("objects", "data", "scale")
 """What is said even where it is the default."""
 PLACES = ("data_dir", "device", "runs", "out", "overwrite")
 """What belongs to a machine, or to where things lie."""
-SEEDS = ("0", "1", "2")
+DEFAULTS = {"--scale": {"small"}, "--seeds": {"0", "1", "2"}}
+"""Options that a command may have left out."""
+APART = ("--rows", "--seeds", "--threads")
+"""Options in which two commands may differ without being of other terms."""
 
 
 def command(study: str, request: Any) -> str:
@@ -54,10 +57,8 @@ def refuse_loss(path: Path, made: str) -> None:
     there = content.get("command", "") if isinstance(content, dict) else ""
     old, new = _terms(there), _terms(made)
     rows = "--rows" not in new or ("--rows" in old and old["--rows"] <= new["--rows"])
-    seeds = old.get("--seeds", set(SEEDS)) <= new.get("--seeds", set(SEEDS))
-    apart = ("--rows", "--seeds", "--threads")
-    same = [{name: given for name, given in terms.items() if name not in apart} for terms in (old, new)]
-    if not (rows and seeds and same[0] == same[1]):
+    same = all(old.get(name) == new.get(name) for name in (old.keys() | new.keys()).difference(APART))
+    if not (rows and same and old["--seeds"] <= new["--seeds"]):
         raise InputError(
             f"{path} has what another command made ({there or 'unknown'}); nothing was replaced, and what was measured "
             "is kept in the runs; give another --out, or --overwrite to replace it"
@@ -72,4 +73,4 @@ def _terms(line: str) -> dict[str, set[str]]:
         if word.startswith("-"):
             name = word
         terms.setdefault(name, set()).update(() if word == name else (word.lower(),))
-    return terms
+    return DEFAULTS | terms
