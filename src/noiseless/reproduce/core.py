@@ -98,6 +98,15 @@ def bare(path: Path | None) -> Path | None:
     return path.with_suffix("") if path is not None and path.suffix in (".md", ".json") else path
 
 
+def check_numbers(seeds: Sequence[int], **given: tuple[int | None, int]) -> None:
+    """Refuses seeds that are none, negative or twice the same, and numbers below the least that stands beside each."""
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise InputError(f"seeds are {seeds}; give one or several different ones, 0 or more")
+    for name, (value, least) in given.items():
+        if value is not None and value < least:
+            raise InputError(f"{name} is {value}, and must be {least} or more")
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked of a study.
@@ -140,12 +149,7 @@ class Request:
     overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InputError(f"seeds are {self.seeds}; give one or several different ones, 0 or more")
-        for name, least in (("steps", 1), ("width", 1), ("n", 2)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name} is {value}, and must be {least} or more")
+        check_numbers(self.seeds, steps=(self.steps, 1), width=(self.width, 1), n=(self.n, 2))
         if self.out is not None and not self.out.name:
             raise InputError(f"--out is {str(self.out)!r}, which names no file; give a path without an ending")
 

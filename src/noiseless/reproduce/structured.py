@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from noiseless.errors import InputError, unknown
 from noiseless.optimise import build
-from noiseless.reproduce.core import Many, Overwrite, Rows, Seeds, bare
+from noiseless.reproduce.core import Many, Overwrite, Rows, Seeds, bare, check_numbers
 from noiseless.results import Row
 
 __all__ = ["COLUMNS", "DENSITIES", "OBJECTIVES", "Cell", "Structured"]
@@ -94,12 +94,8 @@ class Structured:
     overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InputError(f"seeds are {self.seeds}; give one or several different ones, 0 or more")
-        for name, least in (("steps", 1), ("width", 1), ("batch", 1), ("n", 2)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name} is {value}, and must be {least} or more")
+        once = {"steps": (self.steps, 1), "width": (self.width, 1), "batch": (self.batch, 1)}
+        check_numbers(self.seeds, **once, n=(self.n, 2))
         for row in self.rows:
             if row.upper() not in METHODS:
                 raise unknown("row", row, METHODS)

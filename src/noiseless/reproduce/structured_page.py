@@ -95,8 +95,8 @@ def _searched(request: Structured, cells: Sequence[Cell]) -> str:
     said = "What optimisation in the latent space found, published beside measured"
     made = [cell.found for cell in cells if cell.found]
     if not made:
-        command = f"noiseless optimise RUN --objective {OBJECTIVES[request.objects]} --search {request.search}"
-        return f"{said} (blank: not measured; `{command}` for each run, then this command again)."
+        searching = f"noiseless optimise RUN --objective {OBJECTIVES[request.objects]} --search {request.search}"
+        return f"{said} (blank: not measured; `{searching}` for each run, then this command again)."
     terms = dict.fromkeys(
         f"`{f['search']}` on {f['objective']}, to {f['goal']}, {f['rounds']} x {f['batch']} codes, {f['votes']} "
         "votes each"

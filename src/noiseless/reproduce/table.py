@@ -77,8 +77,8 @@ class Table:
         measured: the cells.
         published: the numbers of the papers, in the order of the columns.
         remarks: what a reader has to know of the measured numbers.
-        judged: of how many data the published distances are.
         origins: where the published ones come from, and what else has to be known of them, for when they are shown.
+        judged: of how many data the published distances are.
     """
 
     study: str
