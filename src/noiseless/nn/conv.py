@@ -54,13 +54,18 @@ SMALL = Architecture(kernel=4, doublings=2, rescale=True)
 LARGE = Architecture(kernel=5, doublings=3, rescale=False)
 
 
-def _padded(shape: tuple[int, ...]) -> tuple[int, int]:
+def padded(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and breadth of images (C, H, W) with their border, multiples of 8: MNIST's 28 become 32."""
+    return -(-shape[1] // 8) * 8, -(-shape[2] // 8) * 8
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 3 or not all(8 <= side <= 128 for side in shape[1:]):
         raise InputError(
             f"the convolutional networks take images (C, H, W) from 8x8 to 128x128, not {shape}; "
             "resize them with --size, or give networks of your own with --encoder and --decoder"
         )
-    return -(-shape[1] // 8) * 8, -(-shape[2] // 8) * 8
+    return padded(shape)
 
 
 def _initialise(module: nn.Module) -> None:
@@ -84,7 +89,7 @@ class ConvEncoder(nn.Module):
         self, shape: tuple[int, ...], outputs: int, width: int = 128, architecture: Architecture = SMALL
     ) -> None:
         super().__init__()
-        height, breadth = _padded(shape)
+        height, breadth = _checked(shape)
         top, left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
         self.pad = (left, breadth - shape[2] - left, top, height - shape[1] - top)
         self.rescale = architecture.rescale
@@ -139,7 +144,7 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.logits = logits
-        height, breadth = _padded(shape)
+        height, breadth = _checked(shape)
         kernel, doublings = architecture.kernel, architecture.doublings
         self.start = (height >> doublings, breadth >> doublings, 8 * width)
         self.top, self.left = (height - shape[1]) // 2, (breadth - shape[2]) // 2

@@ -15,6 +15,7 @@ from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.bottlenecks.point import Deterministic
+from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives.adversarial import Adversarial, Make, Optimisers
 from noiseless.objectives.core import Optimiser, Regularised, Term
@@ -115,10 +116,8 @@ class Frame:
 
         They pad MNIST's 28 pixels to 32, which adds to the values that are averaged and nothing to what is lost: 1,024.
         """
-        if not self.spec.is_image:
-            return self.spec.size
-        channels, *sides = self.spec.shape
-        return channels * math.prod(-(-side // 8) * 8 for side in sides)
+        shape = self.spec.shape
+        return shape[0] * math.prod(padded(shape)) if self.spec.is_image else self.spec.size
 
     @property
     def discrepancy(self) -> float:
