@@ -71,4 +71,5 @@ def eae(
     isotropic = "laplace" if normalisation == "l1" else "normal"
     training = parts.training(schedule=SCHEDULE[parts.constants])
     notes = ("the weight of the entropy is ours: the paper's scale is not recoverable",)
-    return parts.regularised(terms, LR[parts.constants], training, (isotropic, "gmm", "gaussian"), notes, calibrated)
+    densities = (isotropic, "gmm", "gaussian")
+    return parts.regularised(terms, LR[parts.constants], training, densities, notes, calibrated=calibrated)

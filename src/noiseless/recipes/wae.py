@@ -77,7 +77,8 @@ def wae_mmd(
     notes = ("the weight of the discrepancy is that of the other kernel: none is published for rbf",) if ours else ()
     terms = {"mmd": Term(chosen, MMD(kernel), least=2)}
     training = parts.training(epochs=MMD_EPOCHS.get(parts.constants))
-    return parts.regularised(terms, LR, training, ("normal", "gmm", "gaussian"), notes, weight is not None)
+    densities = ("normal", "gmm", "gaussian")
+    return parts.regularised(terms, LR, training, densities, notes, calibrated=weight is not None)
 
 
 def wae_gan(
@@ -110,4 +111,5 @@ def wae_gan(
     taken = {"weight against the critic": weight, "learning rate": optimiser.lr, "critic's learning rate": critic_lr}
     ours = [name for name, given in taken.items() if given is None] if parts.constants == "cifar10" else []
     notes = tuple(f"the {name} is CelebA's: none is published for CIFAR-10" for name in ours)
-    return parts.adversarial(critic, published.lr, parts.training(epochs=published.epochs), notes, weight is not None)
+    training = parts.training(epochs=published.epochs)
+    return parts.adversarial(critic, published.lr, training, notes, calibrated=weight is not None)

@@ -126,10 +126,8 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
     if batch % world:
         raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
     if batch < objective.least:
-        raise InputError(
-            f"a batch of {batch} is too small for a term of the loss, which needs {objective.least} data (of eae: one "
-            "more than its neighbour --k); give a larger --batch"
-        )
+        least = f"needs {objective.least} data; give --batch {objective.least} or more"
+        raise InputError(f"a batch of {batch} is too small for a term of the loss, which {least}")
     if count < batch:
         raise InputError(
             f"the training part has {count} data, fewer than a batch of {batch}; give --batch {count} or less"
