@@ -19,7 +19,7 @@ from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.own import Own
-from noiseless.recipes.core import Method, Recipe, call, find
+from noiseless.recipes.core import Recipe, call, find
 from noiseless.reconstruction.perceptual import trained_on
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
@@ -62,8 +62,9 @@ def compare(
     """
     recipes = {method: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
-    made = [call(recipe, data.spec, given[method], training.seed) for method, recipe in recipes.items()]
-    looks = _looks(made, data, features)  # what data are not for is refused before anything is trained
+    # what data are not for is refused before anything is trained; one method at a time is held
+    seen = [trained_on(call(r, data.spec, given[m], training.seed).objective.distance) for m, r in recipes.items()]
+    looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
     pictures: dict[str, Tensor] = {}
@@ -82,11 +83,11 @@ def compare(
     return rows
 
 
-def _looks(made: Sequence[Method], data: Data, features: Features | None) -> list[Features | None]:
+def _looks(seen: Sequence[str | None], data: Data, features: Features | None) -> list[Features | None]:
     """The features, and others where they flatter a method: unflattered ranks need them of every method."""
     if features is None:
         return [None]
-    second = second_look([trained_on(method.objective.distance) for method in made], data, features)
+    second = second_look(seen, data, features)
     return [features, second] if second is not None else [features]
 
 
