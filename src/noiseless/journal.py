@@ -26,7 +26,7 @@ from noiseless.model import Model
 from noiseless.objectives.core import Objective
 from noiseless.values import Batch
 
-__all__ = ["Journal", "coded", "read_header", "read_tensors", "write_tensors"]
+__all__ = ["Journal", "coded", "initial_weights", "load_weights", "read_header", "read_tensors", "write_tensors"]
 
 
 class Journal:
@@ -110,6 +110,21 @@ def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tens
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
         z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device)))
     return z.float().cpu().clone()
+
+
+def initial_weights(objective: Objective, source: Path) -> dict[str, Tensor]:
+    """The best weights of another run, which fit these networks."""
+    tensors = read_tensors(source / "best.safetensors")
+    load_weights(objective, tensors, source)
+    return tensors
+
+
+def load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory: Path) -> None:
+    """Gives an objective its weights, or says whose do not fit."""
+    try:
+        objective.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:

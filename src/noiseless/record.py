@@ -18,7 +18,7 @@ from noiseless.files import read_json
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_existing"]
+__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing"]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
@@ -53,6 +53,20 @@ def read(directory: Path) -> dict[str, Any]:
     record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
     _check(path, record)
     return record
+
+
+def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mapping[str, float]) -> None:
+    """Refuses to go on with a run whose recipe has other weights or rates by now.
+
+    Raises:
+        InputError: says which.
+    """
+    for name, then in record["constants"].items():
+        if constants.get(name) != then:
+            raise InputError(
+                f"{directory} was trained with {name} {then:g}, and {record['recipe']} now has {constants.get(name)}; "
+                "train anew, or give the recipe's arguments when it begins"
+            )
 
 
 def plain(value: Any) -> Any:

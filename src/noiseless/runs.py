@@ -35,7 +35,7 @@ from noiseless.data import Data
 from noiseless.densities.pattern import bound
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.journal import Journal, coded, read_header, read_tensors
+from noiseless.journal import Journal, coded, initial_weights, load_weights, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.nn.joint import take_moments
 from noiseless.nn.search import Search
@@ -43,7 +43,7 @@ from noiseless.objectives.core import Indexed, Objective
 from noiseless.own import Own
 from noiseless.recipes.core import Method, Recipe, call, defaults, find, names
 from noiseless.reconstruction.perceptual import trained_on
-from noiseless.record import FORMAT, make_room, of_data, plain
+from noiseless.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
@@ -152,7 +152,7 @@ class Run:
             method.objective.admit(len(data.train))
         settled = settle(training.over(method.training), method.objective, data, engine.world)
         method.objective.plan_for(cast(int, settled.steps))
-        initial = _initial(method.objective, init_from) if init_from is not None else None
+        initial = initial_weights(method.objective, init_from) if init_from is not None else None
         record = {
             "format": FORMAT,
             "noiseless": version("noiseless"),
@@ -244,7 +244,7 @@ class Run:
         journal = Journal(self.directory, data)
         start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
         if start is None and self._has("initial.safetensors"):
-            _load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
+            load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
         with engine.main_first():
             if engine.main:
                 sweep(self.directory)
@@ -283,12 +283,7 @@ class Run:
         now = dataclasses.replace(
             now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
         )
-        then, other = self.record["constants"], method.objective.constants()
-        if changed := [name for name, value in then.items() if other.get(name) != value]:
-            raise InputError(
-                f"{self.directory} was trained with {changed[0]} {then[changed[0]]:g}, and {self.record['recipe']} now "
-                f"has {other.get(changed[0])}; train anew, or give the recipe's arguments when it begins"
-            )
+        refuse_changed(self.directory, self.record, method.objective.constants())
         if data is None:
             with engine.main_first():
                 data = self.data(data_dir)
@@ -317,7 +312,7 @@ class Run:
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
             raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
-        _load_weights(objective, tensors, self.directory)
+        load_weights(objective, tensors, self.directory)
         return objective
 
     def ready(
@@ -401,17 +396,3 @@ class Run:
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return read_tensors(self.directory / name), read_header(self.directory / name)
-
-
-def _initial(objective: Objective, source: Path) -> dict[str, Tensor]:
-    """The best weights of another run, which fit these networks."""
-    tensors = read_tensors(source / "best.safetensors")
-    _load_weights(objective, tensors, source)
-    return tensors
-
-
-def _load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory: Path) -> None:
-    try:
-        objective.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error
