@@ -98,7 +98,7 @@ def bare(path: Path | None) -> Path | None:
     return path.with_suffix("") if path is not None and path.suffix in (".md", ".json") else path
 
 
-def check_numbers(seeds: Sequence[int], **given: tuple[int | None, int]) -> None:
+def check_numbers(seeds: Sequence[int], given: Mapping[str, tuple[int | None, int]]) -> None:
     """Refuses seeds that are none, negative or twice the same, and numbers below the least that stands beside each."""
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise InputError(f"seeds are {seeds}; give one or several different ones, 0 or more")
@@ -149,7 +149,7 @@ class Request:
     overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
-        check_numbers(self.seeds, steps=(self.steps, 1), width=(self.width, 1), n=(self.n, 2))
+        check_numbers(self.seeds, {"steps": (self.steps, 1), "width": (self.width, 1), "n": (self.n, 2)})
         if self.out is not None and not self.out.name:
             raise InputError(f"--out is {str(self.out)!r}, which names no file; give a path without an ending")
 

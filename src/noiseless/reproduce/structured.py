@@ -94,8 +94,8 @@ class Structured:
     overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
-        once = {"steps": (self.steps, 1), "width": (self.width, 1), "batch": (self.batch, 1)}
-        check_numbers(self.seeds, **once, n=(self.n, 2))
+        least = {"steps": 1, "width": 1, "batch": 1, "n": 2}
+        check_numbers(self.seeds, {name: (getattr(self, name), number) for name, number in least.items()})
         for row in self.rows:
             if row.upper() not in METHODS:
                 raise unknown("row", row, METHODS)
