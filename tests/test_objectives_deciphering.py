@@ -327,6 +327,17 @@ def test_densities_draw_fresh_codes_and_training_codes(tmp_path: Path) -> None:
     assert (fresh[:, None] - codes).abs().amax(2).min() > 0
 
 
+def test_a_density_of_patterns_can_draw_clusters_as_often_as_the_data(tmp_path: Path) -> None:
+    arguments = PLAIN | {"clusters": 2}
+    made = run("deciphering", images(), tmp_path / "run", steps=4, draw=False, arguments=arguments)
+    for _ in range(2):  # fitted, then read from the run
+        model = made.model(data=images())
+        even, uneven = (model.draw(30, name) for name in ("pattern", "pattern:even=false"))
+        assert not torch.equal(even, uneven)
+        wanted = made.ready().draw(30, torch.Generator().manual_seed(0), even=False)  # type: ignore[operator]
+        torch.testing.assert_close(uneven, wanted)
+
+
 def test_a_density_of_patterns_belongs_to_deciphering(tmp_path: Path) -> None:
     made = run("ae", images(), tmp_path / "run", steps=2, draw=False)
     with pytest.raises(InputError, match=r"and .*run \(ae\) has none; take another"):

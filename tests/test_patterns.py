@@ -141,6 +141,26 @@ def test_fresh_patterns_are_uniform_over_all_channels() -> None:
     assert (found[1].mean(0) - 2 / 5).abs().max() < 5 * math.sqrt(6 / 25 / 6000)
 
 
+def test_fresh_patterns_can_have_the_shares_of_the_data() -> None:
+    patterns = Patterns(Layout((6, 5), (1, 2)))
+    cluster = torch.tensor([0] * 6 + [1] * 18)  # of three channels each
+    patterns.assign(24, generator(), cluster, 2)
+    first, second = patterns.fresh(torch.rand(6000, 11, generator=generator()), torch.float64, even=False)
+    assert first.sum(1).unique().tolist() == [1]
+    assert abs(first[:, :3].sum(1).mean().item() - 0.25) < 5 * math.sqrt(0.25 * 0.75 / 6000)
+    counts = patterns.rows[0].flatten().long().bincount(minlength=6)
+    assert (first.mean(0) - counts / 24).abs().max() < 5 * math.sqrt(0.25 / 6000)
+    assert (second.mean(0) - 2 / 5).abs().max() < 5 * math.sqrt(6 / 25 / 6000)
+
+
+def test_channels_that_no_datum_has_are_left_out_of_uneven_patterns() -> None:
+    patterns = Patterns(Layout((6,), (2,)))
+    patterns.stage0 = torch.tensor([[0, 1], [0, 4], [0, 4]], dtype=torch.uint8)
+    (found,) = patterns.fresh(torch.rand(3000, 6, generator=generator()), torch.float64, even=False)
+    assert found.sum(1).unique().tolist() == [2]
+    assert found.sum(0)[[2, 3, 5]].tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("active", [(0, 1), (7, 1), (1,)])
 def test_layouts_that_cannot_be_are_refused(active: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="active channels"):

@@ -284,12 +284,23 @@ class Patterns(nn.Module):
             found = masks(self.layout, rows, dtype)
         return [*found[:-1], found[-1].flip(1)] if mirrored else found
 
-    def fresh(self, u: Float[Tensor, "b total"], dtype: torch.dtype) -> list[Tensor]:
-        """The factors of new patterns, clusters ignored, from uniform draws in [0, 1) for every channel."""
-        parts = u.split(self.layout.channels, dim=1)
+    def fresh(self, u: Float[Tensor, "b total"], dtype: torch.dtype, even: bool = True) -> list[Tensor]:
+        r"""The factors of new patterns, from uniform draws in [0, 1) for every channel.
+
+        Arguments:
+            u: the draws.
+            dtype: of the factors.
+            even: whether the first stage's channels are drawn evenly, as the paper's code does, so that every cluster
+                has the same share; else as often as the data have them: by weight :math:`w`, those of the k largest
+                :math:`u^{1/w}`, one after the other without replacement.
+        """
+        parts = list(u.split(self.layout.channels, dim=1))
         if self.kind == "gaussian":
             tiny = torch.finfo(torch.float32).eps
             return [(2 * p.clamp(tiny, 1 - tiny) - 1).erfinv().mul(math.sqrt(2)).to(dtype) for p in parts]
+        if not even:
+            counts = self.rows[0].long().flatten().bincount(minlength=self.layout.channels[0])
+            parts[0] = parts[0].double().log() / counts
         rows = [subsets(p, k) for p, k in zip(parts, self.layout.active, strict=True)]
         return masks(self.layout, rows, dtype)
 

@@ -25,11 +25,14 @@ class Pattern(LatentDensity):
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
+        even: whether every cluster of the training data has the same share of the draws, as in the paper's code; else
+            the share that it has of the data. Moments of batch norms are those of even draws in either case.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, even: bool = True) -> None:
         super().__init__(dim)
-        self._draw: Callable[[int, torch.Generator], Tensor] | None = None
+        self.even = even
+        self._draw: Callable[[int, torch.Generator, bool], Tensor] | None = None
 
     def bind(self, objective: Objective, model: str = "this one") -> Pattern:
         """Ties the density to the model whose patterns it draws.
@@ -62,7 +65,7 @@ class Pattern(LatentDensity):
         """
         if self._draw is None:
             raise InputError("the density 'pattern' belongs to a deciphering autoencoder; call bind(objective) first")
-        return self._draw(n, generator).to(self.n.device, torch.float32)
+        return self._draw(n, generator, self.even).to(self.n.device, torch.float32)
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:  # noqa: ARG002
         """Not known.

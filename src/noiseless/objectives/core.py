@@ -211,8 +211,8 @@ class Indexed(Objective):
         """A copy in evaluation mode whose running moments are those of data that it draws."""
 
     @abstractmethod
-    def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Codes that no datum has."""
+    def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
+        """Codes that no datum has, of every kind of data evenly, or else as often as the training data are of it."""
 
 
 @dataclass(frozen=True)

@@ -187,11 +187,11 @@ class Deciphering(Indexed):
         return self._latents(self.patterns.of(batch.index, batch.x.dtype), None)
 
     @torch.no_grad()
-    def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
+    def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
         """Latents of fresh patterns, in even batches of up to 250; what the draws are does not depend on the device."""
         like = self.cipher.dense.weight.new_zeros(())
         parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no rest of one, whose moments there are none of
-        return torch.cat([self._drawn(len(part), generator, like) for part in parts])
+        return torch.cat([self._drawn(len(part), generator, like, even) for part in parts])
 
     @torch.no_grad()
     def recalibrated(self) -> Deciphering:
@@ -211,10 +211,10 @@ class Deciphering(Indexed):
         with self._autocast(z):
             return self.autoencoder.decoder(z, self._shifts(u.to(z))[1])
 
-    def _drawn(self, n: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    def _drawn(self, n: int, generator: torch.Generator, like: Tensor, even: bool) -> Tensor:
         u = torch.rand(n, sum(self.patterns.layout.channels), generator=generator, device=generator.device)
         noise = torch.randn(n, *self.cipher.start.shape[1:], generator=generator, device=generator.device).to(like)
-        return self._latents(self.patterns.fresh(u.to(like.device), like.dtype), noise)
+        return self._latents(self.patterns.fresh(u.to(like.device), like.dtype, even), noise)
 
     def _latents(self, masks: list[Tensor], noise: Tensor | None) -> Tensor:
         with self._autocast(masks[0]):
