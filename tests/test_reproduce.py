@@ -116,6 +116,7 @@ def test_a_report_is_not_lost_to_a_smaller_one(capsys: pytest.CaptureFixture[str
         assert run(f"{line} {other}".split()) == 2
         assert "has what another command made (noiseless reproduce eae-table --data tiny.npy" in capsys.readouterr().err
         assert made() == kept
+        assert not Path("apart").exists(), "it is refused before anything is trained"
     assert run(f"{line} --seeds 0 1 --rows AE RAE EAE".split()) == 0
     assert numbers(made()[1]).keys() == {"AE", "RAE", "EAE"}
     assert run(f"{line} {less[0]} --overwrite".split()) == 0
@@ -178,13 +179,13 @@ def test_a_run_of_another_kind_is_refused_by_name(other: str, what: str) -> None
 def test_other_terms_and_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"reproduce eae-table {TERMS} --rows AE --seeds 0".split()) == 0
     refused = {
-        f"{LINE} --size 4".replace("--size 4", "").replace("--steps 3", "--steps 4"): "under other terms: steps was 3",
+        f"{LINE} --out other".replace("--steps 3", "--steps 4"): "under other terms: steps was 3",
         LINE.replace("EAE", "EEA"): "did you mean",
         LINE.replace("tiny.npy", "tinny.npy"): "unknown data set",
         LINE.replace("eae-table", "eae-tabel"): "did you mean 'eae-table'",
         f"{LINE} 0": "seeds",
         f"{LINE} --threads 0": "threads",
-        LINE.replace("pixels", "pixles"): "did you mean 'pixels'",
+        f"{LINE} --out other".replace("pixels", "pixles"): "did you mean 'pixels'",
         f"{LINE} --out .": "names no file",
     }
     for line, said in refused.items():

@@ -32,6 +32,7 @@ from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
+from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.training import Stopped
 
@@ -133,10 +134,11 @@ def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Readi
     """Every run, trained and measured as far as it is not yet.
 
     Raises:
-        InputError: as :func:`noiseless.reproduce.cells.cells`, or the features cannot be had.
+        InputError: as :func:`noiseless.reproduce.cells.measure`, or the features cannot be had.
         RunError: no run could be measured.
         Stopped: a signal came.
     """
+    admit(study, request)
     found = [_reading(cell) for cell in cells(request, study, wanted)]
     if not any(reading.numbers for reading in found):
         raise RunError("no run could be measured: " + "; ".join(dict.fromkeys(reading.reason for reading in found)))

@@ -30,6 +30,7 @@ from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import defaults, find
 from noiseless.record import plain
+from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
@@ -173,7 +174,13 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
 
 
 def measure(request: Request, study: str, lines: Sequence[Line]) -> list[Measured]:
-    """Every cell trained and evaluated, as far as it is not yet; errors as for :func:`cells`, and Stopped."""
+    """Every cell trained and evaluated, as far as it is not yet.
+
+    Raises:
+        InputError: as for :func:`cells`, or a report of other terms is where this one is to be written.
+        Stopped: a signal came.
+    """
+    admit(study, request)
     return [_measured(cell) for cell in cells(request, study, lines)]
 
 

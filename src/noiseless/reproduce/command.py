@@ -10,7 +10,7 @@ from typing import Any
 from noiseless.errors import InputError
 from noiseless.files import read_json
 
-__all__ = ["command", "refuse_loss"]
+__all__ = ["admit", "command", "refuse_loss"]
 
 ALWAYS = ("objects", "data", "scale")
 """What is said even where it is the default."""
@@ -39,6 +39,13 @@ def command(study: str, request: Any) -> str:
         shown = [Path(v).name if option.name == "data" and Path(v).is_absolute() else str(v) for v in given]
         words += ["-n" if option.name == "n" else f"--{option.name}", *shown]
     return shlex.join(words)
+
+
+def admit(study: str, request: Any) -> None:
+    """Refuses, before anything is trained, a report for which another one would be lost; see :func:`refuse_loss`."""
+    if not request.overwrite:
+        place = request.place(study)
+        refuse_loss(place.with_name(f"{place.name}.json"), command(study, request))
 
 
 def refuse_loss(path: Path, made: str) -> None:

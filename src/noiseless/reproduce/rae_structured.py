@@ -28,6 +28,7 @@ from noiseless.objectives.core import Optimiser
 from noiseless.optimise.protocol import place
 from noiseless.record import plain
 from noiseless.reproduce.cells import told
+from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Report
 from noiseless.reproduce.structured import DENSITIES, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.structured_page import content, page
@@ -43,6 +44,7 @@ def rae_structured(request: Structured) -> Report:
 
     A run of each row and seed lies in runs/rae-structured-OBJECTS-SCALE/METHOD-SEED.
     """
+    admit("rae-structured", request)
     folder = request.folder("rae-structured")
     load = cache(lambda source, seed: _loaded(request, source, seed))
     cells = [
