@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
+from noiseless import metrics
 from noiseless.cli import run
 from noiseless.cli.app import VERBS
 
@@ -268,6 +270,18 @@ def test_what_others_made_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
     a, b = (json.loads(Path(out, "results.json").read_text())[0] for out in "ab")
     assert (a["fd"], a["n"]) == (b["fd"], 12)
     assert "singular" in capsys.readouterr().err
+
+
+def test_a_new_metric_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("x.npy", np.random.default_rng(0).normal(size=(60, 3)))
+    kept = metrics.core._metrics()
+    new = SimpleNamespace(measure=lambda real, fake, seed: {"novelty": 0.125}, cautions=lambda real, fake: [])
+    monkeypatch.setattr("noiseless.metrics.core._metrics", lambda: (*kept, new))
+    assert run("evaluate --samples x.npy --data x.npy -n 6 --out .".split()) == 0
+    shown = capsys.readouterr().out
+    assert "novelty" in shown
+    assert "0.125" in shown
+    assert "kid std" not in shown
 
 
 def test_as_a_process_nothing_leaks_to_the_terminal() -> None:

@@ -44,6 +44,8 @@ __all__ = ["compare", "evaluate"]
 
 LATENT = ("entropy", "energy", "shape", "nac", "active", "|mean|", "min var", "max var")
 METRICS = ("fd", "kid", "precision", "recall", "f8", "f1/8", "score")
+"""In this order; other metrics come after them."""
+UNSEEN = ("kid std",)
 OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,
@@ -230,7 +232,9 @@ def _features(name: str | None, data: Data, resize: int | None, device: str) -> 
 
 def _columns(rows: Sequence[Row], *labels: str) -> list[str]:
     """Columns that say something: those with a value, and n where it is not the same in every row."""
-    filled = [c for c in ("method", *labels, *METRICS, *OF_STRINGS) if any(row.get(c) is not None for row in rows)]
+    others = {c: None for row in rows for c, value in row.items() if isinstance(value, float) and c not in UNSEEN}
+    wanted = dict.fromkeys(("method", *labels, *METRICS, *OF_STRINGS, *others))
+    filled = [c for c in wanted if any(row.get(c) is not None for row in rows)]
     return [*filled, "n"] if len({row["n"] for row in rows}) > 1 else filled
 
 

@@ -101,7 +101,7 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
 
     Arguments:
         name: what errors call it.
-        function: gives a number for a string, or None where the string is no object.
+        function: gives a number for a string, or None where it has none; every string counts as an object.
         goal: which way is better; it has to be said.
 
     Raises:

@@ -38,7 +38,7 @@ class Training:
         patience: Stop early after so many validations without improvement.
         validate_every: Steps between validations. Default: an epoch, or 250 steps where an epoch is shorter.
         checkpoint_every: Steps between checkpoints. Default: at every validation, and every five minutes.
-        pictures_every: Steps between grids of reconstructions and samples. Default: none.
+        pictures_every: Steps between grids of samples under one Gaussian. Default: none.
         log_every: Steps between rows of log.jsonl.
         seed: Seeds weights, order of data and noise.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
