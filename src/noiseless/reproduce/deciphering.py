@@ -117,6 +117,7 @@ def deciphering_ablations(request: Request) -> Report:
         "no shift": {"shift": "none"},
         "shift on both axes": {"shift": "both"},
         "no clusters": {"clusters": 1},
+        "no shift, no clusters": {"shift": "none", "clusters": 1},
         "gaussian patterns, no clusters": {"pattern": "gaussian"},
         "learnt input": {"input": "constant"},
         "not mirrored" if mirrored else "mirrored": {"mirrored": not mirrored},
