@@ -277,7 +277,8 @@ def test_a_new_metric_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     kept = metrics.core._metrics()
     new = SimpleNamespace(measure=lambda real, fake, seed: {"novelty": 0.125}, cautions=lambda real, fake: [])
     monkeypatch.setattr("noiseless.metrics.core._metrics", lambda: (*kept, new))
-    assert run("evaluate --samples x.npy --data x.npy -n 6 --out .".split()) == 0
+    assert run(["evaluate", "--samples", "x.npy", "--data", "x.npy", "-n", "60", "--out", "."]) == 0
+    assert json.loads(Path("results.json").read_text())[0]["kid std"] > 0
     shown = capsys.readouterr().out
     assert "novelty" in shown
     assert "0.125" in shown

@@ -153,12 +153,17 @@ def test_fresh_patterns_can_have_the_shares_of_the_data() -> None:
     assert (second.mean(0) - 2 / 5).abs().max() < 5 * math.sqrt(6 / 25 / 6000)
 
 
-def test_channels_that_no_datum_has_are_left_out_of_uneven_patterns() -> None:
-    patterns = Patterns(Layout((6,), (2,)))
+def test_shares_of_several_active_channels_are_those_of_the_data_too() -> None:
+    patterns = Patterns(Layout((6, 5), (2, 2)))
+    u = torch.rand(6000, 11, generator=generator())
+    with pytest.raises(InputError, match="no training data"):
+        patterns.fresh(u, torch.float32, even=False)
     patterns.stage0 = torch.tensor([[0, 1], [0, 4], [0, 4]], dtype=torch.uint8)
-    (found,) = patterns.fresh(torch.rand(3000, 6, generator=generator()), torch.float64, even=False)
-    assert found.sum(1).unique().tolist() == [2]
-    assert found.sum(0)[[2, 3, 5]].tolist() == [0, 0, 0]
+    first, second = patterns.fresh(u, torch.float32, even=False)
+    shares = torch.tensor([1, 1 / 3, 0, 0, 2 / 3, 0])
+    assert (first.mean(0) - shares).abs().max() < 5 * math.sqrt(2 / 9 / 6000)
+    assert first.sum(1).unique().tolist() == [2]
+    assert torch.equal(second, patterns.fresh(u, torch.float32)[1]), "the other stages are as they were"
 
 
 @pytest.mark.parametrize("active", [(0, 1), (7, 1), (1,)])

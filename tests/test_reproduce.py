@@ -7,7 +7,7 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -123,13 +123,25 @@ def test_a_report_is_not_lost_to_a_smaller_one(capsys: pytest.CaptureFixture[str
     assert numbers(made()[1]).keys() == {"AE"}
 
 
+@pytest.mark.parametrize("name", names())
+def test_a_report_in_the_way_is_seen_before_training(name: str) -> None:
+    kind = get_type_hints(find(name))["request"]
+    request = Request("tiny.npy") if kind is Request else kind()
+    there = request.place(name)
+    there.parent.mkdir(parents=True)
+    there.with_name(f"{there.name}.json").write_text(json.dumps({"command": f"noiseless reproduce {name} --steps 7"}))
+    with pytest.raises(InputError, match="has what another command made"):
+        find(name)(request)
+    assert not Path("runs").exists()
+
+
 def test_options_left_out_are_their_defaults_and_order_does_not_matter(tmp_path: Path) -> None:
     path, made = tmp_path / "a.json", "noiseless reproduce rae-structured --objects molecules"
     path.write_text(json.dumps({"command": f"{made} --lr 0.003 --rows GRAE --threads 1"}))
-    refuse_loss(path, f"{made} --scale small --seeds 0 1 2 3 --rows grae cvae --lr 0.003")
+    refuse_loss(tmp_path / "a", f"{made} --scale small --seeds 0 1 2 3 --rows grae cvae --lr 0.003")
     for other in ("--lr 0.003 --scale paper", "--lr 0.001", "--lr 0.003 --seeds 0", "--lr 0.003 --rows CVAE"):
         with pytest.raises(InputError, match="has what another command made"):
-            refuse_loss(path, f"{made} {other}")
+            refuse_loss(tmp_path / "a", f"{made} {other}")
 
 
 def test_a_run_of_other_defaults_is_refused() -> None:

@@ -117,6 +117,13 @@ def test_other_laws_are_of_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> Non
     }
 
 
+def test_clusters_are_judged_evenly_and_by_their_shares_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ("no clusters", "4 clusters", "4 clusters, as often as the data")
+    without, with_ = asked("deciphering-table-2", monkeypatch, width=8, rows=rows)
+    assert {s.density for s in without.sources} == {"pattern"}
+    assert {s.density for s in with_.sources} == {"pattern", "pattern:even=false"}
+
+
 def test_the_second_part_begins_where_the_first_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (700, 8, 8), dtype=np.uint8))
     (cell,) = asked("deciphering-ablations", monkeypatch, steps=10, rows=("second part without shift",))

@@ -290,18 +290,22 @@ class Patterns(nn.Module):
         Arguments:
             u: the draws.
             dtype: of the factors.
-            even: whether the first stage's channels are drawn evenly, as the paper's code does, so that every cluster
-                has the same share; else as often as the data have them: by weight :math:`w`, those of the k largest
-                :math:`u^{1/w}`, one after the other without replacement.
+            even: whether the first stage is a uniform subset of its channels, as in the paper's code, whatever the
+                clusters of the data; else it is that of a training datum, drawn uniformly, so that clusters have the
+                shares that they have of the data. Gaussian patterns have no clusters, and are the same either way.
+
+        Raises:
+            InputError: there are no training data yet whose first stage could be taken.
         """
-        parts = list(u.split(self.layout.channels, dim=1))
+        parts = u.split(self.layout.channels, dim=1)
         if self.kind == "gaussian":
             tiny = torch.finfo(torch.float32).eps
             return [(2 * p.clamp(tiny, 1 - tiny) - 1).erfinv().mul(math.sqrt(2)).to(dtype) for p in parts]
-        if not even:
-            counts = self.rows[0].long().flatten().bincount(minlength=self.layout.channels[0])
-            parts[0] = parts[0].double().log() / counts
         rows = [subsets(p, k) for p, k in zip(parts, self.layout.active, strict=True)]
+        if not even:
+            if not len(self):
+                raise InputError("there are no training data whose patterns could be taken: train first")
+            rows[0] = self.rows[0][(parts[0][:, 0] * len(self)).long()]
         return masks(self.layout, rows, dtype)
 
 

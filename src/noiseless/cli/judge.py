@@ -46,6 +46,7 @@ LATENT = ("entropy", "energy", "shape", "nac", "active", "|mean|", "min var", "m
 METRICS = ("fd", "kid", "precision", "recall", "f8", "f1/8", "score")
 """In this order; other metrics come after them."""
 UNSEEN = ("kid std",)
+"""Of metrics, what is kept and not shown."""
 OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-r"""Fresh patterns: the law of the codes :math:`e(p)` of uniform random patterns p, drawn by the model itself.
+r"""Fresh patterns: the law of the codes :math:`e(p)` of random patterns p, drawn by the model itself.
 
 A deciphering autoencoder (Maeda, 2023, https://arxiv.org/abs/2310.01712) needs no density fitted to its codes: its
 encoder turns new patterns into codes. So nothing is fitted here; what draws is the model's objective, to which
@@ -8,6 +8,7 @@ encoder turns new patterns into codes. So nothing is fitted here; what draws is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -25,14 +26,14 @@ class Pattern(LatentDensity):
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
-        even: whether every cluster of the training data has the same share of the draws, as in the paper's code; else
-            the share that it has of the data. Moments of batch norms are those of even draws in either case.
+        even: whether patterns are uniform, as in the paper's code, which gives clusters of few and of many data about
+            the same share; else clusters have their shares of the data. Running moments are those of uniform patterns.
     """
 
     def __init__(self, dim: int, even: bool = True) -> None:
         super().__init__(dim)
         self.even = even
-        self._draw: Callable[[int, torch.Generator, bool], Tensor] | None = None
+        self._draw: Callable[[int, torch.Generator], Tensor] | None = None
 
     def bind(self, objective: Objective, model: str = "this one") -> Pattern:
         """Ties the density to the model whose patterns it draws.
@@ -49,7 +50,7 @@ class Pattern(LatentDensity):
                 f"the density 'pattern' draws fresh patterns of a deciphering autoencoder, and {model} has none; take "
                 f"another, such as gmm"
             )
-        self._draw = objective.draw
+        self._draw = objective.draw if self.even else partial(objective.draw, even=False)
         return self
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Pattern:  # noqa: ARG002
@@ -65,7 +66,7 @@ class Pattern(LatentDensity):
         """
         if self._draw is None:
             raise InputError("the density 'pattern' belongs to a deciphering autoencoder; call bind(objective) first")
-        return self._draw(n, generator, self.even).to(self.n.device, torch.float32)
+        return self._draw(n, generator).to(self.n.device, torch.float32)
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:  # noqa: ARG002
         """Not known.

@@ -43,7 +43,8 @@ def measure_all(real: Sample, fake: Sample, seed: int) -> dict[str, float | None
         InputError: a side has fewer than 2 data, or the sides have different features.
     """
     _check(real, fake)
-    return {column: value for measure in measures() for column, value in measure(real, fake, seed).items()}
+    found = {column: value for measure in measures() for column, value in measure(real, fake, seed).items()}
+    return {column: None if value is None else float(value) for column, value in found.items()}
 
 
 def warnings(real: Sample, fake: Sample) -> list[str]:

@@ -212,7 +212,13 @@ class Indexed(Objective):
 
     @abstractmethod
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Codes that no datum has, of every kind of data evenly, or else as often as the training data are of it."""
+        """Codes that no datum has.
+
+        Arguments:
+            n: how many.
+            generator: of all draws.
+            even: whether clusters of the training data are left out of account; else each has its share of the data.
+        """
 
 
 @dataclass(frozen=True)

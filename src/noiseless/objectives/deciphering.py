@@ -188,7 +188,10 @@ class Deciphering(Indexed):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns, in even batches of up to 250; what the draws are does not depend on the device."""
+        """Latents of fresh patterns (`even` as in :meth:`noiseless.patterns.Patterns.fresh`).
+
+        They are made in batches of up to 250, as equal as may be; what the draws are does not depend on the device.
+        """
         like = self.cipher.dense.weight.new_zeros(())
         parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no rest of one, whose moments there are none of
         return torch.cat([self._drawn(len(part), generator, like, even) for part in parts])

@@ -44,20 +44,20 @@ def command(study: str, request: Any) -> str:
 def admit(study: str, request: Any) -> None:
     """Refuses, before anything is trained, a report for which another one would be lost; see :func:`refuse_loss`."""
     if not request.overwrite:
-        place = request.place(study)
-        refuse_loss(place.with_name(f"{place.name}.json"), command(study, request))
+        refuse_loss(request.place(study), command(study, request))
 
 
-def refuse_loss(path: Path, made: str) -> None:
+def refuse_loss(out: Path, made: str) -> None:
     """Refuses to write over a report that has rows or seeds which the new one lacks, or that is of other terms.
 
     Arguments:
-        path: its JSON.
+        out: where reports are written, without an ending.
         made: the new one's command.
 
     Raises:
         InputError: it is there, and would be lost.
     """
+    path = out.with_name(f"{out.name}.json")
     if not path.is_file():
         return
     content = read_json(path)

@@ -1,9 +1,10 @@
 """What a study is, what may be asked of it, and where it is found.
 
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
-again. (One on other things than images states a request of its own, a dataclass with `threads`, `device` and `place`.)
-Its docstring is the help. Every public function that a module of this package lists in `__all__` and that
-returns a Report is one; its name on the command line has hyphens for underscores.
+again; it refuses, before anything is trained, to make one that would take another's place. (One on other things than
+images states a request of its own, a dataclass with `threads`, `device`, `overwrite` and `place`.) Its docstring is the
+help. Every public function that a module of this package lists in `__all__` and that returns a Report is one; its name
+on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
@@ -288,7 +289,7 @@ def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:
         InputError: a report is there that would lose by it, and may not be replaced.
     """
     if not overwrite:
-        refuse_loss(out.with_name(f"{out.name}.json"), report.content["command"])
+        refuse_loss(out, report.content["command"])
     pictures = [out.with_name(f"{out.name}-{name}.png") for name in report.pictures]
     for path, draw in zip(pictures, report.pictures.values(), strict=True):
         draw(path)

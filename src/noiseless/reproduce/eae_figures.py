@@ -19,7 +19,7 @@ from torch import Tensor
 from noiseless import figures
 from noiseless.errors import InputError
 from noiseless.reproduce.cells import Cell, cells, trained
-from noiseless.reproduce.command import command
+from noiseless.reproduce.command import admit, command
 from noiseless.reproduce.core import Report, Request, chosen
 from noiseless.reproduce.eae_table import eae_lines
 from noiseless.training import Stopped
@@ -37,6 +37,7 @@ TITLES = {
 
 def eae_figures(request: Request) -> Report:
     """Reconstructions, samples and interpolations of every method of eae-table, side by side."""
+    admit("eae-figures", request)
     asked = replace(request, seeds=request.seeds[:1])
     lines = chosen(eae_lines(request.setting.second_stage), asked)
     images: dict[str, dict[str, Tensor]] = {kind: {} for kind in TITLES}
