@@ -38,7 +38,9 @@ DATA = {
     "expressions": ["--data", "expressions:size=600"],
     "characters": ["--data", "expressions:size=600,codec=characters"],
 }
-COMMON = "--steps 50 --batch 50 --width 8 --threads 1 --device cpu --precision float32 --log-every 10 --validate-every 25"
+COMMON = (
+    "--steps 50 --batch 50 --width 8 --threads 1 --device cpu --precision float32 --log-every 10 --validate-every 25"
+)
 TIMES = ("seconds", "images_per_s", "samples_per_s", "data_per_s")
 
 

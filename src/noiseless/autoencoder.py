@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from noiseless.bottlenecks.core import Bottleneck
 from noiseless.errors import InputError
-from noiseless.named import Named
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
 from noiseless.nn.sequence import LARGE as GRU_LARGE
 from noiseless.nn.sequence import SMALL as GRU_SMALL
 from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
+from noiseless.registry import Named
 from noiseless.values import Batch, Code, Spec, Trace
 
 __all__ = ["Autoencoder", "Networks", "build"]

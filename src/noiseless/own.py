@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from noiseless.errors import InputError
-from noiseless.named import Named, is_named
 from noiseless.recipes.core import Recipe, names
+from noiseless.registry import Named, is_named
 
 __all__ = ["Own"]
 

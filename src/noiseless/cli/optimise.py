@@ -22,12 +22,12 @@ from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.named import is_named, load_callable
 from noiseless.optimise import Decode, Problem, build, scored
 from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.protocol import place
 from noiseless.optimise.report import COLUMNS
+from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run
 from noiseless.scores import Goal, Score
 from noiseless.values import Spec

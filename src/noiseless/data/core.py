@@ -19,7 +19,7 @@ from noiseless.data import arrays, own, pictures
 from noiseless.data.kept import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
-from noiseless.named import is_named, offered, options
+from noiseless.registry import is_named, offered, options
 from noiseless.strings import of
 from noiseless.values import Spec
 

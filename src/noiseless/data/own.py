@@ -9,7 +9,7 @@ import numpy as np
 from noiseless.data.arrays import standard
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
-from noiseless.named import load_callable
+from noiseless.registry import load_callable
 
 __all__ = ["load"]
 

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole
-from noiseless.named import offered, options
+from noiseless.registry import offered, options
 
 __all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
 

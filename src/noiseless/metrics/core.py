@@ -18,7 +18,7 @@ from types import ModuleType
 
 from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
-from noiseless.named import modules
+from noiseless.registry import modules
 
 __all__ = ["Measure", "measure_all", "measures", "warnings"]
 

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
-from noiseless.named import offered, options
+from noiseless.registry import offered, options
 from noiseless.scores import Score
 
 __all__ = ["Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]

@@ -20,7 +20,7 @@ from functools import cache
 from torch import Tensor
 
 from noiseless.errors import InputError, unknown
-from noiseless.named import modules, offered
+from noiseless.registry import modules, offered
 from noiseless.values import Spec
 
 __all__ = ["Distance", "Reconstruction", "build", "in_nats", "names"]

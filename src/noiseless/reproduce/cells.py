@@ -26,10 +26,10 @@ from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
 from noiseless.model import Model
-from noiseless.named import is_named, load_callable
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import defaults, find
 from noiseless.record import plain
+from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.results import Reference, Row, known, noted, record

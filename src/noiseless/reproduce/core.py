@@ -28,8 +28,8 @@ from cyclopts import Parameter
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole, write_json
-from noiseless.named import is_named, modules
 from noiseless.recipes.image import Constants
+from noiseless.registry import is_named, modules
 from noiseless.reproduce.command import refuse_loss
 
 __all__ = [

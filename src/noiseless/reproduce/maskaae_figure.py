@@ -25,7 +25,7 @@ from torch import Tensor
 from noiseless import figures, tables
 from noiseless.bottlenecks.masked import mask_of
 from noiseless.data.synthetic import synthetic
-from noiseless.named import options
+from noiseless.registry import options
 from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, readings, sized
 from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Report, Request, chosen

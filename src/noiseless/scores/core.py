@@ -26,7 +26,7 @@ from functools import cache, partial
 from typing import Literal
 
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.named import offered, options
+from noiseless.registry import offered, options
 
 __all__ = ["GOALS", "Goal", "Score", "build", "check", "names", "of_ones_own"]
 
