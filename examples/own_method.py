@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder, Networks, build
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.objectives.core import Optimiser, Regularised, Term
 from noiseless.recipes import Method
 from noiseless.reconstruction.pixel import squared_error

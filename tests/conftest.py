@@ -18,7 +18,7 @@ from functools import partial  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from noiseless.nn.search import Search  # noqa: E402
+from noiseless.nn.inversion import Search  # noqa: E402
 from noiseless.objectives import deciphering as objective  # noqa: E402
 from noiseless.recipes import deciphering as recipe  # noqa: E402
 

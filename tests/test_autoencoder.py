@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from noiseless.autoencoder import Autoencoder, Networks, build
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder

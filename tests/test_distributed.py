@@ -21,7 +21,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Networks
 from noiseless.journal import read_header
-from noiseless.nn.joint import alone, gather, world
+from noiseless.nn.distributed import alone, gather, world
 from noiseless.recipes.core import names
 from noiseless.training import Engine, Training, fit
 from noiseless.training.core import _introduce, _prepare, _Validation

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.objectives.core import Optimiser, Regularised, Term
 from noiseless.penalties.norm import code_norm
 from noiseless.reconstruction.pixel import squared_error

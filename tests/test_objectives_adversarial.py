@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.gaussian import Variational
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives.adversarial import Adversarial, Optimisers

@@ -19,8 +19,8 @@ from noiseless.evaluate import evaluate
 from noiseless.metrics import build as features
 from noiseless.model import Model
 from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
-from noiseless.nn.joint import BatchNorm, recalibrate, take_moments
-from noiseless.nn.search import Search
+from noiseless.nn.distributed import BatchNorm, recalibrate, take_moments
+from noiseless.nn.inversion import Search
 from noiseless.objectives.core import Course, Optimiser
 from noiseless.objectives.deciphering import Deciphering, Plan, energy_distance, shifted
 from noiseless.recipes.core import names

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.masked import Mask, MaskedDecoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError, RunError
 from noiseless.metrics.latent import nac
 from noiseless.nn.critic import LatentCritic
+from noiseless.nn.mask import Mask, MaskedDecoder
 from noiseless.objectives.core import Optimiser, Watched
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights, hidden_variance, polarity
 from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.recipes.core import Method, names
 from noiseless.values import Spec

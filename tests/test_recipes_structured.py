@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.errors import InputError
 from noiseless.recipes.core import Method, names
 from noiseless.strings import of, shipped

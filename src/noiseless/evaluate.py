@@ -38,7 +38,6 @@ from rich.progress import track
 from torch import Tensor
 
 from noiseless import figures, metrics
-from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
@@ -46,6 +45,7 @@ from noiseless.interpolation import PATHS
 from noiseless.metrics import Features, Sample
 from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
+from noiseless.nn.mask import mask_of
 from noiseless.results import Reference, Row
 
 __all__ = [

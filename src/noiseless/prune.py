@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import ACTIVE, Mask, mask_of
 from noiseless.errors import InputError
 from noiseless.files import whole, write_json
 from noiseless.journal import read_header, read_tensors, write_tensors
+from noiseless.nn.mask import ACTIVE, Mask, mask_of
 from noiseless.objectives.core import Objective
 from noiseless.objectives.maskaae import MaskAAE
 from noiseless.record import refuse_existing

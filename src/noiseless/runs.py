@@ -37,8 +37,8 @@ from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
 from noiseless.journal import Journal, coded, initial_weights, load_weights, read_header, read_tensors
 from noiseless.model import Model
-from noiseless.nn.joint import take_moments
-from noiseless.nn.search import Search
+from noiseless.nn.distributed import take_moments
+from noiseless.nn.inversion import Search
 from noiseless.objectives.core import Indexed, Objective
 from noiseless.own import Own
 from noiseless.recipes.core import Method, Recipe, call, defaults, find, names

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.errors import InputError
 from noiseless.values import Gaussian, Noise
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.flow import Flowed, FlowPosterior
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.flow import Flowed, FlowPosterior
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.penalties.kl import kl
 from noiseless.penalties.sampled_kl import sampled_kl

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, distributions, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.entropy import entropy
 from noiseless.errors import InputError
 from noiseless.penalties.entropy import NegativeEntropy

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder, _Spread
-from noiseless.nn.joint import BatchNorm, _Normalise
+from noiseless.nn.distributed import BatchNorm, _Normalise
 from noiseless.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
 from noiseless.values import Batch, Noise, Trace
 

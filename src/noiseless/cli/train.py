@@ -13,10 +13,10 @@ from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.masked import mask_of
 from noiseless.cli.console import note, tell
 from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_threads, panel
 from noiseless.errors import InputError
+from noiseless.nn.mask import mask_of
 from noiseless.objectives.core import Optimiser
 from noiseless.recipes.core import Recipe, find, names
 from noiseless.runs import Run

@@ -37,7 +37,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.gaussian import Variational
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
 from noiseless.densities.core import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train

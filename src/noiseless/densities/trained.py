@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from noiseless.data import Data, Split
 from noiseless.densities.normal import draw_seed
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import alone
+from noiseless.nn.distributed import alone
 from noiseless.objectives.core import Objective
 from noiseless.training import Stopped, Training, fit
 from noiseless.values import Spec

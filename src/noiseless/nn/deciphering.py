@@ -33,7 +33,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 
 __all__ = ["Cipher", "GroupedDecoder", "Shifted", "widths"]
 

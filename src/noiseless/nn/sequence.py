@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 
 __all__ = ["GRU", "LARGE", "SMALL", "Architecture", "SequenceDecoder", "SequenceEncoder", "allow_second_gradients"]
 

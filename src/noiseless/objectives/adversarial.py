@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
 from noiseless.objectives.core import Phase, Term, Watched, reconstruct
 from noiseless.penalties.critic import Game
 from noiseless.penalties.mmd import MMD

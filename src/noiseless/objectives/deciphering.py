@@ -46,8 +46,8 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.clusters import admit, clusters
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import LARGEST_SHIFT, Cipher, Shifted
-from noiseless.nn.joint import gather, recalibrate
-from noiseless.nn.search import Search
+from noiseless.nn.distributed import gather, recalibrate
+from noiseless.nn.inversion import Search
 from noiseless.objectives.core import Course, Indexed, Phase
 from noiseless.patterns import Patterns
 from noiseless.reconstruction.core import Reconstruction
@@ -106,7 +106,7 @@ class Deciphering(Indexed):
     """Patterns, an encoder of patterns, a decoder, and how they are trained.
 
     Arguments:
-        autoencoder: the decoder, with a :class:`~noiseless.nn.search.Search` in place of an encoder of data.
+        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.Search` in place of an encoder of data.
         cipher: patterns to latents.
         patterns: of the training data, and fresh ones.
         reconstruction: output (or its logits, where the decoder gives them) and data to a number.

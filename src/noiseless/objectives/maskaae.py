@@ -1,7 +1,7 @@
 r"""MaskAAE: an autoencoder, a critic of its masked codes, and a mask that learns how many dimensions it needs.
 
 With codes :math:`\hat z = E(x)`, their mean :math:`\bar z` over the batch, draws :math:`p \sim N(0, I)`, the mask
-:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.bottlenecks.masked`), a critic C and :math:`d` dimensions, the four phases of
+:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.nn.mask`), a critic C and :math:`d` dimensions, the four phases of
 a step are, in this order and each on a fresh batch,
 
 .. math::
@@ -52,9 +52,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import ACTIVE, Mask, MaskedDecoder
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
+from noiseless.nn.mask import ACTIVE, Mask, MaskedDecoder
 from noiseless.objectives.adversarial import Make, seen
 from noiseless.objectives.core import Phase, Watched, reconstruct
 from noiseless.penalties.critic import Game
@@ -197,7 +197,7 @@ class MaskAAE(Watched):
     ) -> None:
         super().__init__()
         if not isinstance(autoencoder.decoder, MaskedDecoder):
-            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.bottlenecks.masked.MaskedDecoder")
+            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.nn.mask.MaskedDecoder")
         if rounds < 1:
             raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game

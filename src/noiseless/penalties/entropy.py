@@ -2,7 +2,7 @@ r"""The entropy of the batch of codes, maximised: the term of EAE.
 
 .. math:: L_H = -\hat H_k(z_1, \dots, z_B)
 
-With codes of mean 0 and variance 1 (:class:`noiseless.bottlenecks.normalised.BatchNormed`) the entropy is largest for
+With codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is largest for
 N(0, I), at :math:`\frac d2 \log 2 \pi e`; so minimising the term draws the aggregated law of the codes there. The
 estimate is :func:`noiseless.entropy.entropy`, on the joint batch of all processes. Without a bottleneck that fixes the
 codes' scale the term has no minimum.
@@ -23,7 +23,7 @@ from torch import Tensor
 from noiseless.autoencoder import Autoencoder
 from noiseless.entropy import entropy
 from noiseless.errors import InputError
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
 from noiseless.values import Trace
 
 __all__ = ["NegativeEntropy"]

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 from noiseless.values import Noise, Trace
 
 __all__ = ["EXACT_UP_TO", "JacobianNorm", "SquaredOutputGradient"]

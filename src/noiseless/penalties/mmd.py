@@ -27,7 +27,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
 from noiseless.values import Trace
 
 __all__ = ["MMD", "Kernel", "mmd"]

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.flow import Flowed
+from noiseless.autoencoder.bottlenecks.flow import Flowed
 from noiseless.errors import InputError
 from noiseless.values import Trace
 

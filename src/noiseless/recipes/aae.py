@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Literal
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import Variational
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.objectives.core import Optimiser
 from noiseless.penalties.critic import Logistic
 from noiseless.recipes.core import Method

@@ -18,11 +18,11 @@ from typing import Any, Literal
 
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
+from noiseless.nn.inversion import Search
 from noiseless.nn.mlp import MLPDecoder
-from noiseless.nn.search import Search
 from noiseless.objectives.core import Optimiser
 from noiseless.objectives.deciphering import Axes, Deciphering, Plan
 from noiseless.patterns import Kind, Layout, Patterns

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Literal
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.spectral import normalise
 from noiseless.objectives.core import Optimiser, Term
 from noiseless.penalties.entropy import NegativeEntropy

@@ -13,8 +13,8 @@ from typing import Literal
 
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
-from noiseless.bottlenecks.core import Bottleneck
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives.adversarial import Adversarial, Make, Optimisers

@@ -34,8 +34,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.masked import START, MaskedDecoder
 from noiseless.nn.critic import LatentCritic
+from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.core import Optimiser
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights

@@ -32,9 +32,9 @@ from collections.abc import Callable
 
 from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
-from noiseless.bottlenecks.core import Bottleneck
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.objectives.core import Optimiser, Regularised, Term
 from noiseless.penalties.kl import kl

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.objectives.core import Optimiser, Penalty, Term
 from noiseless.penalties.kl import kl
 from noiseless.recipes.core import Method

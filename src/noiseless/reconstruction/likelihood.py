@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
 from noiseless.reconstruction.core import Reconstruction
 
 __all__ = ["ON_LOGITS", "RECONSTRUCTIONS", "Gaussian", "bernoulli", "gaussian_learnt"]

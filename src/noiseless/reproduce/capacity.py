@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless.bottlenecks.masked import mask_of
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate import reference
@@ -31,6 +30,7 @@ from noiseless.journal import Journal
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
+from noiseless.nn.mask import mask_of
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source

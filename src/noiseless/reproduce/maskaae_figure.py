@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from noiseless import figures, tables
-from noiseless.bottlenecks.masked import mask_of
 from noiseless.data.synthetic import synthetic
+from noiseless.nn.mask import mask_of
 from noiseless.registry import options
 from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, readings, sized
 from noiseless.reproduce.command import command

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import BatchNorm, alone
+from noiseless.nn.distributed import BatchNorm, alone
 from noiseless.objectives.core import Course, Indexed, Objective, Phase, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix

@@ -18,7 +18,7 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from noiseless.errors import RunError
-from noiseless.nn.joint import is_alone
+from noiseless.nn.distributed import is_alone
 from noiseless.training.settings import Training, best_device, check_device
 
 __all__ = ["Engine"]
@@ -28,7 +28,7 @@ PATIENCE = timedelta(hours=3)
 
 
 class Engine:
-    """This process and its fellows; in one process, or :func:`~noiseless.nn.joint.alone`, everything is the identity.
+    """This process and its fellows; in one process, or :func:`~noiseless.nn.distributed.alone`, everything is the identity.
 
     Arguments:
         device: what :class:`~noiseless.training.settings.Training` asks for.

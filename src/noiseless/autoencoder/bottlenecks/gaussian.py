@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.bottlenecks.core import Bottleneck
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
 from noiseless.values import Gaussian
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.bottlenecks.core import Bottleneck
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.values import Dirac
 
 __all__ = ["Deterministic"]

@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.bottlenecks.core import Bottleneck
-from noiseless.nn.joint import BatchNorm, gather
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
+from noiseless.nn.distributed import BatchNorm, gather
 from noiseless.values import Dirac
 
 __all__ = ["BatchNormed", "L1Normed"]

@@ -9,7 +9,7 @@ one pass through T together (an inverse autoregressive flow); the density of any
 nothing here needs it. Without the context T would be the same for all data, and the model a VAE with another prior.
 
 The mean of q has no closed form: where one code is wanted, it is :math:`T(\mu(x); c(x))`. :math:`\log \sigma = 5 \tanh`
-of an output, as in :mod:`noiseless.bottlenecks.gaussian`.
+of an output, as in :mod:`noiseless.autoencoder.bottlenecks.gaussian`.
 
 Needs zuko: ``pip install 'noiseless[flow]'``. Sources: Variational inference with normalizing flows (Rezende, Mohamed,
 2015), https://arxiv.org/abs/1505.05770; Improved variational inference with inverse autoregressive flow (Kingma,
@@ -26,8 +26,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.bottlenecks.core import Bottleneck
-from noiseless.bottlenecks.gaussian import BOUND
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
+from noiseless.autoencoder.bottlenecks.gaussian import BOUND
 from noiseless.errors import InputError
 from noiseless.nn.flow import zuko
 from noiseless.values import Gaussian, Noise

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noiseless.bottlenecks.core import Bottleneck
+from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
