@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from noiseless.data.cache import remembered
 from noiseless.data.decode import Framing
-from noiseless.data.kept import remembered
 from noiseless.data.pictures import gathered, stacked
 from noiseless.data.raw import Raw, Request
 from noiseless.data.sources import absent, folders

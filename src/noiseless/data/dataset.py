@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, own, pictures
-from noiseless.data.kept import content
+from noiseless.data import arrays, function, pictures
+from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
 from noiseless.errors import InputError, unknown
 from noiseless.registry import is_named, offered, options
@@ -139,7 +139,7 @@ def _raw(source: str, request: Request) -> Raw:
     if _exists(path):
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
     if is_named(source):
-        return own.load(source)
+        return function.load(source)
     raise InputError(f"{unknown('data set', source, loaders)}; nor is there a file or folder {source!r}")
 
 
