@@ -276,7 +276,7 @@ def test_a_new_metric_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     np.save("x.npy", np.random.default_rng(0).normal(size=(60, 3)))
     kept = metrics.core._metrics()
     new = SimpleNamespace(measure=lambda real, fake, seed: {"novelty": 0.125}, cautions=lambda real, fake: [])
-    monkeypatch.setattr("noiseless.metrics.core._metrics", lambda: (*kept, new))
+    monkeypatch.setattr("noiseless.metrics.measure._metrics", lambda: (*kept, new))
     assert run(["evaluate", "--samples", "x.npy", "--data", "x.npy", "-n", "60", "--out", "."]) == 0
     assert json.loads(Path("results.json").read_text())[0]["kid std"] > 0
     shown = capsys.readouterr().out

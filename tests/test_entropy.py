@@ -9,8 +9,8 @@ import torch
 from scipy.special import digamma, gammaln
 from torch import Tensor, distributions
 
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
+from noiseless.metrics.entropy import entropy
 
 LAWS = {
     "gaussian": distributions.Normal(torch.tensor(1.0, dtype=torch.float64), 2.0),
@@ -88,7 +88,7 @@ def test_scaling_and_moving_change_it_as_they_should() -> None:
 def test_blocks_of_rows_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     z = draws("gaussian", 100, 3)
     whole = entropy(z, 2)
-    monkeypatch.setattr("noiseless.entropy.ROWS", 7)
+    monkeypatch.setattr("noiseless.metrics.entropy.ROWS", 7)
     assert torch.equal(entropy(z, 2), whole)
 
 

@@ -117,7 +117,7 @@ def test_more_weight_means_more_entropy() -> None:
         objective = names()["eae"](Spec("own", (6,)), Networks(latent=3, width=4), weight=weight).objective.train()
         (phase,) = objective.phases()
         optimiser = torch.optim.Adam(phase.parameters, 1e-2)
-        from noiseless.entropy import entropy
+        from noiseless.metrics.entropy import entropy
         from noiseless.values import Batch
 
         x = torch.randn(100, 2) @ torch.randn(2, 6)

@@ -8,8 +8,8 @@ from torch import Tensor, distributions, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
+from noiseless.metrics.entropy import entropy
 from noiseless.penalties.entropy import NegativeEntropy
 from noiseless.penalties.kl import kl
 from noiseless.penalties.mmd import MMD, mmd

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.nn.flow import zuko
@@ -78,7 +78,7 @@ class Flow(LatentDensity):
         """Maximises the likelihood; weights, held-out codes and order follow from `generator`.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
             RunError: as :func:`~noiseless.densities.trained.train`.
         """
         u = self.standardised.fit(checked(z, self.dim))

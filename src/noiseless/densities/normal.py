@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
 
 __all__ = ["DENSITIES", "Gaussian", "Normal"]
@@ -81,7 +81,7 @@ class Gaussian(LatentDensity):
         """Takes mean and covariance; where the covariance is singular, `note` says so.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
         """
         z = checked(z, self.dim)
         mean = z.mean(dim=0)

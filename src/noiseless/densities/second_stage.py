@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.gaussian import Variational
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
@@ -102,7 +102,7 @@ class SecondStage(LatentDensity):
         """Trains the second stage; weights, held-out codes, order and noise follow from `generator`.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
             RunError: as :func:`~noiseless.densities.trained.train`.
         """
         codes = self.standardised.fit(checked(z, self.dim))

@@ -3,7 +3,7 @@ r"""Portrait of a latent space: how far a set of codes is from N(0, I), the law 
 For :math:`n` codes :math:`z_i \in \mathbb R^d` with mean :math:`m` and unbiased covariance :math:`C`, and
 :math:`Z, Z'` independent draws of N(0, I):
 
-* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.entropy`, in nats. It is biased, +0.85 at d = 16 and
+* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, +0.85 at d = 16 and
   n = 100: compare it with that of as many draws of N(0, I), not with :math:`\tfrac d2 \log 2 \pi e`;
 * the squared **energy** distance to N(0, I) itself, in the units of the codes,
 
@@ -42,8 +42,8 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
+from noiseless.metrics.entropy import entropy
 from noiseless.metrics.frechet import Moments
 
 __all__ = ["ACTIVE", "active", "draws", "energy", "nac", "normal_entropy", "portrait", "shape"]

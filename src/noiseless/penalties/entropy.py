@@ -4,7 +4,7 @@ r"""The entropy of the batch of codes, maximised: the term of EAE.
 
 With codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is largest for
 N(0, I), at :math:`\frac d2 \log 2 \pi e`; so minimising the term draws the aggregated law of the codes there. The
-estimate is :func:`noiseless.entropy.entropy`, on the joint batch of all processes. Without a bottleneck that fixes the
+estimate is :func:`noiseless.metrics.entropy.entropy`, on the joint batch of all processes. Without a bottleneck that fixes the
 codes' scale the term has no minimum.
 
 Not enforced: normality itself. In 16 dimensions and more, a batch of 100 tells little of the law's shape beyond its
@@ -21,8 +21,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
+from noiseless.metrics.entropy import entropy
 from noiseless.nn.distributed import gather
 from noiseless.values import Trace
 
