@@ -22,7 +22,7 @@ from torch import Tensor
 
 from noiseless import tables
 from noiseless.nn.deciphering import Cipher, widths
-from noiseless.patterns import Layout, Patterns
+from noiseless.objectives.deciphering.patterns import Layout, Patterns
 
 Masks = Callable[[Tensor], list[Tensor]]
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser, Regularised, Term
+from noiseless.objectives.objective import Optimiser, Regularised, Term
+from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.recipes import Method
-from noiseless.reconstruction.pixel import squared_error
 from noiseless.training import Training
 from noiseless.values import Spec, Trace
 

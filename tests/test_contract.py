@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from noiseless.objectives.core import Indexed, Objective, Optimiser
+from noiseless.objectives.objective import Indexed, Objective, Optimiser
 from noiseless.recipes.core import names
 from noiseless.runs import Run, train
 from noiseless.training import State, Training, fit

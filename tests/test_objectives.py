@@ -6,9 +6,9 @@ from torch import nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.norm import code_norm
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.objectives.objective import Optimiser, Regularised, Term
+from noiseless.objectives.penalties.norm import code_norm
+from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.values import Batch
 
 

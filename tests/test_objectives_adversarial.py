@@ -18,12 +18,19 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives.adversarial import Adversarial, Optimisers
-from noiseless.objectives.core import Optimiser, Phase, Term
-from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating
-from noiseless.penalties.mmd import MMD
-from noiseless.penalties.norm import code_norm
+from noiseless.objectives.objective import Optimiser, Phase, Term
+from noiseless.objectives.penalties.critic import (
+    Game,
+    Logistic,
+    Wasserstein,
+    gradient_penalty,
+    logistic,
+    non_saturating,
+)
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.penalties.norm import code_norm
+from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.recipes.core import Method, names
-from noiseless.reconstruction.pixel import squared_error
 from noiseless.training import Training, fit
 from noiseless.values import Batch, Noise, Spec, Trace
 from tiny import FAST, data, images, method

@@ -21,8 +21,8 @@ from noiseless.model import Model
 from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
 from noiseless.nn.distributed import BatchNorm, recalibrate, take_moments
 from noiseless.nn.inversion import Search
-from noiseless.objectives.core import Course, Optimiser
-from noiseless.objectives.deciphering import Deciphering, Plan, energy_distance, shifted
+from noiseless.objectives.deciphering.objective import Deciphering, Plan, energy_distance, shifted
+from noiseless.objectives.objective import Course, Optimiser
 from noiseless.recipes.core import names
 from noiseless.runs import Run
 from noiseless.training import State, Training, fit

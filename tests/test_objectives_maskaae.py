@@ -17,12 +17,19 @@ from noiseless.errors import InputError, RunError
 from noiseless.metrics.latent import nac
 from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import Mask, MaskedDecoder
-from noiseless.objectives.core import Optimiser, Watched
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights, hidden_variance, polarity
-from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating
-from noiseless.penalties.mmd import mmd
+from noiseless.objectives.objective import Optimiser, Watched
+from noiseless.objectives.penalties.critic import (
+    Game,
+    Logistic,
+    Wasserstein,
+    gradient_penalty,
+    logistic,
+    non_saturating,
+)
+from noiseless.objectives.penalties.mmd import mmd
+from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.recipes.core import Method, names
-from noiseless.reconstruction.pixel import squared_error
 from noiseless.runs import train
 from noiseless.training import Training, fit
 from noiseless.values import Batch, Noise, Spec

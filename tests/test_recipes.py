@@ -11,8 +11,8 @@ from torch import nn
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
+from noiseless.objectives.objective import Optimiser
+from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.recipes.core import Method, find, names
 from noiseless.recipes.rae import JACOBIAN_WEIGHT, PUBLISHED
 from noiseless.values import Spec

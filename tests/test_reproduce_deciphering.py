@@ -13,8 +13,8 @@ import torch
 from noiseless.cli import run
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
-from noiseless.objectives.core import Course
-from noiseless.objectives.deciphering import Deciphering
+from noiseless.objectives.deciphering.objective import Deciphering
+from noiseless.objectives.objective import Course
 from noiseless.recipes.core import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells

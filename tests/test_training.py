@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.core import Objective, Optimiser, Phase, Regularised
+from noiseless.objectives.objective import Objective, Optimiser, Phase, Regularised
 from noiseless.training import State, Stopped, Training, fit, settle
 from noiseless.training.engine import Engine
 from noiseless.training.feed import Feed, mix

@@ -14,7 +14,7 @@ from torch import Tensor
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
-from noiseless.objectives.core import Course, Indexed
+from noiseless.objectives.objective import Course, Indexed
 from noiseless.recipes.core import Method, names
 from noiseless.runs import Run, train
 from noiseless.strings import CharacterCodec, Codec, GrammarCodec, shipped

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from noiseless.autoencoder import Networks
-    from noiseless.objectives.core import Optimiser
+    from noiseless.objectives.objective import Optimiser
     from noiseless.runs import Run, load, train
     from noiseless.training import Training
 

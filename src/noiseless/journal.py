@@ -23,7 +23,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.files import whole
 from noiseless.model import Model
-from noiseless.objectives.core import Objective
+from noiseless.objectives.objective import Objective
 from noiseless.values import Batch
 
 __all__ = ["Journal", "coded", "initial_weights", "load_weights", "read_header", "read_tensors", "write_tensors"]

@@ -39,10 +39,10 @@ from noiseless.journal import Journal, coded, initial_weights, load_weights, rea
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.nn.inversion import Search
-from noiseless.objectives.core import Indexed, Objective
+from noiseless.objectives.objective import Indexed, Objective
+from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.own import Own
 from noiseless.recipes.core import Method, Recipe, call, defaults, find, names
-from noiseless.reconstruction.perceptual import trained_on
 from noiseless.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle

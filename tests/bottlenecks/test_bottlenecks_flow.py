@@ -13,8 +13,8 @@ from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.autoencoder.bottlenecks.flow import Flowed, FlowPosterior
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.penalties.kl import kl
-from noiseless.penalties.sampled_kl import sampled_kl
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.penalties.sampled_kl import sampled_kl
 from noiseless.recipes.core import names
 from noiseless.values import Batch, Dirac, Gaussian, Noise, Trace
 from tiny import vectors

@@ -10,9 +10,9 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.metrics.entropy import entropy
-from noiseless.penalties.entropy import NegativeEntropy
-from noiseless.penalties.kl import kl
-from noiseless.penalties.mmd import MMD, mmd
+from noiseless.objectives.penalties.entropy import NegativeEntropy
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.penalties.mmd import MMD, mmd
 from noiseless.values import Batch, Code, Dirac, Gaussian, Noise, Trace
 
 MODEL = Autoencoder(nn.Identity(), nn.Identity(), Deterministic(3))

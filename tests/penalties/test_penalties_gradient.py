@@ -9,7 +9,7 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder, _Spread
 from noiseless.nn.distributed import BatchNorm, _Normalise
-from noiseless.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
+from noiseless.objectives.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
 from noiseless.values import Batch, Noise, Trace
 
 

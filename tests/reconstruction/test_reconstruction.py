@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, distributions
 
-from noiseless import reconstruction
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
+from noiseless.objectives import reconstruction
+from noiseless.objectives.reconstruction.likelihood import Gaussian, bernoulli, gaussian_learnt
 from noiseless.recipes.core import names
-from noiseless.reconstruction.likelihood import Gaussian, bernoulli, gaussian_learnt
 from noiseless.values import Batch, Noise, Spec
 from tiny import takes
 

@@ -57,7 +57,7 @@ def _densities() -> dict[str, str]:
 
 
 def _reconstructions() -> dict[str, str]:
-    from noiseless.reconstruction.core import names
+    from noiseless.objectives.reconstruction.term import names
 
     return names()
 

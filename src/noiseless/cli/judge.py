@@ -33,7 +33,7 @@ from noiseless.data.lines import read_lines
 from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
-from noiseless.objectives.core import Optimiser
+from noiseless.objectives.objective import Optimiser
 from noiseless.registry import is_named, load_callable
 from noiseless.results import Reference, Row, noted, record
 from noiseless.runs import Run

@@ -17,7 +17,7 @@ from noiseless.cli.console import note, tell
 from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_threads, panel
 from noiseless.errors import InputError
 from noiseless.nn.mask import mask_of
-from noiseless.objectives.core import Optimiser
+from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.core import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
-from noiseless.objectives.core import Indexed, Objective
+from noiseless.objectives.objective import Indexed, Objective
 
 __all__ = ["DENSITIES", "Pattern", "bound"]
 

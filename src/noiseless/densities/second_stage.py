@@ -9,7 +9,7 @@ images, on a manifold, it fits the manifold and not the law on it. For codes tha
 argument does not hold, but nothing else keeps one from trying.
 
 The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient; here its optimum for the batch,
-:func:`~noiseless.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their code has. A
+:func:`~noiseless.objectives.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their code has. A
 positive `weight` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 + w KL`,
 whose draws are the decoder's means; theirs is 1.5e-3 for MNIST, 1e-3 for CIFAR-10, 2e-3 for CelebA.
 
@@ -43,10 +43,10 @@ from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLP
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.kl import kl
-from noiseless.reconstruction.likelihood import gaussian_learnt
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.objectives.objective import Optimiser, Regularised, Term
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.reconstruction.likelihood import gaussian_learnt
+from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.values import Batch, Noise
 
 __all__ = ["DENSITIES", "SecondStage"]

@@ -26,7 +26,7 @@ from noiseless.data import Data, Split
 from noiseless.densities.normal import draw_seed
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import alone
-from noiseless.objectives.core import Objective
+from noiseless.objectives.objective import Objective
 from noiseless.training import Stopped, Training, fit
 from noiseless.values import Spec
 

@@ -2,7 +2,7 @@ r"""An autoencoder against a critic of its codes: the update schemes of WAE-GAN 
 
 .. math:: L = L_{REC}(y, x) + \lambda L_E(D(z)) + \sum_k w_k L_k, \qquad D = \arg\min L_D(p, z), \quad p \sim N(0, I)
 
-with the losses of encoder and critic from :mod:`noiseless.penalties.critic`. Two schemes:
+with the losses of encoder and critic from :mod:`noiseless.objectives.penalties.critic`. Two schemes:
 
 | scheme | phases, in the order of the paper |
 |---|---|
@@ -19,7 +19,7 @@ of the decoder move only where something is decoded.
 
 **Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
 codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
-maximum mean discrepancy between codes and prior (:mod:`noiseless.penalties.mmd`), which is unbiased, needs no critic
+maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs no critic
 and means the same in every step and every run; its weight says how much of it the choice of best weights trades for
 reconstruction.
 
@@ -42,10 +42,10 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
 from noiseless.nn.distributed import gather
-from noiseless.objectives.core import Phase, Term, Watched, reconstruct
-from noiseless.penalties.critic import Game
-from noiseless.penalties.mmd import MMD
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.objective import Phase, Term, Watched, reconstruct
+from noiseless.objectives.penalties.critic import Game
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch, Trace
 
 __all__ = ["Adversarial", "Make", "Optimisers", "seen"]

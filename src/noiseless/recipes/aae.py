@@ -18,8 +18,8 @@ from typing import Literal
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.gaussian import Variational
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.critic import Logistic
+from noiseless.objectives.objective import Optimiser
+from noiseless.objectives.penalties.critic import Logistic
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Critic, frame
 from noiseless.values import Spec

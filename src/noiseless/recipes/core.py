@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 import torch
 
 from noiseless.errors import InputError, unknown
-from noiseless.objectives.core import Objective
+from noiseless.objectives.objective import Objective
 from noiseless.registry import load_callable, modules
 from noiseless.training import Training
 from noiseless.values import Spec

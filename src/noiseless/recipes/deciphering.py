@@ -1,7 +1,7 @@
 r"""Deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712: new patterns give new data.
 
 Every training datum has a random pattern of active channels; an encoder that never sees the datum, and a decoder, learn
-to make the datum from it (:mod:`noiseless.objectives.deciphering`). AdamW at 2e-3 (2e-4 for the shift's embedding),
+to make the datum from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW at 2e-3 (2e-4 for the shift's embedding),
 weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
 
 The paper's distance is LPIPS, whose weights cannot come with this library: `--reconstruction lpips` takes them from a
@@ -16,16 +16,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
 from noiseless.nn.inversion import Search
 from noiseless.nn.mlp import MLPDecoder
-from noiseless.objectives.core import Optimiser
-from noiseless.objectives.deciphering import Axes, Deciphering, Plan
-from noiseless.patterns import Kind, Layout, Patterns
+from noiseless.objectives import reconstruction as reconstructions
+from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
+from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
+from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.core import Method
 from noiseless.training import Training
 from noiseless.values import Spec

@@ -18,9 +18,9 @@ from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.entropy import NegativeEntropy
-from noiseless.penalties.norm import DecoderNorm
+from noiseless.objectives.objective import Optimiser, Term
+from noiseless.objectives.penalties.entropy import NegativeEntropy
+from noiseless.objectives.penalties.norm import DecoderNorm
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, frame
 from noiseless.values import Spec

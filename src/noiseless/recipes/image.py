@@ -11,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
+from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.adversarial import Adversarial, Make, Optimisers
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.critic import Game
-from noiseless.penalties.mmd import MMD
+from noiseless.objectives.objective import Optimiser, Regularised, Term
+from noiseless.objectives.penalties.critic import Game
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.reconstruction import Reconstruction
 from noiseless.recipes.core import Method
-from noiseless.reconstruction import Reconstruction
 from noiseless.training import Training
 from noiseless.values import Spec
 

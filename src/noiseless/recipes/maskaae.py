@@ -37,9 +37,9 @@ from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
-from noiseless.objectives.core import Optimiser
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights
-from noiseless.penalties.critic import Game, Logistic, Wasserstein
+from noiseless.objectives.objective import Optimiser
+from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Critic, constants_for, frame
 from noiseless.training import Training

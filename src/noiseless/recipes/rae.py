@@ -27,9 +27,9 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
-from noiseless.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.objective import Optimiser, Term
+from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
+from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Frame, frame
 from noiseless.values import Spec
@@ -45,7 +45,7 @@ class Published:
         beta: :math:`\beta_c`, weight of the mean over latent dimensions of :math:`z^2`, the reconstruction being a mean
             over pixels. Ours is :math:`\beta = 2 N \beta_c / d`.
         decay: :math:`\lambda_c`, weight of the sum of squared decoder kernels. Ours is :math:`\lambda = N \lambda_c`.
-        gradient: weight of the code's penalty (:class:`~noiseless.penalties.gradient.SquaredOutputGradient`), a mean as
+        gradient: weight of the code's penalty (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), a mean as
             above; N times that here.
         epochs: where they differ from the data set's.
     """

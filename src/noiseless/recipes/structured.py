@@ -30,15 +30,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.kl import kl
-from noiseless.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives import reconstruction as reconstructions
+from noiseless.objectives.objective import Optimiser, Regularised, Term
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import latent_of_strings
 from noiseless.training import Training

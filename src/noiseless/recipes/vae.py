@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.objectives.core import Optimiser, Penalty, Term
-from noiseless.penalties.kl import kl
+from noiseless.objectives.objective import Optimiser, Penalty, Term
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.reconstruction import in_nats
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Frame, frame
-from noiseless.reconstruction import in_nats
 from noiseless.values import Spec
 
 __all__ = ["cv_vae", "two_stage_vae", "vae"]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.sampled_kl import sampled_kl
+from noiseless.objectives.objective import Optimiser
+from noiseless.objectives.penalties.sampled_kl import sampled_kl
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, frame
 from noiseless.recipes.vae import VAE, variational

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.critic import Logistic
-from noiseless.penalties.mmd import MMD, Kernel
+from noiseless.objectives.objective import Optimiser, Term
+from noiseless.objectives.penalties.critic import Logistic
+from noiseless.objectives.penalties.mmd import MMD, Kernel
 from noiseless.recipes.core import Method
 from noiseless.recipes.image import Constants, Critic, frame
 from noiseless.values import Spec

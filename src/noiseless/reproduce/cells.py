@@ -26,7 +26,7 @@ from noiseless.files import read_json, write_json
 from noiseless.journal import read_header
 from noiseless.metrics import Features
 from noiseless.model import Model
-from noiseless.objectives.core import Optimiser
+from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.core import defaults, find
 from noiseless.record import plain
 from noiseless.registry import is_named, load_callable

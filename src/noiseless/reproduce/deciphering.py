@@ -37,7 +37,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import reference
 from noiseless.files import slug
-from noiseless.objectives.core import Optimiser
+from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.deciphering import TRAININGS
 from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
 from noiseless.reproduce.core import Line, Report, Request, Source, chosen

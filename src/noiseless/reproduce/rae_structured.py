@@ -24,7 +24,7 @@ from noiseless.drawings import is_expressions, is_molecules
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
-from noiseless.objectives.core import Optimiser
+from noiseless.objectives.objective import Optimiser
 from noiseless.optimise.protocol import place
 from noiseless.record import plain
 from noiseless.reproduce.cells import told

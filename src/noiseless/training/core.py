@@ -32,7 +32,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm, alone
-from noiseless.objectives.core import Course, Indexed, Objective, Phase, Watched
+from noiseless.objectives.objective import Course, Indexed, Objective, Phase, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
 from noiseless.training.progress import Bar, Log

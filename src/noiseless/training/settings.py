@@ -11,7 +11,7 @@ from torch import nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.objectives.core import Objective
+from noiseless.objectives.objective import Objective
 
 __all__ = ["Training", "best_device", "check_device", "settle"]
 

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LRScheduler, Red
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.core import Indexed, Objective, Phase
+from noiseless.objectives.objective import Indexed, Objective, Phase
 from noiseless.training.settings import Training
 
 __all__ = ["State"]

@@ -43,14 +43,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.clusters import admit, clusters
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import LARGEST_SHIFT, Cipher, Shifted
 from noiseless.nn.distributed import gather, recalibrate
 from noiseless.nn.inversion import Search
-from noiseless.objectives.core import Course, Indexed, Phase
-from noiseless.patterns import Patterns
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.deciphering.clusters import admit, clusters
+from noiseless.objectives.deciphering.patterns import Patterns
+from noiseless.objectives.objective import Course, Indexed, Phase
+from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch, Noise
 
 __all__ = ["Deciphering", "Plan", "energy_distance", "shifted"]
@@ -139,7 +139,7 @@ class Deciphering(Indexed):
         admit(count, self._clusters)
 
     def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
-        """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.core.Indexed`."""
+        """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.objective.Indexed`."""
         self.course = course
         if len(self.patterns) == course.count:
             return
@@ -188,7 +188,7 @@ class Deciphering(Indexed):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns (`even` as in :meth:`noiseless.patterns.Patterns.fresh`).
+        """Latents of fresh patterns (`even` as in :meth:`noiseless.objectives.deciphering.patterns.Patterns.fresh`).
 
         They are made in batches of up to 250, as equal as may be; what the draws are does not depend on the device.
         """

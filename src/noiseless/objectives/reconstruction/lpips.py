@@ -1,7 +1,7 @@
 r"""LPIPS, the learned perceptual distance, on AlexNet (version 0.1).
 
 Images in [0, 1] are mapped to [-1, 1], normalised by the shift (-0.030, -0.088, -0.188) and the scale (0.458, 0.448,
-0.450) of the published network, and compared as in :mod:`noiseless.reconstruction.perceptual`. Two files hold its
+0.450) of the published network, and compared as in :mod:`noiseless.objectives.reconstruction.perceptual`. Two files hold its
 weights, and neither comes with this library:
 
 * ``alexnet-owt-7be5be79.pth``, AlexNet as torchvision publishes it (233 MB, of which the convolutions are used);
@@ -26,8 +26,8 @@ from torch import Tensor
 from noiseless.data.sources import cache, download, folders
 from noiseless.errors import InputError
 from noiseless.nn.alexnet import CHANNELS, AlexNet
-from noiseless.reconstruction.core import Reconstruction
-from noiseless.reconstruction.perceptual import Perceptual
+from noiseless.objectives.reconstruction.perceptual import Perceptual
+from noiseless.objectives.reconstruction.term import Reconstruction
 
 __all__ = ["RECONSTRUCTIONS", "lpips", "weights"]
 

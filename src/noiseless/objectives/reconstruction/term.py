@@ -25,7 +25,7 @@ from noiseless.values import Spec
 
 __all__ = ["Distance", "Reconstruction", "build", "in_nats", "names"]
 
-PACKAGE = "noiseless.reconstruction"
+PACKAGE = "noiseless.objectives.reconstruction"
 Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 

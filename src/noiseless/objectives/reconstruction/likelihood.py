@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from noiseless.errors import InputError
 from noiseless.nn.distributed import gather
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.reconstruction.term import Reconstruction
 
 __all__ = ["ON_LOGITS", "RECONSTRUCTIONS", "Gaussian", "bernoulli", "gaussian_learnt"]
 

@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.strings import of
 from noiseless.values import Spec
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch, Trace
 
 __all__ = [
