@@ -24,8 +24,8 @@ from noiseless.journal import read_header
 from noiseless.nn.distributed import alone, gather, world
 from noiseless.recipes.core import names
 from noiseless.training import Engine, Training, fit
-from noiseless.training.core import _introduce, _prepare, _Validation
 from noiseless.training.feed import Feed, mix
+from noiseless.training.loop import _introduce, _prepare, _Validation
 from noiseless.values import Batch, Noise
 from tiny import FAST, derivations, images, vectors
 

@@ -304,7 +304,7 @@ def test_validation_is_exact_where_its_batches_are_of_unequal_size() -> None:
     assert small.rows[-1]["validation/loss"] == large.rows[-1]["validation/loss"]
     chosen = vectors()
     objective = method("ae", chosen.spec).objective
-    from noiseless.training.core import _Validation
+    from noiseless.training.loop import _Validation
 
     losses = [
         _Validation(chosen, Training(batch=batch), Engine("cpu"), CPU)(objective)["validation/loss"]
@@ -403,7 +403,7 @@ def test_checkpoints_and_pictures_come_when_asked_for() -> None:
 
 
 def test_an_overdue_checkpoint_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.training.core.OVERDUE", -1.0)
+    monkeypatch.setattr("noiseless.training.loop.OVERDUE", -1.0)
     assert trained(steps=4)[1].steps == [1, 2, 3, 4]
 
 

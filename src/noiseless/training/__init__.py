@@ -1,7 +1,7 @@
 """Training: one loop for every objective, and what it needs."""
 
-from noiseless.training.core import Keeper, Stopped, fit
 from noiseless.training.engine import Engine
+from noiseless.training.loop import Keeper, Stopped, fit
 from noiseless.training.settings import Training, check_device, settle
 from noiseless.training.state import State
 
