@@ -22,7 +22,7 @@ from evaluate_throughput import hardware
 
 from noiseless import Networks, tables
 from noiseless.metrics.entropy import entropy
-from noiseless.recipes.core import find
+from noiseless.recipes.method import find
 from noiseless.training.settings import _gains_from_bfloat16, best_device
 from noiseless.values import Batch, Noise, Spec
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from noiseless import Networks, tables
 from noiseless.model import Model
 from noiseless.nn.sequence import GRU
-from noiseless.recipes.core import find
+from noiseless.recipes.method import find
 from noiseless.strings import GrammarCodec, shipped
 from noiseless.values import Batch, Noise, Spec
 

@@ -180,7 +180,7 @@ def ours(setting: Setting, window: Callable[[], None], method: str, precision: s
 
     from noiseless.autoencoder import Networks
     from noiseless.data import Data, Split
-    from noiseless.recipes.core import find
+    from noiseless.recipes.method import find
     from noiseless.training import Training, fit
     from noiseless.values import Spec
 

@@ -25,7 +25,7 @@ TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
 from torch import nn
 from noiseless.autoencoder import Networks
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.recipes.rae import rae
 from noiseless.values import Spec
 

@@ -49,7 +49,7 @@ def fails(
 
 BROKEN = """
 from torch import nn
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.values import Spec
 
 def shape(shape, outputs): return nn.Flatten()

@@ -85,7 +85,7 @@ def test_other_terms_are_refused(other: list[str], capsys: pytest.CaptureFixture
 
 def test_a_recipe_that_cannot_take_an_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("bare_of_compare.py").write_text(
-        "from noiseless.recipes.core import Method\nfrom noiseless.recipes.rae import rae\n"
+        "from noiseless.recipes.method import Method\nfrom noiseless.recipes.rae import rae\n"
         "from noiseless.autoencoder import Networks\nfrom noiseless.values import Spec\n"
         "def bare(spec: Spec) -> Method:\n    return rae(spec, Networks(net='mlp', width=1))\n"
     )

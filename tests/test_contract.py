@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from noiseless.objectives.objective import Indexed, Objective, Optimiser
-from noiseless.recipes.core import names
+from noiseless.recipes.method import names
 from noiseless.runs import Run, train
 from noiseless.training import State, Training, fit
 from noiseless.training.engine import Engine

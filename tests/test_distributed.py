@@ -22,7 +22,7 @@ from torch import Tensor
 from noiseless.autoencoder import Networks
 from noiseless.journal import read_header
 from noiseless.nn.distributed import alone, gather, world
-from noiseless.recipes.core import names
+from noiseless.recipes.method import names
 from noiseless.training import Engine, Training, fit
 from noiseless.training.feed import Feed, mix
 from noiseless.training.loop import _introduce, _prepare, _Validation

@@ -30,7 +30,7 @@ from noiseless.objectives.penalties.critic import (
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.penalties.norm import code_norm
 from noiseless.objectives.reconstruction.pixel import squared_error
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.training import Training, fit
 from noiseless.values import Batch, Noise, Spec, Trace
 from tiny import FAST, data, images, method

@@ -23,7 +23,7 @@ from noiseless.nn.distributed import BatchNorm, recalibrate, take_moments
 from noiseless.nn.inversion import Search
 from noiseless.objectives.deciphering.objective import Deciphering, Plan, energy_distance, shifted
 from noiseless.objectives.objective import Course, Optimiser
-from noiseless.recipes.core import names
+from noiseless.recipes.method import names
 from noiseless.runs import Run
 from noiseless.training import State, Training, fit
 from noiseless.values import Batch, Noise, Spec

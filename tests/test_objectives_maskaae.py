@@ -29,7 +29,7 @@ from noiseless.objectives.penalties.critic import (
 )
 from noiseless.objectives.penalties.mmd import mmd
 from noiseless.objectives.reconstruction.pixel import squared_error
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.runs import train
 from noiseless.training import Training, fit
 from noiseless.values import Batch, Noise, Spec

@@ -13,7 +13,7 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
-from noiseless.recipes.core import Method, find, names
+from noiseless.recipes.method import Method, find, names
 from noiseless.recipes.rae import JACOBIAN_WEIGHT, PUBLISHED
 from noiseless.values import Spec
 from tiny import method

@@ -12,7 +12,7 @@ from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variati
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.values import Spec
 
 SPECS = {

@@ -12,7 +12,7 @@ import torch
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.errors import InputError
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.strings import of, shipped
 from noiseless.values import Batch, Dirac, Noise, Spec
 from tiny import derivations, spelled

@@ -15,7 +15,7 @@ from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.objectives.deciphering.objective import Deciphering
 from noiseless.objectives.objective import Course
-from noiseless.recipes.core import find as named
+from noiseless.recipes.method import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.deciphering import COLUMNS

@@ -21,7 +21,7 @@ from noiseless.data import Raw
 from noiseless.errors import InputError, RunError
 from noiseless.journal import Journal
 from noiseless.own import Own
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.runs import Run, load, train
 from noiseless.training import Training
 from noiseless.values import Spec

@@ -15,7 +15,7 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Course, Indexed
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.runs import Run, train
 from noiseless.strings import CharacterCodec, Codec, GrammarCodec, shipped
 from noiseless.training import Training

@@ -20,7 +20,7 @@ from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.own import Own
-from noiseless.recipes.core import Recipe, call, find
+from noiseless.recipes.method import Recipe, call, find
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
 from noiseless.training import Training

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from noiseless.errors import InputError
-from noiseless.recipes.core import Recipe, names
+from noiseless.recipes.method import Recipe, names
 from noiseless.registry import Named, is_named
 
 __all__ = ["Own"]

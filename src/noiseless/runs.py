@@ -42,7 +42,7 @@ from noiseless.nn.inversion import Search
 from noiseless.objectives.objective import Indexed, Objective
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.own import Own
-from noiseless.recipes.core import Method, Recipe, call, defaults, find, names
+from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
 from noiseless.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.record import read as read_record
 from noiseless.training import Engine, State, Training, check_device, fit, settle

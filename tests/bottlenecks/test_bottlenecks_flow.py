@@ -15,7 +15,7 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.penalties.sampled_kl import sampled_kl
-from noiseless.recipes.core import names
+from noiseless.recipes.method import names
 from noiseless.values import Batch, Dirac, Gaussian, Noise, Trace
 from tiny import vectors
 

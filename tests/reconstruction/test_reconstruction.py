@@ -10,7 +10,7 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.objectives import reconstruction
 from noiseless.objectives.reconstruction.likelihood import Gaussian, bernoulli, gaussian_learnt
-from noiseless.recipes.core import names
+from noiseless.recipes.method import names
 from noiseless.values import Batch, Noise, Spec
 from tiny import takes
 

@@ -39,7 +39,7 @@ def list_(
 
 
 def _methods() -> dict[str, str]:
-    from noiseless.recipes.core import names
+    from noiseless.recipes.method import names
 
     return {name: (inspect.getdoc(recipe) or "").partition("\n")[0] for name, recipe in names().items()}
 

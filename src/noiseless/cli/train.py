@@ -18,7 +18,7 @@ from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_thre
 from noiseless.errors import InputError
 from noiseless.nn.mask import mask_of
 from noiseless.objectives.objective import Optimiser
-from noiseless.recipes.core import Recipe, find, names
+from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run
 from noiseless.training import Engine, Stopped, Training

@@ -20,8 +20,8 @@ from noiseless.autoencoder.bottlenecks.gaussian import Variational
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.critic import Logistic
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, Critic, frame
 from noiseless.values import Spec
 
 __all__ = ["aae"]

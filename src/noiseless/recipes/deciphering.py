@@ -26,7 +26,7 @@ from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
 from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
 from noiseless.objectives.objective import Optimiser
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.training import Training
 from noiseless.values import Spec
 

@@ -21,8 +21,8 @@ from noiseless.nn.spectral import normalise
 from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.entropy import NegativeEntropy
 from noiseless.objectives.penalties.norm import DecoderNorm
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, frame
 from noiseless.values import Spec
 
 __all__ = ["eae"]

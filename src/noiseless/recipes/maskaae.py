@@ -40,8 +40,8 @@ from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights
 from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, constants_for, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, Critic, constants_for, frame
 from noiseless.training import Training
 from noiseless.values import Spec
 

@@ -30,8 +30,8 @@ from noiseless.nn.spectral import normalise
 from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Frame, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, Frame, frame
 from noiseless.values import Spec
 
 __all__ = ["ae", "ae_l2", "rae", "rae_gp", "rae_l2", "rae_sn"]

@@ -22,8 +22,8 @@ from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variati
 from noiseless.objectives.objective import Optimiser, Penalty, Term
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.reconstruction import in_nats
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Frame, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, Frame, frame
 from noiseless.values import Spec
 
 __all__ = ["cv_vae", "two_stage_vae", "vae"]

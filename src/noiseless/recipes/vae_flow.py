@@ -13,8 +13,8 @@ from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
 from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.sampled_kl import sampled_kl
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, frame
 from noiseless.recipes.vae import VAE, variational
 from noiseless.values import Spec
 

@@ -16,8 +16,8 @@ from noiseless.autoencoder import Networks
 from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.critic import Logistic
 from noiseless.objectives.penalties.mmd import MMD, Kernel
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, frame
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Constants, Critic, frame
 from noiseless.values import Spec
 
 __all__ = ["wae_gan", "wae_mmd"]

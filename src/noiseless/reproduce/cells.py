@@ -27,7 +27,7 @@ from noiseless.journal import read_header
 from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.objectives.objective import Optimiser
-from noiseless.recipes.core import defaults, find
+from noiseless.recipes.method import defaults, find
 from noiseless.record import plain
 from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit

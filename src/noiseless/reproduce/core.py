@@ -28,7 +28,7 @@ from cyclopts import Parameter
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole, write_json
-from noiseless.recipes.image import Constants
+from noiseless.recipes.parts import Constants
 from noiseless.registry import is_named, modules
 from noiseless.reproduce.command import refuse_loss
 

@@ -39,8 +39,8 @@ from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import latent_of_strings
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import latent_of_strings
 from noiseless.training import Training
 from noiseless.values import Spec
 

@@ -22,7 +22,7 @@ from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction import Reconstruction
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.training import Training
 from noiseless.values import Spec
 
