@@ -19,11 +19,11 @@ from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate_strings import evaluate_strings, identity_of
 from noiseless.model import Model
+from noiseless.optimise.scores.expression import distance
 from noiseless.reproduce import find, rae_structured
 from noiseless.reproduce.structured import Cell, Structured
 from noiseless.reproduce.structured_page import page
 from noiseless.runs import Run
-from noiseless.scores.expression import distance
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
 from tiny import failing

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.scores.expression import X, evaluate, parse
-from noiseless.scores.molecule import read
+from noiseless.optimise.scores.expression import X, evaluate, parse
+from noiseless.optimise.scores.molecule import read
 from noiseless.strings import shipped
 from noiseless.values import Spec
 

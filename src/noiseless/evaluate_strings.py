@@ -30,8 +30,8 @@ from noiseless.files import whole
 from noiseless.interpolation import PATHS
 from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
+from noiseless.optimise.scores.molecule import canonical
 from noiseless.results import Reference, Row
-from noiseless.scores.molecule import canonical
 from noiseless.strings import Codec, of
 from noiseless.texts import spelled
 from noiseless.values import Spec

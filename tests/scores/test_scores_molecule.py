@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from noiseless import scores
 from noiseless.errors import InputError
-from noiseless.scores import molecule
-from noiseless.scores.molecule import ZINC, canonical, is_molecule, parts, penalised
+from noiseless.optimise import scores
+from noiseless.optimise.scores import molecule
+from noiseless.optimise.scores.molecule import ZINC, canonical, is_molecule, parts, penalised
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 

@@ -75,7 +75,7 @@ def _tables() -> dict[str, str]:
 
 
 def _scores() -> dict[str, str]:
-    from noiseless.scores import names
+    from noiseless.optimise.scores import names
 
     return names()
 

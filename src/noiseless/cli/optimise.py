@@ -16,20 +16,20 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import drawings, figures, scores, tables
+from noiseless import drawings, figures, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.optimise import Decode, Problem, build, scored
+from noiseless.optimise import Decode, Problem, build, scored, scores
 from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.protocol import place
 from noiseless.optimise.report import COLUMNS
+from noiseless.optimise.scores import Goal, Score
 from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run
-from noiseless.scores import Goal, Score
 from noiseless.values import Spec
 
 __all__ = ["optimise"]

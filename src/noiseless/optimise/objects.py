@@ -17,8 +17,8 @@ from torch import Tensor
 
 from noiseless.files import whole
 from noiseless.journal import read_header, read_tensors
-from noiseless.optimise.core import Tell
-from noiseless.scores import Score
+from noiseless.optimise.problem import Tell
+from noiseless.optimise.scores import Score
 
 __all__ = ["key", "scored"]
 

@@ -16,7 +16,7 @@ from typing import Any
 from noiseless import figures, tables
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.optimise.core import Problem, build
+from noiseless.optimise.problem import Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from noiseless.optimise.core import Problem
 from noiseless.optimise.objects import key
+from noiseless.optimise.problem import Problem
 from noiseless.optimise.trial import Found
 
 __all__ = ["COLUMNS", "best", "progress", "report", "summary"]

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from noiseless.optimise.scores.molecule import canonical
 from noiseless.reproduce.command import command
 from noiseless.reproduce.structured import COLUMNS, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.table import machine, spread
-from noiseless.scores.molecule import canonical
 from noiseless.tables import markdown
 
 __all__ = ["PUBLISHED", "content", "page"]

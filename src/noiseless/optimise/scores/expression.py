@@ -32,7 +32,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from noiseless.errors import InputError, unknown
-from noiseless.scores.core import Score
+from noiseless.optimise.scores.score import Score
 
 __all__ = ["SCORES", "TARGET", "WORST", "Division", "X", "distance", "evaluate", "is_expression", "parse"]
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from noiseless.errors import InputError, unknown
-from noiseless.scores.core import Score
+from noiseless.optimise.scores.score import Score
 
 __all__ = ["SCORES", "ZINC", "canonical", "is_molecule", "parts", "penalised", "read"]
 

@@ -1,7 +1,7 @@
 r"""What is optimised, and what a search is.
 
 A decoder turns a code :math:`z` into a string, a score turns the string into a number, and a search looks for codes of
-low cost (:mod:`noiseless.scores`) knowing the codes and costs of the training objects, within their box
+low cost (:mod:`noiseless.optimise.scores`) knowing the codes and costs of the training objects, within their box
 
 .. math:: \{z : \min_i z_{ij} \le z_j \le \max_i z_{ij}\}.
 
@@ -31,8 +31,8 @@ from torch import Tensor
 
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
+from noiseless.optimise.scores import Score
 from noiseless.registry import offered, options
-from noiseless.scores import Score
 
 __all__ = ["Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
 

@@ -130,4 +130,4 @@ def _maker(name: str) -> Callable[[Sequence[str]], Score]:
 
 @cache
 def _catalogue() -> dict[str, Callable[[Sequence[str]], Score]]:
-    return offered("noiseless.scores", "SCORES")
+    return offered("noiseless.optimise.scores", "SCORES")
