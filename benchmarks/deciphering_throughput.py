@@ -20,9 +20,9 @@ import torch
 from cyclopts import run
 from torch import Tensor
 
-from noiseless import tables
 from noiseless.nn.deciphering import Cipher, widths
 from noiseless.objectives.deciphering.patterns import Layout, Patterns
+from noiseless.show import tables
 
 Masks = Callable[[Tensor], list[Tensor]]
 

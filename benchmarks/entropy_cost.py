@@ -20,9 +20,10 @@ import torch
 from cyclopts import run
 from evaluate_throughput import hardware
 
-from noiseless import Networks, tables
+from noiseless import Networks
 from noiseless.metrics.entropy import entropy
 from noiseless.recipes.method import find
+from noiseless.show import tables
 from noiseless.training.settings import _gains_from_bfloat16, best_device
 from noiseless.values import Batch, Noise, Spec
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from noiseless.optimise.improvement import greedy
 from noiseless.optimise.sparse_gp import fit, initial
-from noiseless.tables import markdown
+from noiseless.show.tables import markdown
 
 COSTS = (4.7, 1.45)
 LR = 5e-4

@@ -21,10 +21,11 @@ from cyclopts import run
 from evaluate_throughput import hardware
 from torch import Tensor, nn
 
-from noiseless import Networks, tables
+from noiseless import Networks
 from noiseless.model import Model
 from noiseless.nn.sequence import GRU
 from noiseless.recipes.method import find
+from noiseless.show import tables
 from noiseless.strings import GrammarCodec, shipped
 from noiseless.values import Batch, Noise, Spec
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import ImageFont
 
-from noiseless import drawings, texts
 from noiseless.cli import run
 from noiseless.cli.optimise import strings as searched_strings
 from noiseless.cli.options import Use
@@ -24,6 +23,7 @@ from noiseless.reproduce import find, rae_structured
 from noiseless.reproduce.structured import Cell, Structured
 from noiseless.reproduce.structured_page import page
 from noiseless.runs import Run
+from noiseless.show import drawings, texts
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
 from tiny import failing
@@ -424,7 +424,7 @@ def test_pictures_of_molecules() -> None:
 
 
 def test_without_rdkit_molecules_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.drawings.find_spec", lambda _: None)
+    monkeypatch.setattr("noiseless.show.drawings.find_spec", lambda _: None)
     assert not drawings.has_pictures(SMILES)
     with pytest.raises(InputError, match=r"noiseless\[molecules\]"):
         texts.save(["CCO"], SMILES, tmp_path / "m.png")

@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor
 
-from noiseless import drawings, figures
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
@@ -23,6 +22,7 @@ from noiseless.own import Own
 from noiseless.recipes.method import Recipe, call, find
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
+from noiseless.show import drawings, plots
 from noiseless.training import Training
 
 __all__ = ["compare"]
@@ -79,7 +79,7 @@ def compare(
         pictures |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
     if pictures:
-        figures.comparison(pictures, out / "samples.png")
+        plots.comparison(pictures, out / "samples.png")
     return rows
 
 

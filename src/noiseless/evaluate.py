@@ -37,16 +37,17 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from noiseless import figures, metrics
+from noiseless import metrics
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
-from noiseless.interpolation import PATHS
 from noiseless.metrics import Features, Sample
 from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
+from noiseless.model.interpolation import PATHS
 from noiseless.nn.mask import mask_of
 from noiseless.results import Reference, Row
+from noiseless.show import plots
 
 __all__ = [
     "choice",
@@ -156,7 +157,7 @@ def latent(
         n: how many codes, as far as the part has so many.
         part: the part to encode; where it is `train`, the test part, as for the other rows of held-out data.
         seed: chooses data and draws.
-        picture: where to draw the codes (:func:`noiseless.figures.latent`), if anywhere.
+        picture: where to draw the codes (:func:`noiseless.show.plots.latent`), if anywhere.
 
     Returns:
         What :func:`noiseless.metrics.latent.portrait` gives, with what the numbers depend on.
@@ -179,7 +180,7 @@ def latent(
     codes = portrait(z) if mask is None else portrait(z, 0.0) | {"active": d}
     rows = {"codes": codes, "N(0, I)": portrait(draws(len(z), d, seed))}
     if picture is not None:
-        figures.latent(z, picture)
+        plots.latent(z, picture)
     return [{"row": row} | about | numbers for row, numbers in rows.items()]
 
 

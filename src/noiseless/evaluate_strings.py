@@ -20,20 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless import drawings
 from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate import choice, pairs
 from noiseless.files import whole
-from noiseless.interpolation import PATHS
 from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
+from noiseless.model.interpolation import PATHS
 from noiseless.optimise.scores.molecule import canonical
 from noiseless.results import Reference, Row
+from noiseless.show import drawings
+from noiseless.show.texts import spelled
 from noiseless.strings import Codec, of
-from noiseless.texts import spelled
 from noiseless.values import Spec
 
 __all__ = ["STRINGS", "evaluate_given_strings", "evaluate_strings", "identity_of"]

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from noiseless import densities, figures, texts
+from noiseless import densities
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
 from noiseless.files import slug, whole
-from noiseless.interpolation import PATHS
 from noiseless.model import Model
+from noiseless.model.interpolation import PATHS
+from noiseless.show import plots, texts
 from noiseless.values import Spec
 
 __all__ = ["check", "draw", "interpolations", "samples", "save", "save_paths", "snapshot"]
@@ -27,16 +28,16 @@ MOST_TILES = 10_000
 def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> Path:
     """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
-        figures.curves(log, folder / "curves.png")
+        plots.curves(log, folder / "curves.png")
     if any("mask" in row for row in log):
-        figures.masks(log, folder / "mask.png")
+        plots.masks(log, folder / "mask.png")
     if model.spec.tokens:
         texts.draw(model, data, names, folder)
         return folder
     shown = _first(data.test, 16)
     if model.spec.is_image:
         codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
-        figures.reconstructions(_as_shown(shown, model.spec), model.decode(codes), folder / "reconstructions.png")
+        plots.reconstructions(_as_shown(shown, model.spec), model.decode(codes), folder / "reconstructions.png")
         interpolations(model, codes[:half], codes[half : 2 * half], folder)
     for name in names:
         samples(model, data, name, model.sample(100, name), folder / f"samples-{slug(name)}.png")
@@ -46,10 +47,10 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
 def samples(model: Model, data: Data | None, name: str, drawn: Tensor, path: Path) -> None:
     """A grid of images, or vectors beside the real ones, standardised so that no column hides the others."""
     if model.spec.is_image:
-        figures.grid(drawn, path, title=f"samples, {name}")
+        plots.grid(drawn, path, title=f"samples, {name}")
     elif data is not None:
         real = _as_shown(_first(data.test, 1000), model.spec)
-        figures.vectors(model.spec.normalise(real), {"generated": model.spec.normalise(drawn)}, path)
+        plots.vectors(model.spec.normalise(real), {"generated": model.spec.normalise(drawn)}, path)
 
 
 def interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> list[Path]:
@@ -59,7 +60,7 @@ def interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> list[Pat
     paths = {name: folder / f"interpolation-{name}.png" for name in PATHS}
     for name, path in paths.items():
         z = model.between(a, b, 8, name)
-        figures.interpolations(model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2]), path)
+        plots.interpolations(model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2]), path)
     return list(paths.values())
 
 
@@ -124,7 +125,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 def save(drawn: Tensor | Sequence[str | None], spec: Spec, path: Path, overwrite: bool = False) -> Path:
     """Writes data as an array (.npy), one picture (.png, a grid) or a folder of pictures, by what `path` ends in.
 
-    Strings are written by :func:`noiseless.texts.save`.
+    Strings are written by :func:`noiseless.show.texts.save`.
 
     Raises:
         InputError: as for :func:`check`.
@@ -134,7 +135,7 @@ def save(drawn: Tensor | Sequence[str | None], spec: Spec, path: Path, overwrite
     check(path, spec, len(drawn), overwrite)
     if path.suffix == ".npy":
         return _array(drawn, path)
-    return figures.grid(drawn, path) if path.suffix == ".png" else _folder(drawn, spec, path)
+    return plots.grid(drawn, path) if path.suffix == ".png" else _folder(drawn, spec, path)
 
 
 def _array(drawn: Tensor, path: Path) -> Path:
@@ -148,11 +149,11 @@ def save_paths(drawn: Tensor | Sequence[Sequence[str | None]], spec: Spec, path:
     if not isinstance(drawn, Tensor):
         return texts.save_paths(drawn, spec, path, overwrite)
     check(path, spec, len(drawn), overwrite, folders=False)
-    return figures.interpolations(drawn, path) if path.suffix == ".png" else _array(drawn, path)
+    return plots.interpolations(drawn, path) if path.suffix == ".png" else _array(drawn, path)
 
 
 def _folder(drawn: Tensor, spec: Spec, path: Path) -> Path:
-    pixels = figures.to_bytes(drawn).numpy()
+    pixels = plots.to_bytes(drawn).numpy()
     with whole(path) as part:
         part.mkdir()
         for k, image in enumerate(pixels):

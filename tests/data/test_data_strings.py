@@ -17,9 +17,9 @@ from noiseless.data import Raw, Request
 from noiseless.data.expressions import expressions, released, uniform
 from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.nn.sequence import SMALL
+from noiseless.show.drawings import is_molecules
 from noiseless.strings import CharacterCodec, of, parser, shipped
 from noiseless.strings.parser import Parser
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from noiseless import data as datasets
 from noiseless import evaluate as evaluation
-from noiseless import gallery, metrics, tables
+from noiseless import gallery, metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
@@ -30,13 +30,14 @@ from noiseless.cli.options import (
 from noiseless.compare import compare as compare_methods
 from noiseless.data import Data
 from noiseless.data.lines import read_lines
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
 from noiseless.objectives.objective import Optimiser
 from noiseless.registry import is_named, load_callable
 from noiseless.results import Reference, Row, noted, record
 from noiseless.runs import Run
+from noiseless.show import tables
+from noiseless.show.drawings import is_molecules
 from noiseless.strings import of, refuse_other
 from noiseless.training import Stopped, Training, check_device
 

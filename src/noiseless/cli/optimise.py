@@ -16,7 +16,6 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import drawings, figures, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Own, Owning, Use, Using
 from noiseless.errors import InputError
@@ -30,6 +29,7 @@ from noiseless.optimise.report import COLUMNS
 from noiseless.optimise.scores import Goal, Score
 from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run
+from noiseless.show import drawings, plots, tables
 from noiseless.values import Spec
 
 __all__ = ["optimise"]
@@ -174,7 +174,7 @@ def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
     """The best objects that are not in the training data, where such can be drawn."""
     tiles = drawings.tiles([row["string"] for row in rows], spec) if rows and drawings.has_pictures(spec) else None
     if tiles is not None:
-        figures.grid(tiles, path, columns=5)
+        plots.grid(tiles, path, columns=5)
 
 
 def _report(content: dict[str, Any]) -> None:

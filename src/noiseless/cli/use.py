@@ -16,12 +16,12 @@ from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
 from noiseless.data.lines import TEXTS, tokens
 from noiseless.data.progress import bar
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.prune import prune as remove_closed
 from noiseless.runs import Run, Weights
+from noiseless.show.drawings import is_molecules
 from noiseless.strings import of, refuse_other
 from noiseless.values import Spec
 

@@ -98,7 +98,7 @@ def report(trials: Mapping[int, Found], problem: Problem, about: Mapping[str, An
 
 
 def progress(trials: Mapping[int, Found], problem: Problem) -> list[Row]:
-    """The best score so far after each code, for :func:`noiseless.figures.curves`: of all, and of new objects."""
+    """The best score so far after each code, for :func:`noiseless.show.plots.curves`: of all, and of new objects."""
     sign, known = problem.score.sign, _known(problem)
     training = sign * float((sign * problem.scores[problem.scores.isfinite()]).min())
     rows: list[Row] = []

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless import figures, tables
 from noiseless.data.synthetic import synthetic
 from noiseless.nn.mask import mask_of
 from noiseless.registry import options
@@ -32,6 +31,7 @@ from noiseless.reproduce.core import Report, Request, chosen
 from noiseless.reproduce.maskaae_pictures import against_capacity, along_training, correlations
 from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run
+from noiseless.show import plots, tables
 
 __all__ = ["COUNTED", "failed", "maskaae_figure_4", "means", "page", "summary"]
 
@@ -155,12 +155,12 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
         "training": partial(along_training, logs, found),
     }
     if "MaskAAE" in logs:
-        made["mask"] = partial(figures.masks, logs["MaskAAE"])
+        made["mask"] = partial(plots.masks, logs["MaskAAE"])
     if data.spec.is_image:
-        made["samples"] = partial(figures.comparison, samples, title=PICTURES["samples"])
+        made["samples"] = partial(plots.comparison, samples, title=PICTURES["samples"])
     else:
         real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
-        made["samples"] = partial(figures.vectors, real, samples)
+        made["samples"] = partial(plots.vectors, real, samples)
     return made
 
 

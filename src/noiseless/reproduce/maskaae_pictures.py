@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from noiseless.figures import panelled, written
 from noiseless.reproduce.capacity import METHODS, Reading
+from noiseless.show.plots import panelled, written
 
 __all__ = ["against_capacity", "along_training", "correlations"]
 

@@ -20,7 +20,6 @@ from typing import Any
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
-from noiseless.drawings import is_expressions, is_molecules
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
@@ -34,6 +33,7 @@ from noiseless.reproduce.structured import DENSITIES, OBJECTIVES, Cell, Structur
 from noiseless.reproduce.structured_page import content, page
 from noiseless.results import known, noted, record
 from noiseless.runs import Run, train
+from noiseless.show.drawings import is_expressions, is_molecules
 from noiseless.training import Stopped, Training
 
 __all__ = ["rae_structured"]

@@ -17,7 +17,7 @@ from noiseless.optimise.scores.molecule import canonical
 from noiseless.reproduce.command import command
 from noiseless.reproduce.structured import COLUMNS, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.table import machine, spread
-from noiseless.tables import markdown
+from noiseless.show.tables import markdown
 
 __all__ = ["PUBLISHED", "content", "page"]
 

@@ -28,7 +28,7 @@ from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Line, Report, Request
-from noiseless.tables import markdown
+from noiseless.show.tables import markdown
 
 __all__ = ["Doubtful", "Published", "Table", "agreement", "machine", "ranks", "spread"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless import drawings, figures
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.files import slug, whole
-from noiseless.interpolation import PATHS
 from noiseless.model import Model
+from noiseless.model.interpolation import PATHS
+from noiseless.show import drawings, plots
 from noiseless.strings import of
 from noiseless.values import Spec
 
@@ -34,7 +34,7 @@ def draw(model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
     pictured = drawings.has_pictures(model.spec)
     if pictured:
         left, right = (_tiles(some, model.spec) for some in (originals, made))
-        figures.reconstructions(left, right, folder / "reconstructions.png", columns=4)
+        plots.reconstructions(left, right, folder / "reconstructions.png", columns=4)
     half = len(held_out) // 2
     for path in PATHS if half else ():
         rows = rows_of(model, model.paths(held_out[:half], held_out[half : 2 * half], 8, path))
@@ -74,7 +74,7 @@ def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = Fa
     check(path, spec, len(strings), overwrite)
     if path.suffix == ".txt":
         return _write(_shown(strings), path)
-    return figures.grid(_tiles(strings, spec), path)
+    return plots.grid(_tiles(strings, spec), path)
 
 
 def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
@@ -83,7 +83,7 @@ def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwri
     if path.suffix == ".txt":
         return _write(("\t".join(_shown(row)) for row in rows), path)
     shown = [_tiles(row, spec) for row in rows]
-    return figures.interpolations(torch.stack(shown), path)
+    return plots.interpolations(torch.stack(shown), path)
 
 
 def spelled(raw: np.ndarray | Tensor, spec: Spec) -> list[str]:

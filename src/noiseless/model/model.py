@@ -12,7 +12,7 @@ from torch import Tensor
 from noiseless.autoencoder import Autoencoder
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
-from noiseless.interpolation import PATHS, Path
+from noiseless.model.interpolation import PATHS, Path
 from noiseless.nn.distributed import in_company
 from noiseless.strings import Codec, of
 from noiseless.values import Spec
