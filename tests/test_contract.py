@@ -137,7 +137,7 @@ RESUMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 def test_a_resumed_run_is_the_run_that_never_stopped(
     name: str, settings: dict[str, Any], arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noiseless.gallery.draw", lambda *_: None)
+    monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
     data = KINDS[TAKEN[name][0]]()
     settings = {"validate_every": 5, **settings}
     run(name, data, tmp_path / "whole", steps=10, arguments=arguments, **settings)

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from noiseless.autoencoder import Networks
-from noiseless.journal import read_header
 from noiseless.nn.distributed import alone, gather, world
 from noiseless.recipes.method import names
+from noiseless.runs.writer import read_header
 from noiseless.training import Engine, Training, fit
 from noiseless.training.feed import Feed, mix
 from noiseless.training.loop import _introduce, _prepare, _Validation

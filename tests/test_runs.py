@@ -19,10 +19,10 @@ import noiseless
 from noiseless.autoencoder import Networks
 from noiseless.data import Raw
 from noiseless.errors import InputError, RunError
-from noiseless.journal import Journal
-from noiseless.own import Own
 from noiseless.recipes.method import Method, names
 from noiseless.runs import Run, load, train
+from noiseless.runs.user_code import Own
+from noiseless.runs.writer import Journal
 from noiseless.training import Training
 from noiseless.values import Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
@@ -31,7 +31,7 @@ from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "pictures" not in request.node.name:
-        monkeypatch.setattr("noiseless.gallery.draw", lambda *_: None)
+        monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.objectives.reconstruction.perceptual import trained_on
-from noiseless.own import Own
 from noiseless.recipes.method import Recipe, call, find
 from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
+from noiseless.runs.user_code import Own
 from noiseless.show import drawings, plots
 from noiseless.training import Training
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from noiseless import data as datasets
 from noiseless import evaluate as evaluation
-from noiseless import gallery, metrics
+from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
@@ -35,7 +35,7 @@ from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
 from noiseless.objectives.objective import Optimiser
 from noiseless.registry import is_named, load_callable
 from noiseless.results import Reference, Row, noted, record
-from noiseless.runs import Run
+from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.show.drawings import is_molecules
 from noiseless.strings import of, refuse_other
@@ -147,7 +147,7 @@ def evaluate(
             other = evaluation.second_look([model.trained_on], loaded, chosen)
             more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
-        pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
+        pictures = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
         latent = evaluation.latent(model, loaded, picture=pictures / "latent.png", **about)
         latent = noted(latent, use.label, opened.record["notes"])
         wrote(pictures)

@@ -13,8 +13,8 @@ from cyclopts.validators import Number
 
 from noiseless.errors import InputError
 from noiseless.model import Model
-from noiseless.own import Own
 from noiseless.runs import Moments, Run, Weights
+from noiseless.runs.user_code import Own
 
 __all__ = [
     "Count",

@@ -11,7 +11,6 @@ from cyclopts import Parameter
 from torch import Tensor
 
 from noiseless import data as datasets
-from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
 from noiseless.data.lines import TEXTS, tokens
@@ -19,8 +18,8 @@ from noiseless.data.progress import bar
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.prune import prune as remove_closed
-from noiseless.runs import Run, Weights
+from noiseless.runs import Run, Weights, pictures
+from noiseless.runs.prune import prune as remove_closed
 from noiseless.show.drawings import is_molecules
 from noiseless.strings import of, refuse_other
 from noiseless.values import Spec
@@ -68,10 +67,10 @@ def sample(
     opened, model = use.open(run, own)
     density = density or opened.method().densities[0]
     place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
-    gallery.check(place, model.spec, n, overwrite or out is None)
+    pictures.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note, use.few(n)])
-    wrote(gallery.save(drawn, model.spec, place, overwrite or out is None))
+    wrote(pictures.save(drawn, model.spec, place, overwrite or out is None))
     note(_unfinished(drawn, model, decoding))
 
 
@@ -95,9 +94,9 @@ def encode(
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent,))
-    gallery.check(out, codes, 1, overwrite)
+    pictures.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
-    wrote(gallery.save(encoded, codes, out, overwrite))
+    wrote(pictures.save(encoded, codes, out, overwrite))
 
 
 def decode(
@@ -122,9 +121,9 @@ def decode(
     read = _codes(codes)
     if read.shape[1] != model.latent:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
-    gallery.check(out, model.spec, len(read), overwrite)
+    pictures.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
-    wrote(gallery.save(made, model.spec, out, overwrite))
+    wrote(pictures.save(made, model.spec, out, overwrite))
     note([use.few(len(read)), *_unfinished(made, model, decoding)])
 
 
@@ -194,7 +193,7 @@ def interpolate(
     opened, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
-    gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
+    pictures.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     if data is not None:
         z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
     else:
@@ -205,7 +204,7 @@ def interpolate(
         rows: Tensor | list[list[str | None]] = points.unflatten(0, (n, steps))
     else:
         rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
-    wrote(gallery.save_paths(rows, model.spec, place, overwrite or out is None))
+    wrote(pictures.save_paths(rows, model.spec, place, overwrite or out is None))
     note(_unfinished(points, model, decoding))
 
 

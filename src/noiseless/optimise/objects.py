@@ -16,9 +16,9 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from noiseless.files import whole
-from noiseless.journal import read_header, read_tensors
 from noiseless.optimise.problem import Tell
 from noiseless.optimise.scores import Score
+from noiseless.runs.writer import read_header, read_tensors
 
 __all__ = ["key", "scored"]
 

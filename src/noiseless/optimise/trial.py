@@ -23,9 +23,9 @@ from torch import Tensor
 
 from noiseless.errors import InputError, RunError
 from noiseless.files import whole
-from noiseless.journal import read_header, read_tensors
 from noiseless.optimise.problem import Problem, Proposal, Round, Search, Tell
 from noiseless.optimise.votes import elect
+from noiseless.runs.writer import read_header, read_tensors
 from noiseless.training.feed import mix
 
 __all__ = ["Found", "Terms", "Trial"]

@@ -26,7 +26,6 @@ from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate import reference
 from noiseless.files import read_json, write_json
-from noiseless.journal import Journal
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
@@ -34,6 +33,7 @@ from noiseless.nn.mask import mask_of
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
+from noiseless.runs.writer import Journal
 from noiseless.training import Stopped
 
 __all__ = ["METHODS", "Reading", "codes", "lines", "log", "readings", "sized"]

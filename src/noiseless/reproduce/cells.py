@@ -23,17 +23,17 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate import evaluate
 from noiseless.files import read_json, write_json
-from noiseless.journal import read_header
 from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.method import defaults, find
-from noiseless.record import plain
 from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
 from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
+from noiseless.runs.record import plain
+from noiseless.runs.writer import read_header
 from noiseless.training import Stopped, Training, settle
 from noiseless.training.settings import best_device
 

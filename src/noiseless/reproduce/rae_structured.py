@@ -25,7 +25,6 @@ from noiseless.evaluate_strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
 from noiseless.objectives.objective import Optimiser
 from noiseless.optimise.protocol import place
-from noiseless.record import plain
 from noiseless.reproduce.cells import told
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Report
@@ -33,6 +32,7 @@ from noiseless.reproduce.structured import DENSITIES, OBJECTIVES, Cell, Structur
 from noiseless.reproduce.structured_page import content, page
 from noiseless.results import known, noted, record
 from noiseless.runs import Run, train
+from noiseless.runs.record import plain
 from noiseless.show.drawings import is_expressions, is_molecules
 from noiseless.training import Stopped, Training
 

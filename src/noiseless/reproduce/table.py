@@ -24,10 +24,10 @@ from typing import Any
 import torch
 from scipy.stats import rankdata, spearmanr
 
-from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import command
 from noiseless.reproduce.core import Line, Report, Request
+from noiseless.runs.record import plain
 from noiseless.show.tables import markdown
 
 __all__ = ["Doubtful", "Published", "Table", "agreement", "machine", "ranks", "spread"]

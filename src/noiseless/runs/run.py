@@ -29,22 +29,23 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
-from noiseless import densities, gallery
+from noiseless import densities
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.densities.pattern import bound
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.journal import Journal, coded, initial_weights, load_weights, read_header, read_tensors
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.nn.inversion import Search
 from noiseless.objectives.objective import Indexed, Objective
 from noiseless.objectives.reconstruction.perceptual import trained_on
-from noiseless.own import Own
 from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
-from noiseless.record import FORMAT, make_room, of_data, plain, refuse_changed
-from noiseless.record import read as read_record
+from noiseless.runs import pictures
+from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
+from noiseless.runs.record import read as read_record
+from noiseless.runs.user_code import Own
+from noiseless.runs.writer import Journal, coded, initial_weights, load_weights, read_header, read_tensors
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 
@@ -253,7 +254,7 @@ class Run:
         state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             model = self.model("best", device=str(state.device), data=data)
-            gallery.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
+            pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
 
     @property

@@ -18,12 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless import densities, gallery
+from noiseless import densities
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.files import whole
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
+from noiseless.runs import pictures
 from noiseless.values import Batch
 
 __all__ = ["Journal", "coded", "initial_weights", "load_weights", "read_header", "read_tensors", "write_tensors"]
@@ -65,7 +66,7 @@ class Journal:
         """Samples along training."""
         model = Model(objective.eval().autoencoder, self.data.spec, lambda name: densities.build(name, 1))
         codes = coded(objective, self.data, np.arange(min(1000, len(self.data.train))))
-        gallery.snapshot(model, self.data, codes, self.directory / "pictures" / f"step-{step:07d}.png")
+        pictures.snapshot(model, self.data, codes, self.directory / "pictures" / f"step-{step:07d}.png")
         objective.train()
 
     def rows(self) -> list[dict[str, Any]]:
