@@ -11,11 +11,11 @@ import torch
 
 import tiny
 from noiseless import data as datasets
-from noiseless import evaluate as evaluation
 from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
+from noiseless.evaluate.distances import distances as evaluation
 from noiseless.metrics import Features
 from noiseless.metrics.latent import nac
 from noiseless.model import Model

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from noiseless.cli import run
+from noiseless.evaluate.results import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.objectives.deciphering.objective import Deciphering
@@ -19,7 +20,6 @@ from noiseless.recipes.method import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.deciphering import COLUMNS
-from noiseless.results import Row
 from noiseless.training import settle
 
 STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]
@@ -45,7 +45,7 @@ def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell
 
 
 def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.score", distance)  # other metrics stand in no column
+    monkeypatch.setattr("noiseless.evaluate.distances.score", distance)  # other metrics stand in no column
     rows = ["fresh patterns", "fresh patterns, moments of the batch", "training patterns"]
     assert run([*f"reproduce deciphering-table-1 {TERMS}".split(), "--rows", *rows]) == 0
     content = json.loads(Path("docs/results/deciphering-table-1-tiny-small.json").read_text())

@@ -13,7 +13,7 @@ import pytest
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.cli import run
-from noiseless.evaluate import reference
+from noiseless.evaluate.distances import reference
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.reproduce import Request, capacity, maskaae_tables
 from noiseless.reproduce.capacity import Reading

@@ -16,7 +16,7 @@ from noiseless.cli.optimise import strings as searched_strings
 from noiseless.cli.options import Use
 from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate_strings import evaluate_strings, identity_of
+from noiseless.evaluate.strings import evaluate_strings, identity_of
 from noiseless.model import Model
 from noiseless.optimise.scores.expression import distance
 from noiseless.reproduce import find, rae_structured

@@ -9,7 +9,6 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 
 from noiseless import data as datasets
-from noiseless import evaluate as evaluation
 from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
@@ -27,14 +26,15 @@ from noiseless.cli.options import (
     decided,
     panel,
 )
-from noiseless.compare import compare as compare_methods
 from noiseless.data import Data
 from noiseless.data.lines import read_lines
 from noiseless.errors import InputError
-from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
+from noiseless.evaluate.compare import compare as compare_methods
+from noiseless.evaluate.distances import distances as evaluation
+from noiseless.evaluate.results import Reference, Row, noted, record
+from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
 from noiseless.objectives.objective import Optimiser
 from noiseless.registry import is_named, load_callable
-from noiseless.results import Reference, Row, noted, record
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.show.drawings import is_molecules

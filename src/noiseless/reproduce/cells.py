@@ -21,7 +21,8 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluate
+from noiseless.evaluate.distances import evaluate
+from noiseless.evaluate.results import Reference, Row, known, noted, record
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features
 from noiseless.model import Model
@@ -30,7 +31,6 @@ from noiseless.recipes.method import defaults, find
 from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Line, Request, Source
-from noiseless.results import Reference, Row, known, noted, record
 from noiseless.runs import Moments, Run, train
 from noiseless.runs.record import plain
 from noiseless.runs.writer import read_header

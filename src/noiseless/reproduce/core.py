@@ -190,7 +190,7 @@ class Source:
     """Where a column's number stands among the results of a run.
 
     Arguments:
-        row: reconstruction, samples or an interpolation, as :func:`noiseless.evaluate.evaluate` names them.
+        row: reconstruction, samples or an interpolation, as :func:`noiseless.evaluate.distances.evaluate` names them.
         density: of samples.
         part: after which part of the steps.
         reference: the part of the data that is compared with.

@@ -35,7 +35,7 @@ import torch
 
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import reference
+from noiseless.evaluate.distances import reference
 from noiseless.files import slug
 from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.deciphering import TRAININGS

@@ -21,7 +21,8 @@ from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate_strings import STRINGS, evaluate_strings
+from noiseless.evaluate.results import known, noted, record
+from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
 from noiseless.objectives.objective import Optimiser
 from noiseless.optimise.protocol import place
@@ -30,7 +31,6 @@ from noiseless.reproduce.command import admit
 from noiseless.reproduce.core import Report
 from noiseless.reproduce.structured import DENSITIES, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.structured_page import content, page
-from noiseless.results import known, noted, record
 from noiseless.runs import Run, train
 from noiseless.runs.record import plain
 from noiseless.show.drawings import is_expressions, is_molecules

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noiseless.errors import InputError, unknown
+from noiseless.evaluate.results import Row
 from noiseless.optimise import build
 from noiseless.reproduce.core import Many, Overwrite, Rows, Seeds, bare, check_numbers
-from noiseless.results import Row
 
 __all__ = ["COLUMNS", "DENSITIES", "OBJECTIVES", "Cell", "Structured"]
 

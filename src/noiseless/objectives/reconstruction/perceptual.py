@@ -12,7 +12,7 @@ As all terms here, it is given as a sum over the N numbers of a datum: N times t
 pixels. The weights of other terms beside it keep their order of magnitude, and no more.
 
 **Evaluations under EfficientNet's features of a model that was trained on them flatter it**: they say so, and bring
-a second feature space (:mod:`noiseless.evaluate`).
+a second feature space (:mod:`noiseless.evaluate.distances`).
 
 Source: The unreasonable effectiveness of deep features as a perceptual metric (Zhang, Isola, Efros, Shechtman, Wang,
 CVPR 2018), https://arxiv.org/abs/1801.03924.

@@ -41,12 +41,12 @@ from noiseless import metrics
 from noiseless.data import Data, Split
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
+from noiseless.evaluate.results import Reference, Row
 from noiseless.metrics import Features, Sample
 from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
 from noiseless.nn.mask import mask_of
-from noiseless.results import Reference, Row
 from noiseless.show import plots
 
 __all__ = [

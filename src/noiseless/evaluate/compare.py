@@ -13,13 +13,13 @@ from torch import Tensor
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluate, second_look
-from noiseless.evaluate_strings import STRINGS, evaluate_strings
+from noiseless.evaluate.distances import evaluate, second_look
+from noiseless.evaluate.results import Row, known, noted, record
+from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import Recipe, call, find
-from noiseless.results import Row, known, noted, record
 from noiseless.runs import Run, train
 from noiseless.runs.user_code import Own
 from noiseless.show import drawings, plots
@@ -52,7 +52,7 @@ def compare(
         training, size: as for :func:`noiseless.runs.train`, the same for all.
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
-        n: as for :func:`noiseless.evaluate.evaluate`.
+        n: as for :func:`noiseless.evaluate.distances.evaluate`.
 
     Returns:
         The rows of all methods, each with its `method`.

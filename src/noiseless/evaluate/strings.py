@@ -24,13 +24,13 @@ from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate import choice, pairs
+from noiseless.evaluate.distances import choice, pairs
+from noiseless.evaluate.results import Reference, Row
 from noiseless.files import whole
 from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
 from noiseless.optimise.scores.molecule import canonical
-from noiseless.results import Reference, Row
 from noiseless.show import drawings
 from noiseless.show.texts import spelled
 from noiseless.strings import Codec, of
