@@ -121,7 +121,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
     from noiseless import Networks, Training, data, metrics, train
     from noiseless.evaluate.distances import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.capacity import SIZES
+    from noiseless.reproduce.studies.maskaae_capacity import SIZES
     from noiseless.show import tables
 
     vectors = data.load("synthetic:n=8")

@@ -19,7 +19,7 @@ from noiseless.objectives.objective import Course
 from noiseless.recipes.method import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells
-from noiseless.reproduce.deciphering import COLUMNS
+from noiseless.reproduce.studies.deciphering import COLUMNS
 from noiseless.training import settle
 
 STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]
@@ -39,7 +39,9 @@ def distance(real: Sample, fake: Sample, seed: int) -> Row:
 def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell]:
     """The cells of a study, which are not measured."""
     found: list[Any] = []
-    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *study: found.extend(cells(*study)) or [])
+    monkeypatch.setattr(
+        "noiseless.reproduce.studies.deciphering.measure", lambda *study: found.extend(cells(*study)) or []
+    )
     find(name)(Request("tiny.npy", seeds=(0,), threads=1, **terms))
     return found
 

@@ -15,10 +15,11 @@ from noiseless import metrics
 from noiseless.cli import run
 from noiseless.evaluate.distances import reference
 from noiseless.metrics.frechet import frechet_distance
-from noiseless.reproduce import Request, capacity, maskaae_tables
-from noiseless.reproduce.capacity import Reading
+from noiseless.reproduce import Request
 from noiseless.reproduce.cells import Cell
-from noiseless.reproduce.maskaae_figure import _findings, _true
+from noiseless.reproduce.studies import maskaae, maskaae_capacity
+from noiseless.reproduce.studies.maskaae_capacity import Reading
+from noiseless.reproduce.studies.maskaae_figure import _findings, _true
 from noiseless.reproduce.table import Doubtful
 from noiseless.training import Stopped
 
@@ -84,7 +85,7 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    really = capacity.trained
+    really = maskaae_capacity.trained
 
     def broken(cell: Cell, part: float = 1.0) -> Any:
         if cell.line.recipe == "wae-wgan":
@@ -132,7 +133,7 @@ def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
 def test_where_no_single_run_is_drawn_that_is_said() -> None:
     line = ["reproduce", "maskaae-figure-4", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 2", "--out", "f"]
     assert run(line) == 0
-    assert {path.name for path in Path().glob("f-*.png")} == {"f-capacity.png"}
+    assert {path.name for path in Path().glob("f-*.png")} == {"f-maskaae_capacity.png"}
     assert "pictures of single runs are of m = 4, seed 0; there is no such run here" in Path("f.md").read_text()
 
 
@@ -149,14 +150,14 @@ def test_table_1_marks_what_is_inferred() -> None:
     assert content["rank_correlation"]["samples"] is None
     assert "(54.80)" in text
     assert "is inferred, not read" in text
-    assert content["runs"][1]["steps"] == maskaae_tables.LONGER * 3
-    assert all(isinstance(row[0], Doubtful) for table in maskaae_tables.PUBLISHED.values() for row in table.values())
+    assert content["runs"][1]["steps"] == maskaae.LONGER * 3
+    assert all(isinstance(row[0], Doubtful) for table in maskaae.PUBLISHED.values() for row in table.values())
 
 
 def reading(method: str, m: int, fd: float | None, active: int = 0, floor: float = 1.0, nac: float = 0.1) -> Reading:
     """A reading of a run; without a distance, of one that failed."""
     request = Request(SYNTHETIC)
-    lines = {line.label: line for line in capacity.lines(capacity.sized(request), (m,))}
+    lines = {line.label: line for line in maskaae_capacity.lines(maskaae_capacity.sized(request), (m,))}
     cell = Cell(lines[f"{method}, m = {m}"], frozenset(), 0, Path("nowhere"), request, "")
     numbers = {} if fd is None else {"fd": fd, "floor": floor, "active": active, "nac": nac}
     return Reading(cell, numbers)
@@ -191,7 +192,7 @@ def test_a_distance_within_the_floor_has_no_ratio() -> None:
 def test_table_2_says_what_it_is_for() -> None:
     found = [reading("MaskAAE", m, fd, a, nac=0.05) for m, fd, a in ((32, 20, 9), (64, 23, 10), (64, 23, 13))]
     found += [reading("WAE-WGAN", m, 30, nac=nac) for m, nac in ((32, 0.04), (64, 0.2))]
-    said = maskaae_tables._findings([*found, reading("WAE-WGAN", 64, None)])
+    said = maskaae._findings([*found, reading("WAE-WGAN", 64, None)])
     assert said["active"] == "MaskAAE's mean numbers of active dimensions at m = 32 and 64 differ by 2.5"
     assert said["distance"] == "MaskAAE's mean distances there differ by 15% of the lesser"
     assert said["nac"] == (
@@ -206,8 +207,8 @@ def test_the_dimensions_of_synthetic_data_are_read_from_their_name() -> None:
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
 def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
-    asked = capacity.sized(Request(SYNTHETIC, scale=scale))
-    masked, plain = capacity.lines(asked, (16,))
+    asked = maskaae_capacity.sized(Request(SYNTHETIC, scale=scale))
+    masked, plain = maskaae_capacity.lines(asked, (16,))
     if scale == "paper":
         assert plain.arguments == {"form": "paper"}
         assert (asked.steps, asked.width, masked.arguments) == (500_000, 128, {"form": "paper"})

@@ -19,9 +19,10 @@ from noiseless.errors import InputError, RunError
 from noiseless.evaluate.strings import evaluate_strings, identity_of
 from noiseless.model import Model
 from noiseless.optimise.scores.expression import distance
-from noiseless.reproduce import find, rae_structured
-from noiseless.reproduce.structured import Cell, Structured
-from noiseless.reproduce.structured_page import page
+from noiseless.reproduce import find
+from noiseless.reproduce.studies import grammar
+from noiseless.reproduce.studies.structured import Cell, Structured
+from noiseless.reproduce.studies.structured_page import page
 from noiseless.runs import Run
 from noiseless.show import drawings, texts
 from noiseless.strings import parser, shipped
@@ -312,8 +313,8 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     made = Run(place)
     assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
-    monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("noiseless.reproduce.studies.grammar.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("noiseless.reproduce.studies.grammar.evaluate_strings", lambda *_: pytest.fail("again"))
     assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())
@@ -358,7 +359,7 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
-    broken = failing(rae_structured.train, "character-vae", RunError("the loss became nan"))
+    broken = failing(grammar.train, "character-vae", RunError("the loss became nan"))
     monkeypatch.setattr(rae_structured, "train", broken)
     assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
     assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()

@@ -30,7 +30,7 @@ from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.method import defaults, find
 from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit
-from noiseless.reproduce.core import Line, Request, Source
+from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs import Moments, Run, train
 from noiseless.runs.record import plain
 from noiseless.runs.writer import read_header

@@ -26,7 +26,7 @@ from scipy.stats import rankdata, spearmanr
 
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import command
-from noiseless.reproduce.core import Line, Report, Request
+from noiseless.reproduce.request import Line, Report, Request
 from noiseless.runs.record import plain
 from noiseless.show.tables import markdown
 
@@ -147,7 +147,7 @@ class Table:
         Arguments:
             sections: further Markdown, after the table.
             content: further entries of the JSON.
-            pictures: as a :class:`~noiseless.reproduce.core.Report` has them.
+            pictures: as a :class:`~noiseless.reproduce.request.Report` has them.
         """
         notes = "\n".join(f"* {note}" for note in self.notes)
         head = [f"# {self.title}: {self.request.data_name}, scale {self.request.scale}", self._command(), self._grid()]

@@ -12,9 +12,9 @@ which only a fitted Gaussian is published are blank.
 
 from __future__ import annotations
 
-from noiseless.reproduce import rae_table as rae
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
+from noiseless.reproduce.request import Line, Report, Request, Source, chosen
+from noiseless.reproduce.studies import rae
 from noiseless.reproduce.table import Doubtful, Published, Table
 
 __all__ = ["COLUMNS", "by_density", "eae_lines", "eae_table"]

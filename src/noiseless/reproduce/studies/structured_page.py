@@ -15,7 +15,7 @@ import torch
 
 from noiseless.optimise.scores.molecule import canonical
 from noiseless.reproduce.command import command
-from noiseless.reproduce.structured import COLUMNS, OBJECTIVES, Cell, Structured
+from noiseless.reproduce.studies.structured import COLUMNS, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.table import machine, spread
 from noiseless.show.tables import markdown
 

@@ -32,7 +32,7 @@ from noiseless.model import Model
 from noiseless.nn.mask import mask_of
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.command import admit
-from noiseless.reproduce.core import Line, Request, Source
+from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs.writer import Journal
 from noiseless.training import Stopped
 

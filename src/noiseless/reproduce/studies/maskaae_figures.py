@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from noiseless.reproduce.capacity import METHODS, Reading
+from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading
 from noiseless.show.plots import panelled, written
 
 __all__ = ["against_capacity", "along_training", "correlations"]

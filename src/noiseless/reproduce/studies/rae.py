@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
+from noiseless.reproduce.request import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
 
 __all__ = ["PUBLISHED", "rae_table"]

@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import Any
 
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Scale, Source, chosen
-from noiseless.reproduce.eae_table import by_density
+from noiseless.reproduce.request import Line, Report, Request, Scale, Source, chosen
+from noiseless.reproduce.studies.eae import by_density
 from noiseless.reproduce.table import Table, agreement
 
 __all__ = ["eae_ablations"]

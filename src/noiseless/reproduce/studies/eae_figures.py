@@ -19,8 +19,8 @@ from torch import Tensor
 from noiseless.errors import InputError
 from noiseless.reproduce.cells import Cell, cells, trained
 from noiseless.reproduce.command import admit, command
-from noiseless.reproduce.core import Report, Request, chosen
-from noiseless.reproduce.eae_table import eae_lines
+from noiseless.reproduce.request import Report, Request, chosen
+from noiseless.reproduce.studies.eae import eae_lines
 from noiseless.show import plots
 from noiseless.training import Stopped
 

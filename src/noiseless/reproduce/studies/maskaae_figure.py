@@ -25,10 +25,10 @@ from torch import Tensor
 from noiseless.data.synthetic import synthetic
 from noiseless.nn.mask import mask_of
 from noiseless.registry import options
-from noiseless.reproduce.capacity import METHODS, Reading, codes, lines, log, readings, sized
 from noiseless.reproduce.command import command
-from noiseless.reproduce.core import Report, Request, chosen
-from noiseless.reproduce.maskaae_pictures import against_capacity, along_training, correlations
+from noiseless.reproduce.request import Report, Request, chosen
+from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading, codes, lines, log, readings, sized
+from noiseless.reproduce.studies.maskaae_figures import against_capacity, along_training, correlations
 from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run
 from noiseless.show import plots, tables
@@ -206,7 +206,7 @@ def page(
         remarks: what a reader has to know.
         findings: what the study is for, in sentences.
         links: to pictures, in Markdown.
-        pictures: as a :class:`~noiseless.reproduce.core.Report` has them.
+        pictures: as a :class:`~noiseless.reproduce.request.Report` has them.
     """
     measured = [r for r in found if r.numbers]
     noted = [note for r in measured for note in Run(r.cell.folder).record["notes"]]

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from noiseless.reproduce.capacity import METHODS, Reading, lines, readings, sized
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
-from noiseless.reproduce.maskaae_figure import COUNTED, failed, means, page
+from noiseless.reproduce.request import Line, Report, Request, Source, chosen
+from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading, lines, readings, sized
+from noiseless.reproduce.studies.maskaae_figure import COUNTED, failed, means, page
 from noiseless.reproduce.table import Doubtful, Published, Table
 
 __all__ = ["maskaae_table_1", "maskaae_table_2"]

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from noiseless.files import whole
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.core import Line, Report, Request, chosen
-from noiseless.reproduce.eae_table import by_density
+from noiseless.reproduce.request import Line, Report, Request, chosen
+from noiseless.reproduce.studies.eae import by_density
 from noiseless.reproduce.table import Table
 
 __all__ = ["eae_bottlenecks"]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from noiseless.errors import InputError, unknown
 from noiseless.evaluate.results import Row
 from noiseless.optimise import build
-from noiseless.reproduce.core import Many, Overwrite, Rows, Seeds, bare, check_numbers
+from noiseless.reproduce.request import Many, Overwrite, Rows, Seeds, bare, check_numbers
 
 __all__ = ["COLUMNS", "DENSITIES", "OBJECTIVES", "Cell", "Structured"]
 

@@ -40,7 +40,7 @@ from noiseless.files import slug
 from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.deciphering import TRAININGS
 from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
-from noiseless.reproduce.core import Line, Report, Request, Source, chosen
+from noiseless.reproduce.request import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
 
 __all__ = ["deciphering_ablations", "deciphering_table_1", "deciphering_table_2"]

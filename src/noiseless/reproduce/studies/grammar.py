@@ -28,9 +28,9 @@ from noiseless.objectives.objective import Optimiser
 from noiseless.optimise.protocol import place
 from noiseless.reproduce.cells import told
 from noiseless.reproduce.command import admit
-from noiseless.reproduce.core import Report
-from noiseless.reproduce.structured import DENSITIES, OBJECTIVES, Cell, Structured
-from noiseless.reproduce.structured_page import content, page
+from noiseless.reproduce.request import Report
+from noiseless.reproduce.studies.structured import DENSITIES, OBJECTIVES, Cell, Structured
+from noiseless.reproduce.studies.structured_page import content, page
 from noiseless.runs import Run, train
 from noiseless.runs.record import plain
 from noiseless.show.drawings import is_expressions, is_molecules
