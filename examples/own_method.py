@@ -10,10 +10,11 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
 from noiseless.recipes import Method
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec, Trace
 
 

@@ -19,7 +19,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from noiseless.nn.inversion import Search  # noqa: E402
-from noiseless.objectives.deciphering.objective import objective  # noqa: E402
+from noiseless.objectives.deciphering import objective  # noqa: E402
 from noiseless.recipes import deciphering as recipe  # noqa: E402
 
 torch.set_num_threads(1)

@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from noiseless.objectives.objective import Indexed, Objective, Optimiser
+from noiseless.objectives.objective import Indexed, Objective
 from noiseless.recipes.method import names
 from noiseless.runs import Run, train
 from noiseless.training import State, Training, fit
 from noiseless.training.engine import Engine
 from noiseless.training.feed import Feed
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise
 from tiny import FAST, KINDS, NETWORKS, assert_same, kinds, method, run, weights
 

@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from noiseless.autoencoder import Networks
+from noiseless.files import read_header
 from noiseless.nn.distributed import alone, gather, world
 from noiseless.recipes.method import names
-from noiseless.runs.writer import read_header
 from noiseless.training import Engine, Training, fit
 from noiseless.training.feed import Feed, mix
-from noiseless.training.loop import _introduce, _prepare, _Validation
+from noiseless.training.loop import _introduce, _prepare
 from noiseless.values import Batch, Noise
 from tiny import FAST, derivations, images, vectors
 
@@ -73,7 +73,7 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
     training = Training(batch=batch, precision="float64", device="cpu")
     _prepare(objective, training, CPU)
     _introduce(objective, data, training, engine)
-    terms = _Validation(data, training, engine, CPU)(objective)
+    terms = Validation(data, training, engine, CPU)(objective)
     if net == "mlp":
         assert terms.get("validation/entropy", 0.0) < 3, "a datum that is left over met its own copy"
     plain = {"validation/reconstruction", "validation/code"}  # draws depend on how data are shared out

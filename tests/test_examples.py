@@ -79,7 +79,7 @@ def test_a_density_that_is_added_to_the_package(monkeypatch):
 
     Path("box.py").write_text(dict(LISTINGS)["box"], "utf-8")
     found = {**density._catalogue(), **runpy.run_path("box.py")["DENSITIES"]}
-    monkeypatch.setattr(core, "_catalogue", lambda: found)
+    monkeypatch.setattr(density, "_catalogue", lambda: found)
     assert densities.build("box", 2).dim == 2
 
 

@@ -6,9 +6,10 @@ from torch import nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.norm import code_norm
 from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch
 
 

@@ -18,7 +18,7 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives.adversarial import Adversarial, Optimisers
-from noiseless.objectives.objective import Optimiser, Phase, Term
+from noiseless.objectives.objective import Phase
 from noiseless.objectives.penalties.critic import (
     Game,
     Logistic,
@@ -30,8 +30,10 @@ from noiseless.objectives.penalties.critic import (
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.penalties.norm import code_norm
 from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Term
 from noiseless.recipes.method import Method, names
 from noiseless.training import Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec, Trace
 from tiny import FAST, data, images, method
 

@@ -22,10 +22,11 @@ from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
 from noiseless.nn.distributed import BatchNorm, recalibrate, take_moments
 from noiseless.nn.inversion import Search
 from noiseless.objectives.deciphering.objective import Deciphering, Plan, energy_distance, shifted
-from noiseless.objectives.objective import Course, Optimiser
+from noiseless.objectives.objective import Course
 from noiseless.recipes.method import names
 from noiseless.runs import Run
 from noiseless.training import State, Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec
 from tiny import FAST, NETWORKS, assert_same, images, method, run, weights
 

@@ -18,7 +18,7 @@ from noiseless.metrics.latent import nac
 from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import Mask, MaskedDecoder
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights, hidden_variance, polarity
-from noiseless.objectives.objective import Optimiser, Watched
+from noiseless.objectives.objective import Watched
 from noiseless.objectives.penalties.critic import (
     Game,
     Logistic,
@@ -32,6 +32,7 @@ from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.recipes.method import Method, names
 from noiseless.runs import train
 from noiseless.training import Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec
 from tiny import FAST, images, vectors
 

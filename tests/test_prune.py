@@ -15,10 +15,10 @@ from torch import nn
 from noiseless.autoencoder import Networks
 from noiseless.cli import run as command
 from noiseless.errors import InputError
+from noiseless.files import read_header, read_tensors, write_tensors
 from noiseless.runs import Run, train
 from noiseless.runs.prune import MASK, prune
 from noiseless.runs.user_code import Own
-from noiseless.runs.writer import read_header, read_tensors, write_tensors
 from noiseless.training import Training
 from tiny import FAST, images, run, vectors, weights
 

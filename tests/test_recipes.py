@@ -11,10 +11,10 @@ from torch import nn
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
-from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.recipes.method import Method, find, names
 from noiseless.recipes.rae import JACOBIAN_WEIGHT, PUBLISHED
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 from tiny import method
 

@@ -13,7 +13,7 @@ import pytest
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.cli import run
-from noiseless.evaluate.distances import reference
+from noiseless.evaluate.heldout import reference
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.reproduce import Request
 from noiseless.reproduce.cells import Cell
@@ -38,7 +38,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("this was done already")
 
-    monkeypatch.setattr(capacity, "trained", forbidden)
+    monkeypatch.setattr(maskaae_capacity, "trained", forbidden)
 
 
 def test_the_figure_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
     line = ["reproduce", "maskaae-table-2", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 32", "--out", "t"]
     with monkeypatch.context() as patch:
-        patch.setattr(capacity, "reference", stopped)
+        patch.setattr(maskaae_capacity, "reference", stopped)
         assert run(line) == 130
     assert not Path("t.md").exists()
     folder = Path("runs/maskaae-table-2-synthetic-n-2-width-8-size-300-test-200-small/wae-wgan-32-0")
@@ -92,7 +92,7 @@ def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> 
             raise RuntimeError("the term 'distance' of phase 'critic' became nan in step 3")
         return really(cell, part)
 
-    monkeypatch.setattr(capacity, "trained", broken)
+    monkeypatch.setattr(maskaae_capacity, "trained", broken)
     assert run(LINE) == 0
     assert "not measured: WAE-WGAN, m = 4, seed 0: the term 'distance'" in Path("f.md").read_text()
     assert [row["row"] for row in json.loads(Path("f.json").read_text())["rows"]] == ROWS[:2]
@@ -109,7 +109,7 @@ def test_a_report_is_replaced_only_by_one_that_measured_something(
     def broken(*_: object) -> None:
         raise RuntimeError("the term 'distance' became nan")
 
-    monkeypatch.setattr(capacity, "trained", broken)
+    monkeypatch.setattr(maskaae_capacity, "trained", broken)
     assert run(LINE) == 1
     assert "no run could be measured: MaskAAE, m = 2, seed 0: the term" in capsys.readouterr().err
     assert Path("f.md").read_text() == "finished"
@@ -133,7 +133,7 @@ def test_n_is_that_of_the_smaller_part_and_lost_stages_are_said() -> None:
 def test_where_no_single_run_is_drawn_that_is_said() -> None:
     line = ["reproduce", "maskaae-figure-4", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 2", "--out", "f"]
     assert run(line) == 0
-    assert {path.name for path in Path().glob("f-*.png")} == {"f-maskaae_capacity.png"}
+    assert {path.name for path in Path().glob("f-*.png")} == {"f-capacity.png"}
     assert "pictures of single runs are of m = 4, seed 0; there is no such run here" in Path("f.md").read_text()
 
 

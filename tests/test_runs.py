@@ -314,13 +314,13 @@ def test_a_named_data_set_is_not_taken_for_a_folder_of_its_name(
 def test_the_place_of_the_data_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
-    loaded = noiseless.runs.datasets.load
+    loaded = noiseless.runs.run.datasets.load
 
     def watch(source: str, **given: Any) -> Any:
         seen.append(given["data_dir"])
         return loaded(source, **given)
 
-    monkeypatch.setattr("noiseless.runs.datasets.load", watch)
+    monkeypatch.setattr("noiseless.runs.run.datasets.load", watch)
     (tmp_path / "there").mkdir()
     opened = made(tmp_path / "run", "digits", steps=1, arguments={"data_dir": Path("there")})
     opened.data()

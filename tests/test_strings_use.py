@@ -68,7 +68,7 @@ def test_votes_are_drawn_from_what_the_decoder_said_once(trained: Path, monkeypa
     monkeypatch.setattr(model.autoencoder, "decode", lambda z: given.append(len(z)) or decode(z))
     drawn = model.strings(codes, torch.Generator().manual_seed(0))
     assert given == [3, 3, 2]  # of 50, 50 and 40 votes
-    monkeypatch.setattr("noiseless.model.in_company", lambda _: True)
+    monkeypatch.setattr("noiseless.model.model.in_company", lambda _: True)
     assert model.strings(codes, torch.Generator().manual_seed(0)) == drawn
     assert given[3:] == [50, 50, 40]
     assert len(set(drawn)) > 7
@@ -360,7 +360,7 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
     broken = failing(grammar.train, "character-vae", RunError("the loss became nan"))
-    monkeypatch.setattr(rae_structured, "train", broken)
+    monkeypatch.setattr(grammar, "train", broken)
     assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
     assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()
     assert run(f"{line} --rows CVAE --out none".split()) == 1

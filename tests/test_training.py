@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.objective import Objective, Optimiser, Phase, Regularised
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.objectives.regularised import Regularised
 from noiseless.training import State, Stopped, Training, fit, settle
 from noiseless.training.engine import Engine
 from noiseless.training.feed import Feed, mix
 from noiseless.training.progress import Log
+from noiseless.training.settings import Optimiser
+from noiseless.training.validation import Validation
 from noiseless.values import Batch, Spec
 from tiny import FAST, assert_same, data, images, method, vectors
 
@@ -304,10 +307,9 @@ def test_validation_is_exact_where_its_batches_are_of_unequal_size() -> None:
     assert small.rows[-1]["validation/loss"] == large.rows[-1]["validation/loss"]
     chosen = vectors()
     objective = method("ae", chosen.spec).objective
-    from noiseless.training.loop import _Validation
 
     losses = [
-        _Validation(chosen, Training(batch=batch), Engine("cpu"), CPU)(objective)["validation/loss"]
+        Validation(chosen, Training(batch=batch), Engine("cpu"), CPU)(objective)["validation/loss"]
         for batch in (3, 7, 20)
     ]
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)

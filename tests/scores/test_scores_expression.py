@@ -11,7 +11,8 @@ import pytest
 
 from noiseless.errors import InputError
 from noiseless.optimise import scores
-from noiseless.optimise.scores.expression import TARGET, WORST, X, distance, evaluate, is_expression, parse
+from noiseless.optimise.scores.expression import TARGET, WORST, distance
+from noiseless.strings.expressions import X, evaluate, is_expression, parse
 
 KNOWN = {
     "1/3+x+sin(x*x)": 0.0,

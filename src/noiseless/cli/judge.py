@@ -29,17 +29,17 @@ from noiseless.cli.options import (
 from noiseless.data import Data
 from noiseless.data.lines import read_lines
 from noiseless.errors import InputError
+from noiseless.evaluate import distances as evaluation
 from noiseless.evaluate.compare import compare as compare_methods
-from noiseless.evaluate.distances import distances as evaluation
 from noiseless.evaluate.results import Reference, Row, noted, record
 from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
-from noiseless.objectives.objective import Optimiser
 from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
-from noiseless.show.drawings import is_molecules
 from noiseless.strings import of, refuse_other
+from noiseless.strings.language import is_molecules
 from noiseless.training import Stopped, Training, check_device
+from noiseless.training.settings import Optimiser
 
 __all__ = ["compare", "evaluate"]
 
@@ -147,10 +147,10 @@ def evaluate(
             other = evaluation.second_look([model.trained_on], loaded, chosen)
             more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
-        pictures = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
-        latent = evaluation.latent(model, loaded, picture=pictures / "latent.png", **about)
+        folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
+        latent = latent.latent(model, loaded, picture=folder / "latent.png", **about)
         latent = noted(latent, use.label, opened.record["notes"])
-        wrote(pictures)
+        wrote(folder)
     for found in filter(None, (rows, more)):
         _show(found)
     if out is not None or run is not None:

@@ -29,7 +29,7 @@ from noiseless.optimise.report import COLUMNS
 from noiseless.optimise.scores import Goal, Score
 from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run
-from noiseless.show import drawings, plots, tables
+from noiseless.show import drawings, grids, tables
 from noiseless.values import Spec
 
 __all__ = ["optimise"]
@@ -174,7 +174,7 @@ def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
     """The best objects that are not in the training data, where such can be drawn."""
     tiles = drawings.tiles([row["string"] for row in rows], spec) if rows and drawings.has_pictures(spec) else None
     if tiles is not None:
-        plots.grid(tiles, path, columns=5)
+        grids.grid(tiles, path, columns=5)
 
 
 def _report(content: dict[str, Any]) -> None:

@@ -18,10 +18,11 @@ from noiseless.data.progress import bar
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.runs import Run, Weights, pictures
+from noiseless.runs import Run, Weights
 from noiseless.runs.prune import prune as remove_closed
-from noiseless.show.drawings import is_molecules
+from noiseless.show import export
 from noiseless.strings import of, refuse_other
+from noiseless.strings.language import is_molecules
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
@@ -67,10 +68,10 @@ def sample(
     opened, model = use.open(run, own)
     density = density or opened.method().densities[0]
     place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
-    pictures.check(place, model.spec, n, overwrite or out is None)
+    export.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note, use.few(n)])
-    wrote(pictures.save(drawn, model.spec, place, overwrite or out is None))
+    wrote(export.save(drawn, model.spec, place, overwrite or out is None))
     note(_unfinished(drawn, model, decoding))
 
 
@@ -94,9 +95,9 @@ def encode(
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent,))
-    pictures.check(out, codes, 1, overwrite)
+    export.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
-    wrote(pictures.save(encoded, codes, out, overwrite))
+    wrote(export.save(encoded, codes, out, overwrite))
 
 
 def decode(
@@ -121,9 +122,9 @@ def decode(
     read = _codes(codes)
     if read.shape[1] != model.latent:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
-    pictures.check(out, model.spec, len(read), overwrite)
+    export.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
-    wrote(pictures.save(made, model.spec, out, overwrite))
+    wrote(export.save(made, model.spec, out, overwrite))
     note([use.few(len(read)), *_unfinished(made, model, decoding)])
 
 
@@ -193,7 +194,7 @@ def interpolate(
     opened, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
-    pictures.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
+    export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     if data is not None:
         z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
     else:
@@ -204,7 +205,7 @@ def interpolate(
         rows: Tensor | list[list[str | None]] = points.unflatten(0, (n, steps))
     else:
         rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
-    wrote(pictures.save_paths(rows, model.spec, place, overwrite or out is None))
+    wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
     note(_unfinished(points, model, decoding))
 
 

@@ -29,7 +29,8 @@ from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.nn.flow import zuko
-from noiseless.objectives.objective import Objective, Optimiser, Phase
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch
 
 __all__ = ["DENSITIES", "Flow"]

@@ -43,10 +43,11 @@ from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLP
-from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.reconstruction.likelihood import gaussian_learnt
 from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise
 
 __all__ = ["DENSITIES", "SecondStage"]

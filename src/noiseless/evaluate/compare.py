@@ -22,7 +22,7 @@ from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import Recipe, call, find
 from noiseless.runs import Run, train
 from noiseless.runs.user_code import Own
-from noiseless.show import drawings, plots
+from noiseless.show import drawings, grids
 from noiseless.training import Training
 
 __all__ = ["compare"]
@@ -79,7 +79,7 @@ def compare(
         pictures |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
     if pictures:
-        plots.comparison(pictures, out / "samples.png")
+        grids.comparison(pictures, out / "samples.png")
     return rows
 
 

@@ -26,10 +26,7 @@ the dimensions that it leaves active, before they are masked: what is in the oth
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,26 +36,14 @@ from torch import Tensor
 
 from noiseless import metrics
 from noiseless.data import Data, Split
-from noiseless.data.sources import cache, keeps_decoded
-from noiseless.errors import InputError, RunError
+from noiseless.errors import InputError
+from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out, pairs, raw_batches, reference
 from noiseless.evaluate.results import Reference, Row
 from noiseless.metrics import Features, Sample
-from noiseless.metrics.latent import draws, normal_entropy, portrait
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
-from noiseless.nn.mask import mask_of
-from noiseless.show import plots
 
-__all__ = [
-    "choice",
-    "evaluate",
-    "evaluate_samples",
-    "latent",
-    "pairs",
-    "reference",
-    "score",
-    "second_look",
-]
+__all__ = ["evaluate", "evaluate_samples", "score", "second_look"]
 
 REAL = ("training data", "test data")
 """Rows of data as they are: what a perfect generator would get."""
@@ -90,7 +75,7 @@ def evaluate(
     Raises:
         InputError: a part has fewer than 2 data, or a density cannot be fitted.
     """
-    _check_count(n)
+    check_count(n)
     real = reference(data, part, n, features, seed)
     rows = []
     for kind, density, make in _sources(model, data, part, names, real.n, seed):
@@ -130,58 +115,12 @@ def evaluate_samples(
     """
     if samples.shape[1:] != data.spec.shape:
         raise InputError(f"{source} has data of shape {samples.shape[1:]}, and the reference of {data.spec.shape}")
-    _check_count(min(n, len(samples)))
+    check_count(min(n, len(samples)))
     real = reference(data, part, n, features, seed)
     everything = Split(samples, np.arange(len(samples)))
-    fake = features.over(_raw_batches(data, everything, np.arange(min(n, len(samples)))))
+    fake = features.over(raw_batches(data, everything, np.arange(min(n, len(samples)))))
     row = {"row": source, "density": None, "n": fake.n} | score(real, fake, seed)
     return [row | _about(data, features, part, real, seed) | {"asked": n}]
-
-
-def latent(
-    model: Model,
-    data: Data,
-    *,
-    n: int = 10_000,
-    part: Reference = "test",
-    seed: int = 0,
-    picture: Path | None = None,
-) -> list[Row]:
-    """Two rows: mean codes of held-out data, and as many draws of N(0, I), by which the first is to be read.
-
-    Mean codes vary less than what the decoder of a variational model was trained on, draws of q.
-
-    Arguments:
-        model: what encodes.
-        data: where held-out data come from.
-        n: how many codes, as far as the part has so many.
-        part: the part to encode; where it is `train`, the test part, as for the other rows of held-out data.
-        seed: chooses data and draws.
-        picture: where to draw the codes (:func:`noiseless.show.plots.latent`), if anywhere.
-
-    Returns:
-        What :func:`noiseless.metrics.latent.portrait` gives, with what the numbers depend on.
-
-    Raises:
-        InputError: `n` or the part has fewer than 2 data, or codes are not finite.
-    """
-    _check_count(n)
-    name, held_out = _held_out(data, part)
-    if model.searched:
-        name, z = "train", _codes(model, held_out, seed)[:n]
-    else:
-        chosen = choice(len(held_out), n, seed)
-        z = torch.cat([model.encode(raw) for raw in _batches(held_out, chosen)])
-    mask = mask_of(model.autoencoder.decoder)
-    z = z if mask is None else z[:, mask.active.to(z.device)]
-    d = z.shape[1]
-    about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
-    about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
-    codes = portrait(z) if mask is None else portrait(z, 0.0) | {"active": d}
-    rows = {"codes": codes, "N(0, I)": portrait(draws(len(z), d, seed))}
-    if picture is not None:
-        plots.latent(z, picture)
-    return [{"row": row} | about | numbers for row, numbers in rows.items()]
 
 
 def _note(model: Model, density: str | None) -> str:
@@ -206,52 +145,25 @@ def score(real: Sample, fake: Sample, seed: int) -> Row:
     return metrics.measure_all(real, fake, seed) | {"warnings": metrics.warnings(real, fake)}
 
 
-def reference(data: Data, part: Reference, n: int, features: Features, seed: int) -> Sample:
-    """The features of `n` data of a part, drawn by `seed`; kept in the user's cache."""
-    split = getattr(data, part)
-    key = f"1-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
-    path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
-    cacheable = keeps_decoded() and ":" not in features.name  # a function of the user's own may change under its name
-    if cacheable and path.is_file():
-        with contextlib.suppress(InputError):  # a damaged entry is made again
-            return Sample.load(path)
-    sample = features.over(_raw_batches(data, split, choice(len(split), n, seed)))
-    if cacheable:
-        with contextlib.suppress(RunError):  # a cache that cannot be written is done without
-            sample.save(path)
-    return sample
-
-
-def _check_count(n: int) -> None:
-    if n < 2:
-        raise InputError(f"distances between sets need at least 2 data, and n is {n}")
-
-
 def _sources(
     model: Model, data: Data, part: Reference, names: Sequence[str], n: int, seed: int
 ) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
-    _, held_out = _held_out(data, part)
-    chosen = choice(len(held_out), n, seed)
+    _, unseen = held_out(data, part)
+    chosen = choice(len(unseen), n, seed)
     if part == "train":
-        yield "test data", None, lambda: _raw_batches(data, held_out, chosen)
+        yield "test data", None, lambda: raw_batches(data, unseen, chosen)
     else:
-        yield "training data", None, lambda: _raw_batches(data, data.train, choice(len(data.train), n, seed))
+        yield "training data", None, lambda: raw_batches(data, data.train, choice(len(data.train), n, seed))
     if not model.searched:
-        yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in _batches(held_out, chosen))
+        yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in batches(unseen, chosen))
     for name in names:
         drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))
         yield "samples", name, lambda drawn=drawn: map(model.decode, drawn.split(model.batch))  # type: ignore[misc]
-    codes = _codes(model, held_out, seed)
+    codes = codes_of(model, unseen, seed)
     left, right = pairs(len(codes), n, seed)
     for name, path in PATHS.items():
         middle = path(codes[left], codes[right], 0.5)
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
-
-
-def _held_out(data: Data, part: Reference) -> tuple[str, Split]:
-    """The part itself with its name; the test part where it is what the model was trained on."""
-    name = "test" if part == "train" else part
-    return name, getattr(data, name)
 
 
 def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -> Row:
@@ -263,35 +175,6 @@ def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -
         "data": data.spec.name,
         "fingerprint": data.fingerprint,
     }
-
-
-def choice(count: int, n: int, seed: int) -> np.ndarray:
-    """Up to `n` of `count` positions, by seed; all of them, in order, if `n` are not fewer."""
-    return np.arange(count) if n >= count else np.random.default_rng(seed).permutation(count)[:n]
-
-
-def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`n` random pairs of different positions."""
-    rng = np.random.default_rng([seed, 1])
-    left = rng.integers(count, size=n)
-    return left, (left + rng.integers(1, max(count, 2), size=n)) % count
-
-
-def _codes(model: Model, split: Split, seed: int) -> Tensor:
-    """The codes of held-out data; of as many training data, where codes are known by search alone."""
-    if model.searched:
-        return model.density("empirical").sample(len(split), torch.Generator().manual_seed(seed))
-    return torch.cat([model.encode(raw) for raw in _batches(split, np.arange(len(split)))])
-
-
-def _batches(split: Split, positions: np.ndarray, size: int = 500) -> Iterator[np.ndarray]:
-    for start in range(0, len(positions), size):
-        yield split.take(positions[start : start + size])
-
-
-def _raw_batches(data: Data, split: Split, positions: np.ndarray) -> Iterator[Tensor]:
-    for raw in _batches(split, positions):
-        yield data.spec.normalise(torch.from_numpy(raw))
 
 
 def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:

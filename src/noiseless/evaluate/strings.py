@@ -24,16 +24,15 @@ from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate.distances import choice, pairs
+from noiseless.evaluate.heldout import choice, pairs
 from noiseless.evaluate.results import Reference, Row
 from noiseless.files import whole
 from noiseless.metrics.strings import exact, portrait
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
-from noiseless.optimise.scores.molecule import canonical
-from noiseless.show import drawings
-from noiseless.show.texts import spelled
-from noiseless.strings import Codec, of
+from noiseless.strings import Codec, language, of
+from noiseless.strings.language import spelled
+from noiseless.strings.molecules import canonical
 from noiseless.values import Spec
 
 __all__ = ["STRINGS", "evaluate_given_strings", "evaluate_strings", "identity_of"]
@@ -128,7 +127,7 @@ class _HeldOut:
 
 def identity_of(spec: Spec) -> Callable[[str], str | None]:
     """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
-    if drawings.is_molecules(spec):
+    if language.is_molecules(spec):
         return canonical
     codec = of(spec)
     return lambda string: string if codec.contains(string) else None
@@ -166,7 +165,7 @@ def _warnings(model: Model, row: Row, always: list[str]) -> list[str]:
 
 def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
     """What the training strings are known by; of molecules kept in the cache, for it takes minutes."""
-    if not drawings.is_molecules(data.spec):
+    if not language.is_molecules(data.spec):
         return set(_spelled(data))
     key = hashlib.sha256(f"1-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
     path = cache() / "identities" / f"{key}.txt"

@@ -42,10 +42,11 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
 from noiseless.nn.distributed import gather
-from noiseless.objectives.objective import Phase, Term, Watched, reconstruct
+from noiseless.objectives.objective import Phase, Watched
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction.term import Reconstruction
+from noiseless.objectives.regularised import Term, reconstruct
 from noiseless.values import Batch, Trace
 
 __all__ = ["Adversarial", "Make", "Optimisers", "seen"]

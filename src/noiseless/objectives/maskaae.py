@@ -56,10 +56,11 @@ from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import gather
 from noiseless.nn.mask import ACTIVE, Mask, MaskedDecoder
 from noiseless.objectives.adversarial import Make, seen
-from noiseless.objectives.objective import Phase, Watched, reconstruct
+from noiseless.objectives.objective import Phase, Watched
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import mmd
 from noiseless.objectives.reconstruction.term import Reconstruction
+from noiseless.objectives.regularised import reconstruct
 from noiseless.values import Batch, Dirac, Trace
 
 __all__ = ["MaskAAE", "Optimisers", "Polarising", "Weights", "hidden_variance", "polarity"]

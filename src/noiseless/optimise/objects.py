@@ -15,10 +15,9 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from noiseless.files import whole
+from noiseless.files import read_header, read_tensors, whole
 from noiseless.optimise.problem import Tell
 from noiseless.optimise.scores import Score
-from noiseless.runs.writer import read_header, read_tensors
 
 __all__ = ["key", "scored"]
 

@@ -22,10 +22,9 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
-from noiseless.files import whole
+from noiseless.files import read_header, read_tensors, whole
 from noiseless.optimise.problem import Problem, Proposal, Round, Search, Tell
 from noiseless.optimise.votes import elect
-from noiseless.runs.writer import read_header, read_tensors
 from noiseless.training.feed import mix
 
 __all__ = ["Found", "Terms", "Trial"]

@@ -18,10 +18,11 @@ from typing import Literal
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.gaussian import Variational
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.critic import Logistic
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, Critic, frame
+from noiseless.recipes.parts import Critic, frame
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["aae"]

@@ -25,9 +25,9 @@ from noiseless.nn.mlp import MLPDecoder
 from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
 from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
-from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.method import Method
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["TRAININGS", "deciphering"]

@@ -18,11 +18,13 @@ from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.entropy import NegativeEntropy
 from noiseless.objectives.penalties.norm import DecoderNorm
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, frame
+from noiseless.recipes.parts import frame
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["eae"]

@@ -36,12 +36,13 @@ from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variati
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.objectives import reconstruction as reconstructions
-from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.recipes.constants import latent_of_strings
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import latent_of_strings
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["character_vae", "gcv_vae", "grae", "gvae"]

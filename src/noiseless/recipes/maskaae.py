@@ -38,11 +38,12 @@ from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights
-from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
+from noiseless.recipes.constants import Constants, constants_for
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, Critic, constants_for, frame
+from noiseless.recipes.parts import Critic, frame
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["maskaae", "wae_wgan"]

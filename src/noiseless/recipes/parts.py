@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
@@ -18,41 +17,17 @@ from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.adversarial import Adversarial, Make, Optimisers
-from noiseless.objectives.objective import Optimiser, Regularised, Term
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction import Reconstruction
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, latent_of_strings
 from noiseless.recipes.method import Method
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
-__all__ = ["LATENT", "Constants", "Critic", "Frame", "constants_for", "frame", "latent_of_strings"]
-
-Constants = Literal["mnist", "cifar10", "celeba"]
-
-LATENT: dict[str, int] = {"mnist": 16, "cifar10": 128, "celeba": 64}
-"""The papers' latent sizes, d."""
-
-EPOCHS: dict[str, int] = {"mnist": 100, "cifar10": 100, "celeba": 70}
-
-DISCREPANCY: dict[str, float] = {"mnist": 0.03, "cifar10": 0.006, "celeba": 100 / 0.05 / 12288}
-"""The weight of wae-mmd's discrepancy in the code of Ghosh et al., relative to N: it takes the mean over pixels, and on
-CelebA 0.05 times the sum."""
-
-
-def constants_for(spec: Spec, constants: Constants | None) -> str:
-    """The paper's data set whose constants are taken: the one asked for, the data's own, or the nearest kind."""
-    name = constants or ("mnist" if spec.name == "fashion-mnist" else spec.name)
-    if name in LATENT:
-        return name
-    if not spec.is_image or spec.shape[0] == 1:
-        return "mnist"
-    return "celeba" if max(spec.shape[1:]) > 48 else "cifar10"
-
-
-def latent_of_strings(spec: Spec) -> int:
-    """GrammarVAE's latent sizes: expressions', and molecules' for long strings."""
-    return 56 if spec.is_long else 25
+__all__ = ["Critic", "Frame", "frame"]
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,13 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, Frame, frame
+from noiseless.recipes.parts import Frame, frame
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["ae", "ae_l2", "rae", "rae_gp", "rae_l2", "rae_sn"]

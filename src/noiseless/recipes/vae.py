@@ -19,11 +19,13 @@ from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.objectives.objective import Optimiser, Penalty, Term
 from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.reconstruction import in_nats
+from noiseless.objectives.regularised import Penalty, Term
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, Frame, frame
+from noiseless.recipes.parts import Frame, frame
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["cv_vae", "two_stage_vae", "vae"]

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from noiseless.autoencoder import Networks
 from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
-from noiseless.objectives.objective import Optimiser
 from noiseless.objectives.penalties.sampled_kl import sampled_kl
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, frame
+from noiseless.recipes.parts import frame
 from noiseless.recipes.vae import VAE, variational
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["vae_flow"]

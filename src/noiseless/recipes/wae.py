@@ -13,11 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
-from noiseless.objectives.objective import Optimiser, Term
 from noiseless.objectives.penalties.critic import Logistic
 from noiseless.objectives.penalties.mmd import MMD, Kernel
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import Constants, Critic, frame
+from noiseless.recipes.parts import Critic, frame
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["wae_gan", "wae_mmd"]

@@ -23,19 +23,17 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.evaluate.distances import evaluate
 from noiseless.evaluate.results import Reference, Row, known, noted, record
-from noiseless.files import read_json, write_json
+from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
 from noiseless.model import Model
-from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.method import defaults, find
 from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import admit
 from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs import Moments, Run, train
 from noiseless.runs.record import plain
-from noiseless.runs.writer import read_header
 from noiseless.training import Stopped, Training, settle
-from noiseless.training.settings import best_device
+from noiseless.training.settings import Optimiser, best_device
 
 __all__ = ["Cell", "Measured", "cells", "features_for", "measure", "parted", "told", "trained"]
 

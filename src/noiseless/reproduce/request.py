@@ -28,7 +28,7 @@ from cyclopts import Parameter
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
 from noiseless.files import whole, write_json
-from noiseless.recipes.parts import Constants
+from noiseless.recipes.constants import Constants
 from noiseless.registry import is_named, modules
 from noiseless.reproduce.command import refuse_loss
 
@@ -263,7 +263,9 @@ def chosen(lines: Sequence[Line], request: Request) -> list[Line]:
 
 def names() -> dict[str, Study]:
     """Every study of the package by its name on the command line."""
-    public = {name: getattr(module, name) for module in modules("noiseless.reproduce") for name in module.__all__}
+    public = {
+        name: getattr(module, name) for module in modules("noiseless.reproduce.studies") for name in module.__all__
+    }
     return {name.replace("_", "-"): value for name, value in sorted(public.items()) if _is_study(value)}
 
 

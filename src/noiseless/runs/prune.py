@@ -28,13 +28,12 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.files import whole, write_json
+from noiseless.files import read_header, read_tensors, whole, write_json, write_tensors
 from noiseless.nn.mask import ACTIVE, Mask, mask_of
 from noiseless.objectives.maskaae import MaskAAE
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights
 from noiseless.runs.record import refuse_existing
-from noiseless.runs.writer import read_header, read_tensors, write_tensors
 
 __all__ = ["Pruned", "prune"]
 

@@ -34,7 +34,7 @@ from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.densities.pattern import bound
 from noiseless.errors import InputError
-from noiseless.files import slug, sweep, write_json
+from noiseless.files import read_header, read_tensors, slug, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.nn.inversion import Search
@@ -45,7 +45,7 @@ from noiseless.runs import pictures
 from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import Own
-from noiseless.runs.writer import Journal, coded, initial_weights, load_weights, read_header, read_tensors
+from noiseless.runs.writer import Journal, coded, initial_weights, load_weights
 from noiseless.training import Engine, State, Training, check_device, fit, settle
 from noiseless.values import Spec
 

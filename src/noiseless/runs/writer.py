@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,13 +19,13 @@ from torch import Tensor
 from noiseless import densities
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.files import whole
+from noiseless.files import read_header, read_tensors, whole, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.runs import pictures
 from noiseless.values import Batch
 
-__all__ = ["Journal", "coded", "initial_weights", "load_weights", "read_header", "read_tensors", "write_tensors"]
+__all__ = ["Journal", "coded", "initial_weights", "load_weights"]
 
 
 class Journal:
@@ -126,37 +124,3 @@ def load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory:
         objective.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
-    """Writes tensors by name, and counters in the header, whole or not at all."""
-    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with whole(path) as part:
-        part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name.
-
-    Raises:
-        InputError: it does not exist or is damaged.
-    """
-    return _read(path)[0]
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """The counters of a file; errors as for :func:`read_tensors`."""
-    return _read(path, tensors=False)[1]
-
-
-def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; train or resume the run first")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            scalars = json.loads((file.metadata() or {})["noiseless"])
-            return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
-    except KeyError:
-        raise InputError(f"{path} was not written by this program; give the folder of a run") from None
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} is damaged ({error}); restore a copy, or train the run anew") from error

@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.optimise.scores.expression import X, evaluate, parse
-from noiseless.optimise.scores.molecule import read
-from noiseless.strings import shipped
+from noiseless.strings.expressions import X, evaluate, parse
+from noiseless.strings.language import is_expressions, is_molecules
+from noiseless.strings.molecules import read
 from noiseless.values import Spec
 
-__all__ = ["has_pictures", "is_expressions", "is_molecules", "tiles"]
+__all__ = ["has_pictures", "tiles"]
 
 WIDE, HIGH = 168, 128
 STRIP = 16
@@ -30,16 +30,6 @@ EXTENT = 12.0
 LETTER = 11
 NOTHING = "none"
 """What stands where a string is no object; the font has no dashes."""
-
-
-def is_expressions(spec: Spec) -> bool:
-    """Whether data are strings of the grammar of expressions."""
-    return spec.language == shipped("expressions").text
-
-
-def is_molecules(spec: Spec) -> bool:
-    """Whether data are SMILES: their loader says so, or their grammar does, as in older runs."""
-    return spec.kind == "molecules" or spec.language == shipped("smiles").text
 
 
 def has_pictures(spec: Spec) -> bool:

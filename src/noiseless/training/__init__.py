@@ -1,7 +1,8 @@
 """Training: one loop for every objective, and what it needs."""
 
 from noiseless.training.engine import Engine
-from noiseless.training.loop import Keeper, Stopped, fit
+from noiseless.training.interrupts import Stopped
+from noiseless.training.loop import Keeper, fit
 from noiseless.training.settings import Training, check_device, settle
 from noiseless.training.state import State
 

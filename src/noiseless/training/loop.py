@@ -13,14 +13,11 @@ together; a term that is not finite is found then, before anything is saved.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import math
 import operator
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -31,16 +28,18 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.nn.distributed import BatchNorm, alone
+from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Course, Indexed, Objective, Phase, Watched
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import Feed, mix
+from noiseless.training.interrupts import Stopped, machine, signals
 from noiseless.training.progress import Bar, Log
 from noiseless.training.settings import Training, settle
 from noiseless.training.state import State
+from noiseless.training.validation import Validation, layout_for
 from noiseless.values import Batch, Noise
 
-__all__ = ["Keeper", "Stopped", "fit"]
+__all__ = ["Keeper", "fit"]
 
 Result = TypeVar("Result")
 OVERDUE = 300.0
@@ -62,19 +61,6 @@ class Keeper(Protocol):
 
     def picture(self, objective: Objective, step: int) -> None:
         """Draws what the objective can do at this step."""
-
-
-class Stopped(RunError):
-    """A signal stopped the run after a checkpoint.
-
-    Arguments:
-        signum: the signal's number.
-        step: the step of the checkpoint.
-    """
-
-    def __init__(self, signum: int, step: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; the state is saved")
-        self.signum = signum
 
 
 def fit(
@@ -124,7 +110,7 @@ def fit(
     if not 1 <= last <= steps:
         raise InputError(f"until is {until}, and must be a step from 1 to the {steps} that are planned")
     feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
-    validation = _Validation(data, training, engine, device)
+    validation = Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)
     unit = "images" if data.spec.is_image else "data"
     log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
@@ -133,7 +119,7 @@ def fit(
     saved_at = time.monotonic()
 
     objective.train()
-    with _machine(training), _signals() as received, tracking(training, directory) as track, bar:
+    with machine(training), signals() as received, tracking(training, directory) as track, bar:
         while state.step < last and not state.stalled:
             update()
             state.step += 1
@@ -182,7 +168,7 @@ class _Update:
         self, objective: Objective, state: State, feed: Feed, training: Training, engine: Engine, log: Log
     ) -> None:
         self.state, self.feed, self.training, self.engine, self.log = state, feed, training, engine, log
-        self.layout = _layout(objective)
+        self.layout = layout_for(objective)
         self.everything = list(objective.parameters())
         self.trainable = [parameter.requires_grad for parameter in self.everything]
         self.owned = [set(map(id, phase.parameters)) for phase in state.phases]
@@ -258,16 +244,6 @@ def _in_use(objective: Objective) -> Objective:
     return objective.recalibrated() if isinstance(objective, Indexed) else objective
 
 
-def _layout(objective: Objective) -> Callable[[Tensor], Tensor]:
-    dtype = next(objective.parameters()).dtype
-
-    def layout(x: Tensor) -> Tensor:
-        x = x.to(dtype) if x.dtype != dtype else x
-        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-    return layout
-
-
 def _multiple(step: int, every: int | None) -> bool:
     return every is not None and step % every == 0
 
@@ -282,91 +258,3 @@ def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> R
     except RunError as error:
         where = f"at step {state.saved}" if state.saved >= 0 else "not there yet"
         raise RunError(f"{error}; the last good checkpoint is {where}{advice}") from None
-
-
-class _Validation:
-    """The terms of an objective on the validation part: each process takes its share of even batches."""
-
-    def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
-        self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
-        rank, world, count = engine.rank, engine.world, len(data.validation)
-        shared = np.arange(count - count % world).reshape(-1, world)
-        batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
-        self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
-        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
-
-    @torch.no_grad()
-    def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as `validation/loss`, and the means of what is only watched.
-
-        Raises:
-            RunError: one of them is not finite.
-        """
-        objective.eval()
-        layout = _layout(objective)
-        terms = self._means(objective.validate, layout)
-        watched = self._means(objective.monitor, layout) if isinstance(objective, Watched) else {}
-        objective.train()
-        return terms | {"validation/loss": sum(terms.values())} | watched
-
-    def _means(
-        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
-    ) -> dict[str, float]:
-        sums: dict[str, Tensor] = {}
-        counts: dict[str, int] = {}
-        for k, mine in enumerate([*self.shares, self.rest]):
-            if len(mine):
-                rest = mine is self.rest
-                count = len(mine) * (1 if rest else self.engine.world)
-                with alone() if rest else contextlib.nullcontext():  # gathered, each datum would meet its own copies
-                    found = values(self._batch(k, mine, layout))
-                for name, value in found.items():
-                    sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
-                    counts[name] = counts.get(name, 0) + count
-        sums = {name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()}
-        means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
-        for name, value in zip(sums, means, strict=True):
-            if not math.isfinite(value):
-                raise RunError(f"the term {name!r} became {value} in validation")
-        return {f"validation/{name}": value for name, value in zip(sums, means, strict=True)}
-
-    def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
-        x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
-        noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
-        return Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
-
-
-@contextlib.contextmanager
-def _machine(training: Training) -> Iterator[None]:
-    """Sets torch's threads and determinism, and puts back what was set before."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(training.threads or threads)
-    if training.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM; a second SIGINT stops at once."""
-    received: list[int] = []
-
-    def note(signum: int, frame: Any) -> None:  # noqa: ARG001
-        if received and signum == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(signum)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # only the main thread may install handlers
-        before = {}
-    try:
-        yield received
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
 
-__all__ = ["Training", "best_device", "check_device", "settle"]
+__all__ = ["Optimiser", "Training", "best_device", "check_device", "settle"]
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,34 @@ def _gains_from_bfloat16(objective: Objective, device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return convolutional and device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How parameters follow their gradients.
+
+    Arguments:
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
+            adam, or the paper's.
+        lr: Learning rate. Default: the paper's for the data set.
+        weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw). Default: 0, or the paper's.
+    """
+
+    optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise InputError(f"the learning rate is {self.lr}, and must be above 0 and finite")
+        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
+
+    def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
+        rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
+        if self.optimiser == "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)
+        if self.optimiser == "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)

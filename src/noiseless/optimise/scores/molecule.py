@@ -20,16 +20,15 @@ https://arxiv.org/abs/2201.11872), a hundredth or less from what a current RDKit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
-from types import SimpleNamespace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from noiseless.errors import InputError, unknown
 from noiseless.optimise.scores.score import Score
+from noiseless.strings.molecules import canonical, chemistry, is_molecule, read
 
-__all__ = ["SCORES", "ZINC", "canonical", "is_molecule", "parts", "penalised", "read"]
+__all__ = ["SCORES", "ZINC", "parts", "penalised"]
 
 Standard = tuple[tuple[float, float], ...]
 """Mean and standard deviation of log P, of -SA and of -cycle."""
@@ -43,11 +42,11 @@ def parts(smiles: str) -> tuple[float, float, float] | None:
     molecule = read(smiles)
     if molecule is None:
         return None
-    chemistry = _chemistry()
-    rings = chemistry.cycle_basis(chemistry.Graph(chemistry.adjacency(molecule)))
+    rdkit = chemistry()
+    rings = rdkit.cycle_basis(rdkit.Graph(rdkit.adjacency(molecule)))
     cycle = max(0, max(map(len, rings), default=0) - SIX)
-    with chemistry.silence():
-        return chemistry.log_p(molecule), -chemistry.sa(molecule), -float(cycle)
+    with rdkit.silence():
+        return rdkit.log_p(molecule), -rdkit.sa(molecule), -float(cycle)
 
 
 def penalised(smiles: str, standard: Standard = ZINC) -> float | None:
@@ -56,61 +55,6 @@ def penalised(smiles: str, standard: Standard = ZINC) -> float | None:
     if found is None:
         return None
     return sum((value - mean) / std for value, (mean, std) in zip(found, standard, strict=True))
-
-
-def is_molecule(smiles: str) -> bool:
-    """Whether RDKit can read and sanitise it, and it has an atom."""
-    return read(smiles) is not None
-
-
-def canonical(smiles: str) -> str | None:
-    """The one string that RDKit writes for the molecule; None where the string is none.
-
-    Raises:
-        InputError: the extra is not installed.
-    """
-    molecule, chemistry = read(smiles), _chemistry()
-    with chemistry.silence():
-        return None if molecule is None else str(chemistry.write(molecule))
-
-
-def read(smiles: str) -> Any:
-    """RDKit's molecule, or None; RDKit's complaints about other strings are not shown.
-
-    RDKit takes what follows a blank for a molecule's name, and would find one in nearly any string of characters.
-    """
-    chemistry = _chemistry()
-    if any(map(str.isspace, smiles)):
-        return None
-    with chemistry.silence():
-        molecule = chemistry.read(smiles)
-    return molecule if molecule is not None and molecule.GetNumAtoms() else None
-
-
-@cache
-def _chemistry() -> SimpleNamespace:
-    """What is used of rdkit and networkx.
-
-    Raises:
-        InputError: the extra is not installed.
-    """
-    try:
-        import networkx
-        from rdkit import Chem, rdBase
-        from rdkit.Chem import rdMolDescriptors, rdmolops
-        from rdkit.Contrib.SA_Score import sascorer
-    except ImportError as error:
-        raise InputError(f"molecules need rdkit and networkx ({error}); pip install 'noiseless[molecules]'") from error
-    return SimpleNamespace(
-        read=Chem.MolFromSmiles,
-        write=Chem.MolToSmiles,
-        silence=rdBase.BlockLogs,
-        log_p=lambda molecule: rdMolDescriptors.CalcCrippenDescriptors(molecule)[0],
-        sa=sascorer.calculateScore,
-        adjacency=rdmolops.GetAdjacencyMatrix,
-        Graph=networkx.Graph,
-        cycle_basis=networkx.cycle_basis,
-    )
 
 
 def _standard(constants: str, training: Sequence[str]) -> Standard:
@@ -127,7 +71,7 @@ def _standard(constants: str, training: Sequence[str]) -> Standard:
 
 def logp(training: Sequence[str], constants: str = "zinc") -> Score:
     """Penalised logP, maximised, standardised as on ZINC; logp:training, logp:none (extra molecules)."""
-    _chemistry()
+    chemistry()
     value = partial(penalised, standard=_standard(constants, training))
     return Score(value, "maximise", None, is_molecule, lambda smiles: canonical(smiles) or smiles, votes=500)
 

@@ -35,13 +35,13 @@ import torch
 
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate.distances import reference
+from noiseless.evaluate.heldout import reference
 from noiseless.files import slug
-from noiseless.objectives.objective import Optimiser
 from noiseless.recipes.deciphering import TRAININGS
 from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
 from noiseless.reproduce.request import Line, Report, Request, Source, chosen
 from noiseless.reproduce.table import Published, Table
+from noiseless.training.settings import Optimiser
 
 __all__ = ["deciphering_ablations", "deciphering_table_1", "deciphering_table_2"]
 

@@ -21,7 +21,7 @@ from noiseless.reproduce.cells import Cell, cells, trained
 from noiseless.reproduce.command import admit, command
 from noiseless.reproduce.request import Report, Request, chosen
 from noiseless.reproduce.studies.eae import eae_lines
-from noiseless.show import plots
+from noiseless.show import grids
 from noiseless.training import Stopped
 
 __all__ = ["eae_figures"]
@@ -84,7 +84,7 @@ def _report(request: Request, images: Mapping[str, Mapping[str, Tensor]], notes:
     said = "\n".join(f"* {note}" for note in notes)
     text = "\n\n".join(filter(None, [head, f"```sh\n{line}\n```", *shown, said])) + "\n"
     pictures: dict[str, Callable[[Path], object]] = {
-        kind: partial(plots.comparison, some, title=TITLES[kind]) for kind, some in images.items()
+        kind: partial(grids.comparison, some, title=TITLES[kind]) for kind, some in images.items()
     }
     content = {"format": 1, "study": "eae-figures", "command": line, "seed": request.seeds[0], "notes": notes}
     return Report(text, content | {"rows": {kind: list(some) for kind, some in images.items()}}, pictures)

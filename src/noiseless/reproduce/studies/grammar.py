@@ -24,7 +24,6 @@ from noiseless.errors import InputError, RunError
 from noiseless.evaluate.results import known, noted, record
 from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
-from noiseless.objectives.objective import Optimiser
 from noiseless.optimise.protocol import place
 from noiseless.reproduce.cells import told
 from noiseless.reproduce.command import admit
@@ -33,8 +32,9 @@ from noiseless.reproduce.studies.structured import DENSITIES, OBJECTIVES, Cell, 
 from noiseless.reproduce.studies.structured_page import content, page
 from noiseless.runs import Run, train
 from noiseless.runs.record import plain
-from noiseless.show.drawings import is_expressions, is_molecules
+from noiseless.strings.language import is_expressions, is_molecules
 from noiseless.training import Stopped, Training
+from noiseless.training.settings import Optimiser
 
 __all__ = ["rae_structured"]
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate.distances import reference
+from noiseless.evaluate.heldout import reference
 from noiseless.files import read_json, write_json
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance

@@ -31,7 +31,7 @@ from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading, codes
 from noiseless.reproduce.studies.maskaae_figures import against_capacity, along_training, correlations
 from noiseless.reproduce.table import machine, spread
 from noiseless.runs import Run
-from noiseless.show import plots, tables
+from noiseless.show import grids, plots, tables
 
 __all__ = ["COUNTED", "failed", "maskaae_figure_4", "means", "page", "summary"]
 
@@ -157,7 +157,7 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     if "MaskAAE" in logs:
         made["mask"] = partial(plots.masks, logs["MaskAAE"])
     if data.spec.is_image:
-        made["samples"] = partial(plots.comparison, samples, title=PICTURES["samples"])
+        made["samples"] = partial(grids.comparison, samples, title=PICTURES["samples"])
     else:
         real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
         made["samples"] = partial(plots.vectors, real, samples)

@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading
-from noiseless.show.plots import panelled, written
+from noiseless.show.plots import panelled
+from noiseless.show.png import written
 
 __all__ = ["against_capacity", "along_training", "correlations"]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from noiseless.optimise.scores.molecule import canonical
 from noiseless.reproduce.command import command
 from noiseless.reproduce.studies.structured import COLUMNS, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.table import machine, spread
 from noiseless.show.tables import markdown
+from noiseless.strings.molecules import canonical
 
 __all__ = ["PUBLISHED", "content", "page"]
 
