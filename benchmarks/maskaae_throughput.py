@@ -63,7 +63,7 @@ def perceptron(*sizes: int) -> nn.Sequential:
 
 def bare(setting: Setting, window: Callable[[], None]) -> None:
     """MaskAAE as one would write it by hand."""
-    hidden, d = [base.MLP_HIDDEN] * base.MLP_DEPTH, setting.latent
+    hidden, d = [base.MLP_HIDDEN] * base.MLP_DEPTH, setting.latent_dim
     device = torch.device(setting.device)
     encoder, decoder = perceptron(SIZE, *hidden, d).to(device), perceptron(d, *hidden, SIZE).to(device)
     critic = perceptron(d, *[base.MLP_HIDDEN] * 4, 1).to(device)
@@ -135,7 +135,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
             )
             schedule = {"critic_depth": 2}
             with tempfile.TemporaryDirectory() as folder:
-                networks = Networks(latent=16, width=32, depth=2)
+                networks = Networks(latent_dim=16, width=32, depth=2)
                 given: dict[str, Any] = {"networks": networks, "share_batch": share, **schedule}
                 run = train("maskaae", vectors, Path(folder) / "run", training=training, show=False, **given)
                 model = run.model(data=vectors)

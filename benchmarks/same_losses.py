@@ -41,7 +41,7 @@ DATA = {
 COMMON = (
     "--steps 50 --batch 50 --width 8 --threads 1 --device cpu --precision float32 --log-every 10 --validate-every 25"
 )
-TIMES = ("seconds", "images_per_s", "samples_per_s", "data_per_s")
+TIMES = ("seconds", "samples_per_s", "samples_per_s", "data_per_s")
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def decoding(kind: str, width: int, codes: int, few: int) -> dict[str, Any]:
     torch.manual_seed(0)
     objective = find("grae")(spec_of(kind), Networks(width=width)).objective
     model = Model(objective.autoencoder, spec_of(kind), lambda _: None)
-    z = torch.randn(codes, model.latent)
+    z = torch.randn(codes, model.latent_dim)
     batched = timed(lambda: model.strings(z, torch.Generator().manual_seed(0)), 3 if kind == "expressions" else 1)
 
     def singly() -> None:

@@ -35,7 +35,7 @@ def sparse_ae(
     Arguments:
         weight: Weight of the codes' absolute values.
     """
-    autoencoder = build(spec, networks, Deterministic(networks.latent or 16))
+    autoencoder = build(spec, networks, Deterministic(networks.latent_dim or 16))
     terms = {"sparsity": Term(weight, absolute_code)}
     objective = Regularised(autoencoder, squared_error, terms, lambda p: optimiser.build(p, lr=1e-3))
     return Method(objective, Training(epochs=100, batch=100, schedule="plateau"))

@@ -134,7 +134,7 @@ def test_images_in_three_commands(kind: str) -> None:
         for path in sorted(Path("faces").iterdir()):
             archive.write(path)
     source = {"array": ["faces.npy"], "folder": ["faces", "--size", "9"], "zip": ["faces.zip", "--size", "9"]}[kind]
-    ok(["train", "ae", "--data", *source, "--out", "f", "--batch", "10", "--latent", "3", *TINY])
+    ok(["train", "ae", "--data", *source, "--out", "f", "--batch", "10", "--latent-dim", "3", *TINY])
     ok("sample f --density gaussian -n 5 --out new")
     assert len(list(Path("new").iterdir())) == 5
     ok("evaluate f --density gaussian -n 6 --features pixels")

@@ -87,7 +87,7 @@ def test_comparison_mixes_grey_and_colour_and_stops_at_the_shortest(tmp_path):
 
 def test_curves(tmp_path):
     """One panel a term: three terms stand in one row, four in two."""
-    log = [{"step": s, "images_per_s": 9.0, "train/loss": math.exp(-s), "train/a": -1.0 * s} for s in range(50)]
+    log = [{"step": s, "samples_per_s": 9.0, "train/loss": math.exp(-s), "train/a": -1.0 * s} for s in range(50)]
     log += [{"step": 49, "validation/loss": 0.5, "validation/b": None, "train/c": float("nan"), "train/d": 0.0}]
     one = pixels(plots.curves(log, tmp_path / "one.png"))
     two = pixels(plots.curves([*log, {"step": 50, "validation/phase/e": 1.0}], tmp_path / "two.png"))
@@ -140,7 +140,7 @@ def test_bad_input_is_refused_and_nothing_is_written(tmp_path):
         ("as many labels, not 1", lambda: grids.interpolations(x.unflatten(0, (3, 1)), path, ["a"])),
         ("of one size", lambda: grids.comparison({"a": x, "b": torch.zeros(3, 1, 9, 9)}, path)),
         ("of one size", lambda: grids.comparison({}, path)),
-        ("no loss terms", lambda: plots.curves([{"step": 1, "images_per_s": 3.0}], path)),
+        ("no loss terms", lambda: plots.curves([{"step": 1, "samples_per_s": 3.0}], path)),
         ("at least 2 real", lambda: plots.vectors(x[:1, 0, 0], {"generated": x[:, 0, 0]}, path)),
         ("at least 2 of them, not 1", lambda: plots.latent(x[:1, 0, 0], path)),
         ("1 of 3 codes", lambda: plots.latent(broken[:, 0, 2], path)),

@@ -17,7 +17,7 @@ from noiseless.autoencoder.bottlenecks.gaussian import Variational
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.critic import LatentCritic
-from noiseless.objectives.adversarial import Adversarial, Optimisers
+from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers
 from noiseless.objectives.objective import Phase
 from noiseless.objectives.penalties.critic import (
     Game,
@@ -49,7 +49,7 @@ def adversarial(game: Game, apart: bool = False, **arguments: Any) -> Adversaria
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, 4), nn.Linear(2, 5), Variational(2))
     make = [lambda p, lr=lr: Optimiser().build(p, lr) for lr in (0.1, 0.2, 0.3)]
-    optimisers = Optimisers(make[0], make[1], make[2] if apart else None)
+    optimisers = AdversarialOptimisers(make[0], make[1], make[2] if apart else None)
     return Adversarial(model, LatentCritic(2, 8, 1), squared_error, game, optimisers, **arguments).double()
 
 
@@ -282,7 +282,7 @@ def test_the_law_of_the_codes_moves_to_the_prior(apart: bool) -> None:
     def adam(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, 0.02, betas=(0.5, 0.9))
 
-    optimisers = Optimisers(descent, adam, descent if apart else None)
+    optimisers = AdversarialOptimisers(descent, adam, descent if apart else None)
     made = Adversarial(model, LatentCritic(1, 32, 2), squared_error, Logistic(), optimisers, rounds=2)
     settings = Training(**FAST | {"batch": 200}, steps=200, schedule="exponential", lr_factor=0.8, validate_every=50)
     fit(made, data(raw, Spec("line", (1,))), settings, show=False)

@@ -1,4 +1,4 @@
-"""Defaults of the methods that shape the law of the codes, in the units of the papers."""
+"""Defaults of the methods that shape the distribution of the codes, in the units of the papers."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_more_weight_means_more_entropy() -> None:
     found = []
     for weight in (0.0, 1.0, 30.0):
         torch.manual_seed(0)
-        objective = names()["eae"](Spec("own", (6,)), Networks(latent=3, width=4), weight=weight).objective.train()
+        objective = names()["eae"](Spec("own", (6,)), Networks(latent_dim=3, width=4), weight=weight).objective.train()
         (phase,) = objective.phases()
         optimiser = torch.optim.Adam(phase.parameters, 1e-2)
         from noiseless.metrics.entropy import entropy

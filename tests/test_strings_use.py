@@ -30,7 +30,7 @@ from noiseless.values import Spec
 from tiny import failing
 
 DATA = "expressions:size=150"
-FAST = ["--width", "4", "--latent", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
+FAST = ["--width", "4", "--latent-dim", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
 SEARCHED = "--objective expression --search random --rounds 1 --batch 4 --votes 3 --threads 1 --device cpu"
 SMILES = Spec("zinc", (60,), (), (), 76, shipped("smiles").text)
 
@@ -68,7 +68,7 @@ def test_votes_are_drawn_from_what_the_decoder_said_once(trained: Path, monkeypa
     monkeypatch.setattr(model.autoencoder, "decode", lambda z: given.append(len(z)) or decode(z))
     drawn = model.strings(codes, torch.Generator().manual_seed(0))
     assert given == [3, 3, 2]  # of 50, 50 and 40 votes
-    monkeypatch.setattr("noiseless.model.model.in_company", lambda _: True)
+    monkeypatch.setattr("noiseless.model.model.uses_batch_statistics", lambda _: True)
     assert model.strings(codes, torch.Generator().manual_seed(0)) == drawn
     assert given[3:] == [50, 50, 40]
     assert len(set(drawn)) > 7

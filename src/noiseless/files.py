@@ -18,11 +18,11 @@ from torch import Tensor
 
 from noiseless.errors import InputError, RunError
 
-__all__ = ["read_header", "read_json", "read_tensors", "slug", "sweep", "whole", "write_json", "write_tensors"]
+__all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "sweep", "write_json", "write_tensors"]
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a temporary sibling of `path` to write, and puts it in place when the block ends well.
 
     The sibling may be made a file or a folder; an existing `path` is replaced. A file is synchronised to the disk
@@ -69,7 +69,7 @@ def slug(name: str) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -88,7 +88,7 @@ def read_json(path: Path) -> Any:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
     """Writes tensors by name, and counters in the header, whole or not at all."""
     stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
 
 

@@ -21,7 +21,7 @@ from cyclopts import Parameter, Token
 
 from noiseless.errors import InputError, unknown
 
-__all__ = ["Named", "is_named", "load_callable", "modules", "offered", "options"]
+__all__ = ["ImportableCallable", "is_named", "load_callable", "modules", "offered", "options"]
 
 
 def modules(package: str) -> list[ModuleType]:
@@ -108,7 +108,7 @@ def _convert(_: object, tokens: Sequence[Token]) -> Callable[..., Any]:
     return load_callable(tokens[0].value)
 
 
-Named = Annotated[Callable[..., Any], Parameter(converter=_convert)]
+ImportableCallable = Annotated[Callable[..., Any], Parameter(converter=_convert)]
 """A callable, which the command line takes as `module:function`."""
 
 

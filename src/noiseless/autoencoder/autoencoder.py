@@ -1,4 +1,4 @@
-r"""What maps: an encoder, a bottleneck that turns its outputs into a law over codes, and a decoder.
+r"""What maps: an encoder, a bottleneck that turns its outputs into a distribution over codes, and a decoder.
 
 .. math:: x \to \text{encoder} \to \text{bottleneck} \to q(z \mid x) \to z \to \text{decoder} \to y
 
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
-from noiseless.values import Batch, Code, Trace
+from noiseless.values import Batch, Posterior, Trace
 
 __all__ = ["Autoencoder"]
 
@@ -24,7 +24,7 @@ class Autoencoder(nn.Module):
     Arguments:
         encoder: maps data (B, ...) to (B, bottleneck.inputs).
         decoder: maps codes (B, d) to data.
-        bottleneck: turns the encoder's output into a law over codes.
+        bottleneck: turns the encoder's output into a distribution over codes.
         logits: the decoder gives log-odds of pixels rather than pixels, as a Bernoulli likelihood needs them.
 
     The networks run under autocast to `autocast` where that is a reduced precision; codes, outputs and everything
@@ -37,12 +37,12 @@ class Autoencoder(nn.Module):
         self.autocast: torch.dtype | None = None
 
     @property
-    def latent(self) -> int:
+    def latent_dim(self) -> int:
         """The size of a code, d."""
-        return self.bottleneck.latent
+        return self.bottleneck.latent_dim
 
-    def encode(self, x: Float[Tensor, "b ..."]) -> Code:
-        """The law of the codes of `x`."""
+    def encode(self, x: Float[Tensor, "b ..."]) -> Posterior:
+        """The distribution of the codes of `x`."""
         return self.bottleneck(self._run(self.encoder, x))
 
     def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
@@ -55,7 +55,7 @@ class Autoencoder(nn.Module):
         q = self.encode(batch.x)
         return self.decoded(batch, q, q.sample(batch.noise))
 
-    def decoded(self, batch: Batch, q: Code, z: Float[Tensor, "b d"]) -> Trace:
+    def decoded(self, batch: Batch, q: Posterior, z: Float[Tensor, "b d"]) -> Trace:
         """The second half of a pass, from codes to outputs."""
         out = self._run(self.decoder, z)
         return Trace(batch, q, z, torch.sigmoid(out), out) if self.logits else Trace(batch, q, z, out)

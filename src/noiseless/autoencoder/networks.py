@@ -18,7 +18,7 @@ from noiseless.nn.mlp import MLPDecoder, MLPEncoder
 from noiseless.nn.sequence import LARGE as GRU_LARGE
 from noiseless.nn.sequence import SMALL as GRU_SMALL
 from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
-from noiseless.registry import Named
+from noiseless.registry import ImportableCallable
 from noiseless.values import Spec
 
 __all__ = ["Networks", "build"]
@@ -29,7 +29,7 @@ class Networks:
     """The networks of an autoencoder.
 
     Arguments:
-        latent: Size of a code, d. Default: the paper's for the data set.
+        latent_dim: Size of a code, d. Default: the paper's for the data set.
         net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron; gru-small
             is GrammarVAE's for expressions, gru-large its one for molecules. Default: mlp for vectors, conv-small for
             images up to 48 pixels, conv-large above, gru-large for over 64 tokens (molecules: 32), gru-small for other
@@ -41,15 +41,15 @@ class Networks:
         decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
     """
 
-    latent: int | None = None
+    latent_dim: int | None = None
     net: Literal["conv-small", "conv-large", "mlp", "gru-small", "gru-large"] | None = None
     width: int = 128
     depth: int | None = None
-    encoder: Named | None = None
-    decoder: Named | None = None
+    encoder: ImportableCallable | None = None
+    decoder: ImportableCallable | None = None
 
     def __post_init__(self) -> None:
-        for name in ("latent", "width", "depth"):
+        for name in ("latent_dim", "width", "depth"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}, and must be 1 or more")
@@ -97,9 +97,9 @@ def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool =
     """
     encoder_factory, decoder_factory = _factories(spec, networks, logits)
     encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
-    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent, spec.outputs)
+    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent_dim, spec.outputs)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
-    _try(decoder, (2, bottleneck.latent), (2, *spec.outputs), "decoder")
+    _try(decoder, (2, bottleneck.latent_dim), (2, *spec.outputs), "decoder")
     return Autoencoder(encoder, decoder, bottleneck, logits)
 
 

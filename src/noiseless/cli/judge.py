@@ -15,12 +15,12 @@ from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
     DataDir,
     Densities,
-    Own,
     Owning,
     Seed,
     Size,
     Source,
     Use,
+    UserCode,
     Using,
     check_threads,
     decided,
@@ -30,6 +30,7 @@ from noiseless.data import Data
 from noiseless.data.lines import read_lines
 from noiseless.errors import InputError
 from noiseless.evaluate import distances as evaluation
+from noiseless.evaluate import latent
 from noiseless.evaluate.compare import compare as compare_methods
 from noiseless.evaluate.results import Reference, Row, noted, record
 from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
@@ -81,7 +82,7 @@ def evaluate(
     out: Annotated[Path | None, Parameter(help="The folder of results.json. Default: the run.")] = None,
     seed: Seed = 0,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Print the distances of what a run makes to held-out data; of strings, which are valid, different and new.
 
@@ -119,7 +120,7 @@ def evaluate(
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
-    latent: list[Row] = []
+    codes: list[Row] = []
     more: list[Row] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
@@ -148,16 +149,16 @@ def evaluate(
             more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
-        latent = latent.latent(model, loaded, picture=folder / "latent.png", **about)
-        latent = noted(latent, use.label, opened.record["notes"])
+        codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
+        codes = noted(codes, use.label, opened.record["notes"])
         wrote(folder)
     for found in filter(None, (rows, more)):
         _show(found)
     if out is not None or run is not None:
         wrote(record(cast(Path, out or run), rows + more))
-    if latent:
-        _show_latent(latent)
-        wrote(record(cast(Path, out or run), latent, "latent.json"))
+    if codes:
+        _show_latent(codes)
+        wrote(record(cast(Path, out or run), codes, "latent.json"))
 
 
 def compare(

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from torch import Tensor
 
 from noiseless.cli.console import narrow, note, show, tell, wrote
-from noiseless.cli.options import Own, Owning, Use, Using
+from noiseless.cli.options import Owning, Use, UserCode, Using
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
@@ -85,7 +85,7 @@ def optimise(
     goal: Annotated[Goal | None, Parameter(help="Which way is better, for a score of your own.")] = None,
     out: Annotated[Path | None, Parameter(help="The folder. Default: in the run, optimise/OBJECTIVE-SEARCH.")] = None,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Look for codes whose strings score better than the training data.
 

@@ -14,7 +14,7 @@ from cyclopts import App, Group, Parameter
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import note, tell
-from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_threads, panel
+from noiseless.cli.options import DataDir, Owning, Size, Source, UserCode, check_threads, panel
 from noiseless.errors import InputError
 from noiseless.nn.mask import mask_of
 from noiseless.recipes.method import Recipe, find, names
@@ -145,7 +145,7 @@ def resume(
     ] = 0,
     threads: Annotated[int | None, Parameter(help="CPU threads from now on. Default: the run's.")] = None,
     data_dir: DataDir = None,
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Go on with a run that was stopped or killed, bit for bit.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from noiseless import data as datasets
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
+from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
 from noiseless.data.lines import TEXTS, tokens
 from noiseless.data.progress import bar
 from noiseless.errors import InputError
@@ -59,7 +59,7 @@ def sample(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Draw new data from a density of the codes. Strings are written as .txt, or drawn as .png where they can be.
 
@@ -84,7 +84,7 @@ def encode(
     size: Size = None,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the codes of data; without data, those of the training part, to which densities are fitted.
 
@@ -94,7 +94,7 @@ def encode(
     Example: noiseless encode runs/digits digits --out codes.npy
     """
     opened, model = use.open(run, own)
-    codes = Spec("codes", (model.latent,))
+    codes = Spec("codes", (model.latent_dim,))
     export.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
     wrote(export.save(encoded, codes, out, overwrite))
@@ -112,7 +112,7 @@ def decode(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the data that codes stand for.
 
@@ -120,8 +120,8 @@ def decode(
     """
     _, model = use.open(run, own)
     read = _codes(codes)
-    if read.shape[1] != model.latent:
-        raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
+    if read.shape[1] != model.latent_dim:
+        raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent_dim})")
     export.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
     wrote(export.save(made, model.spec, out, overwrite))
@@ -138,7 +138,7 @@ def prune(
     ] = "best",
     threads: Annotated[int | None, Parameter(help="CPU threads. Default: torch's.")] = None,
     overwrite: Overwrite = False,
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Remove the latent dimensions that a run's mask has closed, for good.
 
@@ -155,7 +155,7 @@ def prune(
         masks = ", ".join(f"{j} (mask {mu:.2f})" for j, mu in pruned.undecided.items())
         note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train anew with more steps"])
     tell(
-        f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
+        f"{len(pruned.kept)} of {pruned.latent_dim} dimensions are kept: {' '.join(map(str, pruned.kept))}",
         f"parameters of the autoencoder: {after:,}, before {before:,}",
         f"largest change of an output over draws of N(0, I): {pruned.change:.2g}",
     )
@@ -183,7 +183,7 @@ def interpolate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the paths between random pairs of data, or of draws from a density.
 

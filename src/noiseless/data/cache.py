@@ -18,7 +18,7 @@ from noiseless.data.archive import listing
 from noiseless.data.raw import Raw
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import RunError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 
 __all__ = ["content", "remembered"]
 
@@ -74,7 +74,7 @@ def _column(path: Path) -> np.ndarray | None:
 
 def _stored(entry: Path, raw: Raw) -> Raw:
     try:
-        with whole(entry) as part:
+        with atomic_write(entry) as part:
             part.mkdir()
             _write(part, raw)
     except RunError:

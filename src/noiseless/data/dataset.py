@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike
 
 from noiseless.data import arrays, function, pictures
 from noiseless.data.cache import content
-from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
+from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError, unknown
 from noiseless.registry import is_named, offered, options
 from noiseless.strings import of
 from noiseless.values import Spec
 
-__all__ = ["Data", "Raw", "Request", "Split", "describe", "load", "names", "read"]
+__all__ = ["Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def read(source: str, *, size: int | None = None, data_dir: Path | None = None) 
     """All rows of `source`, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
         raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
-    raw = _raw(source, Request(size, data_dir))
+    raw = _raw(source, LoadOptions(size, data_dir))
     _refuse_other_size(raw, size)
     return raw
 
@@ -129,7 +129,7 @@ def _loaders() -> dict[str, Callable[..., Raw]]:
     return offered("noiseless.data", "DATASETS")
 
 
-def _raw(source: str, request: Request) -> Raw:
+def _raw(source: str, request: LoadOptions) -> Raw:
     loaders = _loaders()
     path, name = Path(source).expanduser(), source.partition(":")[0]
     if source in loaders:

@@ -1,6 +1,6 @@
 r"""What a density on codes is, and how one is named, built, saved and read back.
 
-A deterministic autoencoder has no prior: after training its codes :math:`z_i = e(x_i)` follow some law
+A deterministic autoencoder has no prior: after training its codes :math:`z_i = e(x_i)` follow some distribution
 :math:`q(z) = \frac1n \sum_i \delta(z - z_i)` (aggregated; a mixture of the posteriors where they have a width), and a
 decoder makes sense of such codes only. Samples come from a density :math:`p` fitted to it ex post,
 
@@ -40,7 +40,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
-from noiseless.files import whole
+from noiseless.files import atomic_write
 from noiseless.registry import offered, options
 
 __all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
@@ -50,7 +50,7 @@ CODES = ("mean", "sample")
 
 
 class LatentDensity(nn.Module, ABC):
-    r"""A law on codes that is fitted once and sampled often.
+    r"""A distribution on codes that is fitted once and sampled often.
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
@@ -158,7 +158,7 @@ def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
         raise InputError(f"{name!r} does not name the {type(density).__name__} that is to be saved at {path}")
     about = {"format": FORMAT, "name": name, "dim": density.dim, "codes": codes, "n": int(density.n)}
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(safetensors.torch.save(state, metadata=metadata))
 
 

@@ -107,8 +107,8 @@ class Flow(LatentDensity):
             InputError: a dimension of the codes never moves, so that there is no density.
         """
         self.require_fit()
-        law, parts = self.flow(), self.standardised(z).float().split(CHUNK)
-        return torch.cat([law.log_prob(part) for part in parts]).double() + self.standardised.log_slope()
+        flow, parts = self.flow(), self.standardised(z).float().split(CHUNK)
+        return torch.cat([flow.log_prob(part) for part in parts]).double() + self.standardised.log_slope()
 
     def _flow(self, seed: int) -> nn.Module:
         make = zuko("the density 'flow'").flows.NSF

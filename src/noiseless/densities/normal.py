@@ -1,4 +1,4 @@
-r"""Gaussian laws on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
+r"""Gaussian distributions on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
 
 .. math:: N(0, I), \qquad N(\bar z, S), \qquad
     \bar z = \frac1n \sum_i z_i, \quad S = \frac1{n - 1} \sum_i (z_i - \bar z)(z_i - \bar z)^\top.

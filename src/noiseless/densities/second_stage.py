@@ -4,8 +4,8 @@ r"""The second stage of Dai and Wipf: a variational autoencoder whose data are t
     u \sim N(0, I), \quad \tilde z \sim N(f(u), \gamma I), \quad z = \bar z + s \tilde z
 
 Codes, unlike images, fill the space that they lie in (Dai and Wipf: for those of a variational autoencoder at its
-optimum). A variational autoencoder with as many latent dimensions as its data have can then fit their law, where for
-images, on a manifold, it fits the manifold and not the law on it. For codes that lie on a manifold themselves the
+optimum). A variational autoencoder with as many latent dimensions as its data have can then fit their distribution, where for
+images, on a manifold, it fits the manifold and not the distribution on it. For codes that lie on a manifold themselves the
 argument does not hold, but nothing else keeps one from trying.
 
 The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient; here its optimum for the batch,

@@ -21,7 +21,7 @@ from noiseless.metrics import Features
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import Recipe, call, find
 from noiseless.runs import Run, train
-from noiseless.runs.user_code import Own
+from noiseless.runs.user_code import UserCode
 from noiseless.show import drawings, grids
 from noiseless.training import Training
 
@@ -143,7 +143,7 @@ def _plain(data: Data, training: Training, size: int | None, arguments: Mapping[
 
 def _run(folder: Path, recipe: Recipe, arguments: Mapping[str, Any]) -> Run:
     networks = arguments.get("networks", Networks())
-    return Run(folder, Own(recipe, networks.encoder, networks.decoder))
+    return Run(folder, UserCode(recipe, networks.encoder, networks.decoder))
 
 
 def _densities(run: Run, names: Sequence[str]) -> list[str]:

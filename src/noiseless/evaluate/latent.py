@@ -13,7 +13,7 @@ import torch
 from noiseless.data import Data
 from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out
 from noiseless.evaluate.results import Reference, Row
-from noiseless.metrics.latent import draws, normal_entropy, portrait
+from noiseless.metrics.latent import draws, latent_statistics, normal_entropy
 from noiseless.model import Model
 from noiseless.nn.mask import mask_of
 from noiseless.show import plots
@@ -43,7 +43,7 @@ def latent(
         picture: where to draw the codes (:func:`noiseless.show.plots.latent`), if anywhere.
 
     Returns:
-        What :func:`noiseless.metrics.latent.portrait` gives, with what the numbers depend on.
+        What :func:`noiseless.metrics.latent.latent_statistics` gives, with what the numbers depend on.
 
     Raises:
         InputError: `n` or the part has fewer than 2 data, or codes are not finite.
@@ -60,8 +60,8 @@ def latent(
     d = z.shape[1]
     about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
     about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
-    codes = portrait(z) if mask is None else portrait(z, 0.0) | {"active": d}
-    rows = {"codes": codes, "N(0, I)": portrait(draws(len(z), d, seed))}
+    codes = latent_statistics(z) if mask is None else latent_statistics(z, 0.0) | {"active": d}
+    rows = {"codes": codes, "N(0, I)": latent_statistics(draws(len(z), d, seed))}
     if picture is not None:
         plots.latent(z, picture)
     return [{"row": row} | about | numbers for row, numbers in rows.items()]

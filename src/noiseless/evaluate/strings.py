@@ -26,8 +26,8 @@ from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate.heldout import choice, pairs
 from noiseless.evaluate.results import Reference, Row
-from noiseless.files import whole
-from noiseless.metrics.strings import exact, portrait
+from noiseless.files import atomic_write
+from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
 from noiseless.strings import Codec, language, of
@@ -116,7 +116,7 @@ class _HeldOut:
         return cls(name, raw, spelled(raw, data.spec), identity, _training(data, identity), about)
 
     def row(self, kind: str, made: Sequence[String]) -> Row:
-        shares = portrait(made, self.identity, self.known)
+        shares = string_shares(made, self.identity, self.known)
         return {"row": kind, "density": None, "n": len(made)} | self.about | shares
 
     def fewer(self, n: int) -> list[str]:
@@ -178,7 +178,10 @@ def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
             found.add(identity(string) or string)
             advance(1)
     if keeps_decoded():
-        with contextlib.suppress(RunError), whole(path) as part:  # a cache that cannot be written is done without
+        with (
+            contextlib.suppress(RunError),
+            atomic_write(path) as part,
+        ):  # a cache that cannot be written is done without
             part.write_text("\n".join(sorted(found)), encoding="utf-8")
     return found
 

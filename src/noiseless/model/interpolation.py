@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["PATHS", "Path", "linear", "spherical"]
+__all__ = ["PATHS", "PathKind", "linear", "spherical"]
 
 
 def linear(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Float[Tensor, "n d"]:
@@ -40,5 +40,5 @@ def spherical(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Flo
     return torch.where(sine.abs() < 1e-6, linear(a.double(), b.double(), t), path).to(a.dtype)
 
 
-Path = Literal["spherical", "linear"]
-PATHS: dict[Path, Callable[[Tensor, Tensor, float], Tensor]] = {"spherical": spherical, "linear": linear}
+PathKind = Literal["spherical", "linear"]
+PATHS: dict[PathKind, Callable[[Tensor, Tensor, float], Tensor]] = {"spherical": spherical, "linear": linear}

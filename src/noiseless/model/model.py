@@ -12,8 +12,8 @@ from torch import Tensor
 from noiseless.autoencoder import Autoencoder
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
-from noiseless.model.interpolation import PATHS, Path
-from noiseless.nn.distributed import in_company
+from noiseless.model.interpolation import PATHS, PathKind
+from noiseless.nn.distributed import uses_batch_statistics
 from noiseless.strings import Codec, of
 from noiseless.values import Spec
 
@@ -57,9 +57,9 @@ class Model:
         self.dtype = next(autoencoder.parameters()).dtype
 
     @property
-    def latent(self) -> int:
+    def latent_dim(self) -> int:
         """The size of a code, d."""
-        return self.autoencoder.latent
+        return self.autoencoder.latent_dim
 
     @property
     def codec(self) -> Codec:
@@ -91,7 +91,7 @@ class Model:
 
     def _logits(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n t tokens"]:
         """What the decoder says of codes, once for those that stand in a row: votes repeat each some hundred times."""
-        if in_company(self.autoencoder):
+        if uses_batch_statistics(self.autoencoder):
             return self.autoencoder.decode(self._placed(codes))
         different, which = codes.unique_consecutive(dim=0, return_inverse=True)
         y = self.autoencoder.decode(self._placed(different))
@@ -102,8 +102,8 @@ class Model:
 
     def _codes(self, codes: Tensor | np.ndarray) -> Tensor:
         z = torch.as_tensor(codes)
-        if z.ndim != 2 or z.shape[1] != self.latent or not z.is_floating_point():
-            raise InputError(f"codes are {tuple(z.shape)} of {z.dtype}; expected floats of shape (N, {self.latent})")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or not z.is_floating_point():
+            raise InputError(f"codes are {tuple(z.shape)} of {z.dtype}; expected floats of shape (N, {self.latent_dim})")
         if not z.isfinite().all():
             raise InputError(f"{int((~z.isfinite()).any(1).sum())} of {len(z)} codes are not finite")
         return z
@@ -117,7 +117,7 @@ class Model:
         a: Tensor | np.ndarray | Sequence[str],
         b: Tensor | np.ndarray | Sequence[str],
         steps: int = 8,
-        path: Path = "spherical",
+        path: PathKind = "spherical",
     ) -> Float[Tensor, "n steps ..."]:
         """Decoded :meth:`paths`; arguments as there."""
         z = self.paths(a, b, steps, path)
@@ -128,7 +128,7 @@ class Model:
         a: Tensor | np.ndarray | Sequence[str],
         b: Tensor | np.ndarray | Sequence[str],
         steps: int = 8,
-        path: Path = "spherical",
+        path: PathKind = "spherical",
     ) -> Float[Tensor, "n steps d"]:
         """Codes on paths between those of `a` and those of `b`, ends included.
 
@@ -141,7 +141,7 @@ class Model:
         return self.between(self.encode(a), self.encode(b), steps, path)
 
     def between(
-        self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], steps: int = 8, path: Path = "spherical"
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], steps: int = 8, path: PathKind = "spherical"
     ) -> Float[Tensor, "n steps d"]:
         """As :meth:`paths`, between codes."""
         _check_paths(len(a), len(b), steps, path)

@@ -26,14 +26,23 @@ from torch.nn import functional as F
 
 from noiseless.errors import InputError
 
-__all__ = ["BatchNorm", "alone", "gather", "in_company", "is_alone", "recalibrate", "take_moments", "world"]
+__all__ = [
+    "BatchNorm",
+    "gather",
+    "is_single_process",
+    "recalibrate",
+    "single_process",
+    "take_moments",
+    "uses_batch_statistics",
+    "world",
+]
 
 _ALONE = False
 """Read by :func:`world` in code that is compiled, so a plain flag."""
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def single_process() -> Iterator[None]:
     """What runs in the block is this process's own affair: it shares no batch, and waits for no other process.
 
     One of several processes may then train something small by itself, such as a density on codes, while the others
@@ -47,8 +56,8 @@ def alone() -> Iterator[None]:
         _ALONE = before
 
 
-def is_alone() -> bool:
-    """Whether this is inside of :func:`alone`."""
+def is_single_process() -> bool:
+    """Whether this is inside of :func:`single_process`."""
     return _ALONE
 
 
@@ -173,7 +182,7 @@ def take_moments(network: nn.Module, of_batch: bool) -> None:
             module.of_batch = of_batch
 
 
-def in_company(network: nn.Module) -> bool:
+def uses_batch_statistics(network: nn.Module) -> bool:
     """Whether what comes out for a datum depends on the others of its batch, in use."""
     return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
 

@@ -14,15 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Search"]
+__all__ = ["DecoderInversion"]
 
 
-class Search(nn.Module):
+class DecoderInversion(nn.Module):
     """Data to codes, by optimisation; deterministic.
 
     Arguments:
         decode: codes to data, without a clamp, where no gradient would be; its parameters belong to somebody else.
-        latent: d.
+        latent_dim: d.
         logits: whether `decode` gives log-odds.
         bank: how many codes to start from.
         steps: of Adam.
@@ -34,7 +34,7 @@ class Search(nn.Module):
     def __init__(
         self,
         decode: Callable[[Tensor], Tensor],
-        latent: int,
+        latent_dim: int,
         logits: bool = False,
         bank: int = 256,
         steps: int = 100,
@@ -42,7 +42,7 @@ class Search(nn.Module):
     ) -> None:
         super().__init__()
         self.decode, self.logits, self.steps, self.lr = decode, logits, steps, lr
-        self.register_buffer("bank", torch.zeros(bank, latent))
+        self.register_buffer("bank", torch.zeros(bank, latent_dim))
 
     @torch.compiler.disable
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:

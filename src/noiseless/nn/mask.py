@@ -13,7 +13,7 @@ may be fitted to codes as to those of any other method. In closed dimensions cod
 about constant, by eq. 14, and of no effect.
 
 Source: MaskAAE: latent space optimization for adversarial auto-encoders (Mondal, Chowdhury, Jayendran, Singla, Asnani,
-Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the law of M and the threshold are from its code.
+Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the distribution of M and the threshold are from its code.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class Mask(nn.Module):
     """Codes to masked codes.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         start: the bounds between which M is drawn at the start.
 
     Attributes:
         m: :math:`M`, shape (d,), what is learnt.
     """
 
-    def __init__(self, latent: int, start: tuple[float, float] = START) -> None:
+    def __init__(self, latent_dim: int, start: tuple[float, float] = START) -> None:
         super().__init__()
-        self.m = nn.Parameter(start[0] + (start[1] - start[0]) * torch.rand(latent))
+        self.m = nn.Parameter(start[0] + (start[1] - start[0]) * torch.rand(latent_dim))
 
     @property
     def mu(self) -> Float[Tensor, " d"]:
@@ -76,14 +76,14 @@ class MaskedDecoder(nn.Module):
     """A decoder behind a mask.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         network: maps masked codes (B, d) to data.
         start: the bounds of the mask's M at the start.
     """
 
-    def __init__(self, latent: int, network: nn.Module, start: tuple[float, float] = START) -> None:
+    def __init__(self, latent_dim: int, network: nn.Module, start: tuple[float, float] = START) -> None:
         super().__init__()
-        self.mask, self.network = Mask(latent, start), network
+        self.mask, self.network = Mask(latent_dim, start), network
 
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
         """What the network makes of the masked codes."""

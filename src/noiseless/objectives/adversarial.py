@@ -49,13 +49,13 @@ from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.objectives.regularised import Term, reconstruct
 from noiseless.values import Batch, Trace
 
-__all__ = ["Adversarial", "Make", "Optimisers", "seen"]
+__all__ = ["Adversarial", "AdversarialOptimisers", "Make", "seen"]
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class Optimisers:
+class AdversarialOptimisers:
     """What makes the optimiser of each phase.
 
     Arguments:
@@ -111,7 +111,7 @@ class Adversarial(Watched):
         critic: nn.Module,
         reconstruction: Reconstruction,
         game: Game,
-        optimisers: Optimisers,
+        optimisers: AdversarialOptimisers,
         weight: float = 1.0,
         terms: Mapping[str, Term] | None = None,
         discrepancy: Term = Term(1.0, MMD()),
@@ -136,7 +136,7 @@ class Adversarial(Watched):
         """The critic's update and the autoencoder's, and the encoder's where it is apart."""
         make, model = self.optimisers, self.autoencoder
         whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
-        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, steady=True)
+        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, no_lr_decay=True)
         if make.generator is None:
             return [critic, Phase("autoencoder", whole, self.joint, make.autoencoder)]
         autoencoder = Phase("autoencoder", whole, self.rebuild, make.autoencoder)
@@ -170,7 +170,7 @@ class Adversarial(Watched):
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
 
-    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
         z = self._draw(batch)
         joint = gather(z)

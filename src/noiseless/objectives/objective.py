@@ -23,7 +23,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch
 
-__all__ = ["Course", "Indexed", "Objective", "Phase", "Watched"]
+__all__ = ["Objective", "PerExampleObjective", "Phase", "TrainingInfo", "Watched"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Phase:
         repeats: how often it runs in a step, each time on a fresh batch.
         interval: it runs in every `interval`-th step.
         shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
-        steady: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
+        no_lr_decay: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Phase:
     repeats: int = 1
     interval: int = 1
     shared: bool = False
-    steady: bool = False
+    no_lr_decay: bool = False
 
 
 class Objective(nn.Module, ABC):
@@ -56,7 +56,7 @@ class Objective(nn.Module, ABC):
 
     autoencoder: Autoencoder
     reconstruction: Reconstruction
-    least = 1
+    min_batch_size = 1
     """The fewest data in a batch that it can be computed for."""
 
     @property
@@ -64,7 +64,7 @@ class Objective(nn.Module, ABC):
         """The reconstruction term, where there is one."""
         return vars(self).get("reconstruction")
 
-    def plan_for(self, steps: int) -> None:
+    def set_total_steps(self, steps: int) -> None:
         """Told how many updates are planned in all, before training begins or goes on: what depends on it follows.
 
         Raises:
@@ -93,7 +93,7 @@ class Watched(Objective):
     """An objective whose training is watched by more than its terms."""
 
     @abstractmethod
-    def monitor(self, batch: Batch) -> Mapping[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> Mapping[str, Tensor]:
         """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum.
 
         One that is not defined on a batch is left out there, by all processes alike.
@@ -113,8 +113,8 @@ class Watched(Objective):
 
 
 @dataclass(frozen=True)
-class Course:
-    """What an :class:`Indexed` objective is told of the training to come.
+class TrainingInfo:
+    """What an :class:`PerExampleObjective` objective is told of the training to come.
 
     Arguments:
         count: how many training data there are.
@@ -136,18 +136,18 @@ class Course:
         return step // self.per_epoch
 
 
-class Indexed(Objective):
+class PerExampleObjective(Objective):
     """An objective that knows its training data by their number: their codes come from it, not from the data.
 
     It looks at the data once, before it is trained; its training may have parts, each with optimisers and an average of
     its own; and it draws codes itself, without a fitted density.
     """
 
-    def admit(self, count: int) -> None:
-        """Refuses so many training data, before anything is written; what only the data can tell, :meth:`meet` does."""
+    def check_count(self, count: int) -> None:
+        """Refuses so many training data, before anything is written; what only the data can tell, :meth:`setup` does."""
 
     @abstractmethod
-    def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
+    def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
         """Called once before training, and when it goes on; what is known from a checkpoint is kept.
 
         Arguments:
@@ -160,7 +160,7 @@ class Indexed(Objective):
         """The steps before which optimisers, the average of weights and the best ones begin anew."""
 
     @abstractmethod
-    def recalibrated(self) -> Indexed:
+    def recalibrated(self) -> PerExampleObjective:
         """A copy in evaluation mode whose running moments are those of data that it draws."""
 
     @abstractmethod

@@ -33,13 +33,13 @@ class Term:
         weight: its factor in the loss, 0 or more.
         penalty: trace and autoencoder to a number.
         every: apply it in every so many steps only, that many times as strongly: its mean over steps is unchanged.
-        least: the fewest data in a batch that it can be computed for.
+        min_batch_size: the fewest data in a batch that it can be computed for.
     """
 
     weight: float
     penalty: Penalty
     every: int = 1
-    least: int = 1
+    min_batch_size: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
@@ -79,7 +79,7 @@ class Regularised(Objective):
         super().__init__()
         self.autoencoder, self.reconstruction = autoencoder, reconstruction
         self.terms, self.optimiser = dict(terms), optimiser
-        self.least = max((term.least for term in terms.values()), default=1)
+        self.min_batch_size = max((term.min_batch_size for term in terms.values()), default=1)
 
     def constants(self) -> dict[str, float]:
         """The rate, and the weights of the terms."""

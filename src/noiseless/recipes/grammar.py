@@ -162,11 +162,11 @@ def _built(spec: Spec, networks: Networks, bottleneck: Callable[[int], Bottlenec
     if not spec.tokens:
         kind = "images" if spec.is_image else "vectors"
         raise InputError(f"structured methods are for strings, and {spec.name} are {kind}; train rae-l2, vae or cv-vae")
-    return build(spec, networks, bottleneck(networks.latent or latent_of_strings(spec)))
+    return build(spec, networks, bottleneck(networks.latent_dim or latent_of_strings(spec)))
 
 
 def _weight(given: float | None, spec: Spec, autoencoder: Autoencoder) -> float:
-    return given if given is not None else spec.tokens / autoencoder.latent
+    return given if given is not None else spec.tokens / autoencoder.latent_dim
 
 
 def _method(

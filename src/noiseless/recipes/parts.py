@@ -16,7 +16,7 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives import reconstruction as reconstructions
-from noiseless.objectives.adversarial import Adversarial, Make, Optimisers
+from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers, Make
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction import Reconstruction
@@ -27,7 +27,7 @@ from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
-__all__ = ["Critic", "Frame", "frame"]
+__all__ = ["Critic", "MethodBuilder", "builder"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Critic:
 
 
 @dataclass(frozen=True)
-class Frame:
+class MethodBuilder:
     """A method's parts before its terms.
 
     Arguments:
@@ -128,10 +128,10 @@ class Frame:
         """The method that plays `critic` against the encoder, validated as wae-mmd with a stricter discrepancy."""
         objective = Adversarial(
             self.autoencoder,
-            LatentCritic(self.autoencoder.latent, critic.width, critic.depth),
+            LatentCritic(self.autoencoder.latent_dim, critic.width, critic.depth),
             self.reconstruction,
             critic.game,
-            Optimisers(
+            AdversarialOptimisers(
                 autoencoder=lambda p: self.optimiser.build(p, lr),
                 critic=self.at(critic.lr),
                 generator=None if critic.generator_lr is None else self.at(critic.generator_lr),
@@ -155,14 +155,14 @@ class Frame:
         return lambda p: chosen.build(p, lr)
 
 
-def frame(
+def builder(
     spec: Spec,
     networks: Networks,
     optimiser: Optimiser,
     constants: Constants | None,
     reconstruction: str,
     bottleneck: Callable[[int], Bottleneck] = Deterministic,
-) -> Frame:
+) -> MethodBuilder:
     """The parts that the arguments of a recipe ask for.
 
     Arguments:
@@ -171,6 +171,6 @@ def frame(
     """
     name = constants_for(spec, constants)
     distance = reconstructions.build(reconstruction, spec)
-    latent = networks.latent or (latent_of_strings(spec) if spec.tokens else min(LATENT[name], spec.size))
-    autoencoder = build(spec, networks, bottleneck(latent), distance.logits)
-    return Frame(spec, name, autoencoder, distance.of, optimiser, reconstruction)
+    latent_dim = networks.latent_dim or (latent_of_strings(spec) if spec.tokens else min(LATENT[name], spec.size))
+    autoencoder = build(spec, networks, bottleneck(latent_dim), distance.logits)
+    return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, reconstruction)

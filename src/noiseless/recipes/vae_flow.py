@@ -14,7 +14,7 @@ from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
 from noiseless.objectives.penalties.sampled_kl import sampled_kl
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
-from noiseless.recipes.parts import frame
+from noiseless.recipes.parts import builder
 from noiseless.recipes.vae import VAE, variational
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -42,5 +42,7 @@ def vae_flow(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that Ghosh et al. have for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, lambda d: FlowPosterior(d, transforms, hidden))
+    parts = builder(
+        spec, networks, optimiser, constants, reconstruction, lambda d: FlowPosterior(d, transforms, hidden)
+    )
     return variational(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"), sampled_kl)

@@ -28,20 +28,20 @@ from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.recipes.method import defaults, find
 from noiseless.registry import is_named, load_callable
-from noiseless.reproduce.command import admit
+from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
-from noiseless.runs import Moments, Run, train
+from noiseless.runs import BatchNormMoments, Run, train
 from noiseless.runs.record import plain
-from noiseless.training import Stopped, Training, settle
+from noiseless.training import Stopped, Training, resolve
 from noiseless.training.settings import Optimiser, best_device
 
 __all__ = ["Cell", "Measured", "cells", "features_for", "measure", "parted", "told", "trained"]
 
-LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
+LABELS: dict[BatchNormMoments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
 ALWAYS = ("normal", "gaussian", "gmm")
 """Densities that are measured in every cell, whichever of them a table shows."""
-Protocol: TypeAlias = tuple[str | None, Reference, Moments]
+Protocol: TypeAlias = tuple[str | None, Reference, BatchNormMoments]
 """Features, unless the request's; the part that is compared with; the moments of batch norms."""
 INCIDENTAL = {"device", "precision", "threads", "compile", "deterministic", "batch_norm", "track"}
 INCIDENTAL |= {"log_every", "checkpoint_every", "pictures_every"}
@@ -88,7 +88,9 @@ class Cell:
         """How the run is trained, and the recipe's constants."""
         data = self.loaded
         method = find(self.line.recipe)(data.spec, **self.arguments)
-        return settle(self.training.over(method.training), method.objective, data), method.objective.constants()
+        return resolve(
+            self.training.with_defaults(method.training), method.objective, data
+        ), method.objective.constants()
 
     @property
     def settled(self) -> Training:
@@ -178,7 +180,7 @@ def measure(request: Request, study: str, lines: Sequence[Line]) -> list[Measure
         InputError: as for :func:`cells`, or a report of other terms is where this one is to be written.
         Stopped: a signal came.
     """
-    admit(study, request)
+    refuse_overwrite(study, request)
     return [_measured(cell) for cell in cells(request, study, lines)]
 
 

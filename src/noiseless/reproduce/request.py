@@ -27,7 +27,7 @@ from cyclopts import Parameter
 
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
-from noiseless.files import whole, write_json
+from noiseless.files import atomic_write, write_json
 from noiseless.recipes.constants import Constants
 from noiseless.registry import is_named, modules
 from noiseless.reproduce.command import refuse_loss
@@ -297,6 +297,6 @@ def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:
         draw(path)
     page, content = out.with_name(f"{out.name}.md"), out.with_name(f"{out.name}.json")
     write_json(content, report.content)
-    with whole(page) as part:
+    with atomic_write(page) as part:
         part.write_text(report.text, encoding="utf-8")
     return [page, content, *pictures]

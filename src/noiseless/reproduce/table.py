@@ -30,7 +30,7 @@ from noiseless.reproduce.request import Line, Report, Request
 from noiseless.runs.record import plain
 from noiseless.show.tables import markdown
 
-__all__ = ["Doubtful", "Published", "Table", "agreement", "machine", "ranks", "spread"]
+__all__ = ["Doubtful", "PublishedNumbers", "Table", "agreement", "machine", "ranks", "spread"]
 
 FORMAT = 1
 NOTHING = "not measured"
@@ -40,7 +40,7 @@ class Doubtful(float):
     """A published number that does not measure what its column says, or is unverified: shown, and never compared."""
 
 
-Published = Mapping[str, Mapping[str, Sequence[float | None]]]
+PublishedNumbers = Mapping[str, Mapping[str, Sequence[float | None]]]
 """Data set -> row's label -> a number for each column, None where nothing is published."""
 
 
@@ -87,7 +87,7 @@ class Table:
     lines: Sequence[Line]
     columns: Sequence[str]
     measured: Sequence[Measured]
-    published: Published = field(default_factory=dict)
+    published: PublishedNumbers = field(default_factory=dict)
     remarks: Sequence[str] = ()
     origins: Sequence[str] = ()
     judged: int = 10_000

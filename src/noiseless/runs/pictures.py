@@ -63,7 +63,7 @@ def interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> list[Pat
 
 def snapshot(model: Model, data: Data, codes: Tensor, path: Path) -> None:
     """Samples along training, from one Gaussian fitted to the codes of some training data; strings as .txt."""
-    density = densities.build("gaussian", model.latent).fit(codes, torch.Generator().manual_seed(0))
+    density = densities.build("gaussian", model.latent_dim).fit(codes, torch.Generator().manual_seed(0))
     drawn = density.sample(64, torch.Generator().manual_seed(0))
     if model.spec.tokens:
         export.save(model.strings(drawn), model.spec, path.with_suffix(".txt"), overwrite=True)

@@ -6,7 +6,7 @@ a smaller latent size, and the same function of the dimensions that are kept,
 
 .. math:: E'(x) = E(x)_A, \qquad D'(z_A) = D(z) \;\text{ where }\; \mu_j = 0 \;\text{ for }\; j \notin A,
 
-and with it the same law of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the decoder
+and with it the same distribution of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the decoder
 loses what it still saw of it; :class:`Pruned` says how much that is.
 
 Trained on, it minimises what the old run did, with two differences that the run's notes name: the mean in eq. 14 is
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.files import read_header, read_tensors, whole, write_json, write_tensors
+from noiseless.files import atomic_write, read_header, read_tensors, write_json, write_tensors
 from noiseless.nn.mask import ACTIVE, Mask, mask_of
 from noiseless.objectives.maskaae import MaskAAE
 from noiseless.objectives.objective import Objective
@@ -49,7 +49,7 @@ class Pruned:
     Arguments:
         run: the new run.
         kept: which dimensions it has kept, of the old run's.
-        latent: how many that had.
+        latent_dim: how many that had.
         parameters: of the old autoencoder and of the new one.
         change: the largest change of an output over a thousand draws of N(0, I), in the units of the network.
         undecided: the masks of kept dimensions that are not above 0.99, by dimension of the old run.
@@ -57,7 +57,7 @@ class Pruned:
 
     run: Run
     kept: list[int]
-    latent: int
+    latent_dim: int
     parameters: tuple[int, int]
     change: float
     undecided: dict[int, float]
@@ -79,30 +79,30 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
     refuse_existing(out, overwrite)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
-    latent, active, mu = len(mask.m), mask.active, mask.mu.tolist()
+    latent_dim, active, mu = len(mask.m), mask.active, mask.mu.tolist()
     undecided = {j: mu[j] for j in mask.undecided.nonzero().flatten().tolist()}
     kept, n = active.nonzero().squeeze(1), int(active.sum())
-    if n in (0, latent):
+    if n in (0, latent_dim):
         late = f"; {len(undecided)} of them are undecided: train anew with more steps" if undecided else ""
         raise InputError(
-            f"{n} of the {latent} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
+            f"{n} of the {latent_dim} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
             f"there is nothing to remove{late}"
         )
     whole_state = run.directory / "checkpoint.safetensors"
     last = read_tensors(whole_state)
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
-    with whole(out) as part:
+    with atomic_write(out) as part:
         part.mkdir()
-        write_json(part / "run.json", _record(run.record, old, latent, kept.tolist(), weights, lost))
+        write_json(part / "run.json", _record(run.record, old, latent_dim, kept.tolist(), weights, lost))
         new = Run(part, run.own).method().objective.eval()
         shapes = _shapes(new)
-        smaller = _cut({f"model/{k}": v for k, v in old.state_dict().items()}, shapes, kept, latent)
+        smaller = _cut({f"model/{k}": v for k, v in old.state_dict().items()}, shapes, kept, latent_dim)
         new.load_state_dict({k.removeprefix("model/"): v for k, v in smaller.items()})
         change = _compared(old, new, active, run.spec.shape)
         write_tensors(part / "best.safetensors", dict(new.state_dict()), {})
-        write_tensors(part / "checkpoint.safetensors", _cut(last, shapes, kept, latent), read_header(whole_state))
+        write_tensors(part / "checkpoint.safetensors", _cut(last, shapes, kept, latent_dim), read_header(whole_state))
     sizes = [sum(p.numel() for p in made.autoencoder.parameters()) for made in (old, new)]
-    return Pruned(Run(out, run.own), kept.tolist(), latent, (sizes[0], sizes[1]), change, undecided)
+    return Pruned(Run(out, run.own), kept.tolist(), latent_dim, (sizes[0], sizes[1]), change, undecided)
 
 
 def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
@@ -113,20 +113,20 @@ def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
 
 
 def _record(
-    record: Mapping[str, Any], old: Objective, latent: int, kept: list[int], weights: Weights, lost: int
+    record: Mapping[str, Any], old: Objective, latent_dim: int, kept: list[int], weights: Weights, lost: int
 ) -> dict[str, Any]:
     """run.json with the smaller latent size, and what is another loss if it goes on."""
     arguments = dict(record["arguments"])
-    arguments["networks"] = dict(arguments.get("networks", {})) | {"latent": len(kept)}
+    arguments["networks"] = dict(arguments.get("networks", {})) | {"latent_dim": len(kept)}
     differs = f"trained on, the mean of the variance is over {len(kept)} dimensions"
     form = (record["defaults"] | arguments).get("form")
     if isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and form == "paper":
         arguments["polarising_every"] = old.polarising.every  # the schedule follows the latent size
         differs += f"; form paper polarises from 2/{len(kept)}"
-    notes = [*record["notes"], f"pruned from {latent} to {len(kept)} latent dimensions", differs]
+    notes = [*record["notes"], f"pruned from {latent_dim} to {len(kept)} latent dimensions", differs]
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
-    pruned = {"latent": latent, "kept": kept, "weights": weights}
+    pruned = {"latent_dim": latent_dim, "kept": kept, "weights": weights}
     return {**record, "arguments": arguments, "notes": notes, "pruned": pruned}
 
 
@@ -140,24 +140,24 @@ def _shapes(objective: Objective) -> dict[str, torch.Size]:
 
 
 def _cut(
-    tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], kept: Tensor, latent: int
+    tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], kept: Tensor, latent_dim: int
 ) -> dict[str, Tensor]:
     """Every tensor without the entries of closed dimensions."""
     found = {}
     for name, tensor in tensors.items():
         shape = shapes.get(name, shapes.get(name.rpartition("/")[0], tensor.shape))
-        found[name] = tensor if tensor.ndim == 0 else _selected(name, tensor, shape, kept, latent)
+        found[name] = tensor if tensor.ndim == 0 else _selected(name, tensor, shape, kept, latent_dim)
     return found
 
 
-def _selected(name: str, tensor: Tensor, shape: torch.Size, kept: Tensor, latent: int) -> Tensor:
+def _selected(name: str, tensor: Tensor, shape: torch.Size, kept: Tensor, latent_dim: int) -> Tensor:
     if tensor.ndim != len(shape):
         raise InputError(f"the weights {name} are {tuple(tensor.shape)}, and {tuple(shape)} at the smaller latent size")
     for axis, (before, after) in enumerate(zip(tensor.shape, shape, strict=True)):
         if before != after:
-            if (before, after) != (latent, len(kept)):
+            if (before, after) != (latent_dim, len(kept)):
                 raise InputError(
-                    f"the weights {name} shrink from {before} to {after} where the latent size does from {latent} to "
+                    f"the weights {name} shrink from {before} to {after} where the latent size does from {latent_dim} to "
                     f"{len(kept)}: only layers that take or give the code itself can be cut"
                 )
             tensor = tensor.index_select(axis, kept)

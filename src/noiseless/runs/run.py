@@ -37,22 +37,22 @@ from noiseless.errors import InputError
 from noiseless.files import read_header, read_tensors, slug, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
-from noiseless.nn.inversion import Search
-from noiseless.objectives.objective import Indexed, Objective
+from noiseless.nn.inversion import DecoderInversion
+from noiseless.objectives.objective import Objective, PerExampleObjective
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
 from noiseless.runs import pictures
 from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.runs.record import read as read_record
-from noiseless.runs.user_code import Own
-from noiseless.runs.writer import Journal, coded, initial_weights, load_weights
-from noiseless.training import Engine, State, Training, check_device, fit, settle
+from noiseless.runs.user_code import UserCode
+from noiseless.runs.writer import RunWriter, coded, initial_weights, load_weights
+from noiseless.training import Engine, State, Training, check_device, fit, resolve
 from noiseless.values import Spec
 
-__all__ = ["Moments", "Run", "Weights", "load", "train"]
+__all__ = ["BatchNormMoments", "Run", "Weights", "load", "train"]
 
 Weights = Literal["best", "last", "average"]
-Moments = Literal["running", "batch"]
+BatchNormMoments = Literal["running", "batch"]
 Precision = Literal["float32", "bfloat16", "float64"]
 
 
@@ -104,7 +104,7 @@ def load(
     directory: str | Path,
     *,
     weights: Weights = "best",
-    own: Own = Own(),
+    own: UserCode = UserCode(),
     device: str = "cpu",
     data: Data | None = None,
 ) -> Model:
@@ -125,7 +125,7 @@ class Run:
     """A run's folder, in which :func:`noiseless.training.fit` keeps what it makes."""
 
     directory: Path
-    own: Own = field(default_factory=Own)
+    own: UserCode = field(default_factory=UserCode)
 
     @classmethod
     def create(
@@ -149,10 +149,10 @@ class Run:
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
-        if isinstance(method.objective, Indexed):
-            method.objective.admit(len(data.train))
-        settled = settle(training.over(method.training), method.objective, data, engine.world)
-        method.objective.plan_for(cast(int, settled.steps))
+        if isinstance(method.objective, PerExampleObjective):
+            method.objective.check_count(len(data.train))
+        settled = resolve(training.with_defaults(method.training), method.objective, data, engine.world)
+        method.objective.set_total_steps(cast(int, settled.steps))
         initial = initial_weights(method.objective, init_from) if init_from is not None else None
         record = {
             "format": FORMAT,
@@ -168,12 +168,12 @@ class Run:
             "notes": list(method.notes),
         }
         networks = arguments.get("networks", Networks())
-        run = cls(directory, Own(function, networks.encoder, networks.decoder, data.source))
+        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, data.source))
         with engine.main_first():
             if engine.main:
                 make_room(directory, overwrite)
                 if initial is not None:
-                    Journal(run.directory, data).initial(initial)
+                    RunWriter(run.directory, data).initial(initial)
                 write_json(directory / "run.json", record)
         return run, method
 
@@ -242,7 +242,7 @@ class Run:
     ) -> State:
         """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
         engine = Engine(self.training.device)
-        journal = Journal(self.directory, data)
+        journal = RunWriter(self.directory, data)
         start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
         if start is None and self._has("initial.safetensors"):
             load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
@@ -322,12 +322,12 @@ class Run:
         *,
         device: str = "cpu",
         precision: Precision = "float32",
-        moments: Moments = "running",
+        moments: BatchNormMoments = "running",
     ) -> Objective:
         """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
-        if weights != "best" and isinstance(objective, Indexed):  # the best were kept with such moments
+        if weights != "best" and isinstance(objective, PerExampleObjective):  # the best were kept with such moments
             objective = objective.recalibrated()
         objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
         take_moments(objective, of_batch=moments == "batch")
@@ -343,7 +343,7 @@ class Run:
         precision: Precision = "float32",
         data: Data | None = None,
         data_dir: Path | None = None,
-        moments: Moments = "running",
+        moments: BatchNormMoments = "running",
     ) -> Model:
         """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
@@ -351,7 +351,7 @@ class Run:
         def fitted(name: str) -> densities.LatentDensity:
             return self.density(name, objective, data, weights, data_dir, moments)
 
-        searched = isinstance(objective.autoencoder.encoder, Search)
+        searched = isinstance(objective.autoencoder.encoder, DecoderInversion)
         return Model(
             objective.autoencoder, self.spec, fitted, searched=searched, trained_on=trained_on(objective.distance)
         )
@@ -377,7 +377,7 @@ class Run:
         data: Data | None = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
-        moments: Moments = "running",
+        moments: BatchNormMoments = "running",
     ) -> densities.LatentDensity:
         """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
         suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
@@ -385,7 +385,7 @@ class Run:
         model = f"{self.directory} ({self.record['recipe']})"
         if path.is_file():
             return bound(densities.load(path), objective, model)
-        density = bound(densities.build(name, objective.autoencoder.latent), objective, model)
+        density = bound(densities.build(name, objective.autoencoder.latent_dim), objective, model)
         density.device = str(next(objective.parameters()).device)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
         density.fit(self.codes(objective, data, data_dir), generator)

@@ -12,13 +12,13 @@ from typing import Any
 
 from noiseless.errors import InputError
 from noiseless.recipes.method import Recipe, names
-from noiseless.registry import Named, is_named
+from noiseless.registry import ImportableCallable, is_named
 
-__all__ = ["Own"]
+__all__ = ["UserCode"]
 
 
 @dataclass(frozen=True)
-class Own:
+class UserCode:
     """What is the user's own, or has moved, and therefore not read from a run: it is named again.
 
     Arguments:
@@ -28,9 +28,9 @@ class Own:
         source: Where the data are now, if they have moved; or the function of your own that gave them, module:function.
     """
 
-    recipe: Named | None = None
-    encoder: Named | None = None
-    decoder: Named | None = None
+    recipe: ImportableCallable | None = None
+    encoder: ImportableCallable | None = None
+    decoder: ImportableCallable | None = None
     source: str | None = None
 
     def recipe_of(self, recorded: str, run: Path) -> Recipe:

@@ -19,17 +19,17 @@ from torch import Tensor
 from noiseless import densities
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_header, read_tensors, whole, write_tensors
+from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.runs import pictures
 from noiseless.values import Batch
 
-__all__ = ["Journal", "coded", "initial_weights", "load_weights"]
+__all__ = ["RunWriter", "coded", "initial_weights", "load_weights"]
 
 
-class Journal:
-    """Keeps what training makes; see :class:`noiseless.training.Keeper`.
+class RunWriter:
+    """Keeps what training makes; see :class:`noiseless.training.Callback`.
 
     Arguments:
         directory: the run's folder.
@@ -78,7 +78,7 @@ class Journal:
     def rewind(self, step: int) -> None:
         """Drops the rows after `step`, which will be written again."""
         kept = [row for row in self.rows() if row["step"] <= step]
-        with whole(self.path) as part:
+        with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 from noiseless.show import grids, texts
 from noiseless.values import Spec
 
@@ -76,7 +76,7 @@ def save(drawn: Tensor | Sequence[str | None], spec: Spec, path: Path, overwrite
 
 
 def _array(drawn: Tensor, path: Path) -> Path:
-    with whole(path) as part, part.open("wb") as stream:
+    with atomic_write(path) as part, part.open("wb") as stream:
         np.save(stream, drawn.numpy())
     return path
 
@@ -91,7 +91,7 @@ def save_paths(drawn: Tensor | Sequence[Sequence[str | None]], spec: Spec, path:
 
 def _folder(drawn: Tensor, spec: Spec, path: Path) -> Path:
     pixels = grids.to_bytes(drawn).numpy()
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.mkdir()
         for k, image in enumerate(pixels):
             Image.fromarray(image[..., 0] if spec.shape[0] == 1 else image).save(part / f"{k:06d}.png")

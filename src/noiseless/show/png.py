@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 
 __all__ = ["refuse_broken", "written"]
 
@@ -19,7 +19,7 @@ def written(picture: Image.Image | Figure, path: Path) -> Path:
     """Writes a picture or a figure as a PNG file, whole or not at all."""
     if path.suffix.lower() != ".png":
         raise InputError(f"pictures are PNG files: {path} must end in .png")
-    with whole(path) as part:
+    with atomic_write(path) as part:
         if isinstance(picture, Figure):
             picture.savefig(part, format="png")
         else:

@@ -16,7 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from noiseless.files import whole
+from noiseless.files import atomic_write
 
 __all__ = ["markdown", "table"]
 
@@ -54,7 +54,7 @@ def markdown(
     lines = [map(_justify, line, widths, right) for line in (head, rule, *body)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     if path is not None:
-        with whole(path) as part:
+        with atomic_write(path) as part:
             part.write_text(text + "\n", encoding="utf-8")
     return text
 

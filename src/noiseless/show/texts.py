@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 from noiseless.show import drawings, grids
 from noiseless.strings import language
 from noiseless.strings.language import String, shown
@@ -72,6 +72,6 @@ def _plain(spec: Spec) -> InputError:
 
 
 def _write(lines: Iterable[str], path: Path) -> Path:
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return path

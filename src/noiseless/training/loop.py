@@ -29,17 +29,17 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
-from noiseless.objectives.objective import Course, Indexed, Objective, Phase, Watched
+from noiseless.objectives.objective import Objective, PerExampleObjective, Phase, TrainingInfo, Watched
 from noiseless.training.engine import Engine, tracking
-from noiseless.training.feed import Feed, mix
+from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
 from noiseless.training.progress import Bar, Log
-from noiseless.training.settings import Training, settle
+from noiseless.training.settings import Training, resolve
 from noiseless.training.state import State
 from noiseless.training.validation import Validation, layout_for
 from noiseless.values import Batch, Noise
 
-__all__ = ["Keeper", "fit"]
+__all__ = ["Callback", "fit"]
 
 Result = TypeVar("Result")
 OVERDUE = 300.0
@@ -47,7 +47,7 @@ OVERDUE = 300.0
 
 
 @runtime_checkable
-class Keeper(Protocol):
+class Callback(Protocol):
     """Where a run is kept: what the loop hands out. Only the first process calls it."""
 
     def log(self, row: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def fit(
     objective: Objective,
     data: Data,
     training: Training,
-    keeper: Keeper | None = None,
+    keeper: Callback | None = None,
     start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
     show: bool = True,
     directory: Path | None = None,
@@ -94,8 +94,8 @@ def fit(
         Stopped: SIGINT or SIGTERM came; a checkpoint was written.
     """
     engine = Engine(training.device)
-    training = settle(training, objective, data, engine.world)
-    objective.plan_for(cast(int, training.steps))
+    training = resolve(training, objective, data, engine.world)
+    objective.set_total_steps(cast(int, training.steps))
     device = engine.place(training.device)
     _prepare(objective, training, device)
     if start is None:
@@ -104,12 +104,12 @@ def fit(
     if start is not None:
         state.load(*start)
         _introduce(objective, data, training, engine)
-        state.restarts = objective.restarts() if isinstance(objective, Indexed) else state.restarts
+        state.restarts = objective.restarts() if isinstance(objective, PerExampleObjective) else state.restarts
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
     last = steps if until is None else until
     if not 1 <= last <= steps:
         raise InputError(f"until is {until}, and must be a step from 1 to the {steps} that are planned")
-    feed = Feed(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
+    feed = BatchLoader(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)
     unit = "images" if data.spec.is_image else "data"
@@ -165,7 +165,7 @@ class _Update:
     """A step of the state: every phase that is due, then the average of the weights."""
 
     def __init__(
-        self, objective: Objective, state: State, feed: Feed, training: Training, engine: Engine, log: Log
+        self, objective: Objective, state: State, feed: BatchLoader, training: Training, engine: Engine, log: Log
     ) -> None:
         self.state, self.feed, self.training, self.engine, self.log = state, feed, training, engine, log
         self.layout = layout_for(objective)
@@ -227,21 +227,21 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
 
 def _introduce(objective: Objective, data: Data, training: Training, engine: Engine) -> None:
     """Lets an objective look at its data; what it draws is then the first process's everywhere."""
-    if not isinstance(objective, Indexed):
+    if not isinstance(objective, PerExampleObjective):
         return
 
     def rows() -> Tensor:
         raw = data.train.take(np.arange(len(data.train)))
         return data.spec.normalise(torch.from_numpy(raw)).flatten(1)
 
-    objective.meet(Course(len(data.train), cast(int, training.batch), training.seed), rows)
+    objective.setup(TrainingInfo(len(data.train), cast(int, training.batch), training.seed), rows)
     for buffer in objective.buffers():
         engine.share(buffer)
 
 
 def _in_use(objective: Objective) -> Objective:
     """What is validated and kept: an objective that draws by itself has moments for that, in a copy."""
-    return objective.recalibrated() if isinstance(objective, Indexed) else objective
+    return objective.recalibrated() if isinstance(objective, PerExampleObjective) else objective
 
 
 def _multiple(step: int, every: int | None) -> bool:

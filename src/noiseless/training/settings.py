@@ -14,7 +14,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
 
-__all__ = ["Optimiser", "Training", "best_device", "check_device", "settle"]
+__all__ = ["Optimiser", "Training", "best_device", "check_device", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Training:
         if self.epochs is not None and self.steps is not None:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
-    def over(self, defaults: Training) -> Training:
+    def with_defaults(self, defaults: Training) -> Training:
         """These settings, with `defaults` where they are None; steps here displace epochs there, epochs steps."""
         missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
         if self.steps is not None:
@@ -109,7 +109,7 @@ class Training:
 DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
 
 
-def settle(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
+def resolve(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
     """`training` with every default and every `auto` decided, so that a record of it can be repeated elsewhere.
 
     Arguments:
@@ -122,12 +122,12 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
         InputError: the data have fewer than a batch, a batch is too small for the objective or cannot be shared
             equally, the device cannot be used, or a tracker is not installed.
     """
-    chosen = training.over(DEFAULTS)
+    chosen = training.with_defaults(DEFAULTS)
     batch, count = chosen.batch or 0, len(data.train)
     if batch % world:
         raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
-    if batch < objective.least:
-        least = f"needs {objective.least} data; give --batch {objective.least} or more"
+    if batch < objective.min_batch_size:
+        least = f"needs {objective.min_batch_size} data; give --batch {objective.min_batch_size} or more"
         raise InputError(f"a batch of {batch} is too small for a term of the loss, which {least}")
     if count < batch:
         raise InputError(

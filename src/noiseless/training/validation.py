@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noiseless.data import Data
 from noiseless.errors import RunError
-from noiseless.nn.distributed import alone
+from noiseless.nn.distributed import single_process
 from noiseless.objectives.objective import Objective, Watched
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
@@ -55,7 +55,7 @@ class Validation:
         objective.eval()
         layout = layout_for(objective)
         terms = self._means(objective.validate, layout)
-        watched = self._means(objective.monitor, layout) if isinstance(objective, Watched) else {}
+        watched = self._means(objective.diagnostics, layout) if isinstance(objective, Watched) else {}
         objective.train()
         return terms | {"validation/loss": sum(terms.values())} | watched
 
@@ -68,7 +68,9 @@ class Validation:
             if len(mine):
                 rest = mine is self.rest
                 count = len(mine) * (1 if rest else self.engine.world)
-                with alone() if rest else contextlib.nullcontext():  # gathered, each datum would meet its own copies
+                with (
+                    single_process() if rest else contextlib.nullcontext()
+                ):  # gathered, each datum would meet its own copies
                     found = values(self._batch(k, mine, layout))
                 for name, value in found.items():
                     sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value

@@ -1,1 +1,1 @@
-"""Bottlenecks: what turns an encoder's outputs into a law over codes; one idea a file."""
+"""Bottlenecks: what turns an encoder's outputs into a distribution over codes; one idea a file."""

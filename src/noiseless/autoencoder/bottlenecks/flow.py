@@ -1,4 +1,4 @@
-r"""Codes whose law is a normalising flow of a Gaussian: the encoder of a VAE that is not bound to Gaussian posteriors.
+r"""Codes whose distribution is a normalising flow of a Gaussian: the encoder of a VAE that is not bound to Gaussian posteriors.
 
 .. math:: z = T(u; c(x)), \qquad u \sim N(\mu(x), \operatorname{diag} \sigma(x)^2), \qquad
     \log q(z \mid x) = \log N(u; \mu, \sigma^2) - \log \left\lvert \det \frac{\partial T}{\partial u} \right\rvert
@@ -30,7 +30,7 @@ from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.gaussian import BOUND
 from noiseless.errors import InputError
 from noiseless.nn.flow import zuko
-from noiseless.values import Gaussian, Noise
+from noiseless.values import DiagonalGaussian, Noise
 
 __all__ = ["FlowPosterior", "Flowed"]
 
@@ -51,11 +51,11 @@ class Flowed:
     """A Gaussian code behind an invertible map.
 
     Arguments:
-        base: the law of u.
+        base: the distribution of u.
         transform: T, with the context of these data.
     """
 
-    base: Gaussian
+    base: DiagonalGaussian
     transform: Invertible
 
     @property
@@ -68,7 +68,7 @@ class Flowed:
         return self.draw(noise)[0]
 
     def draw(self, noise: Noise) -> tuple[Float[Tensor, "b d"], Float[Tensor, " b"]]:
-        r"""A draw z and its :math:`\log q(z \mid x)`, in nats, both differentiable in the law's parameters."""
+        r"""A draw z and its :math:`\log q(z \mid x)`, in nats, both differentiable in the distribution's parameters."""
         epsilon = noise.normal(self.base.mean)
         z, slope = self.transform.call_and_ladj(self.base.mean + self.base.log_std.exp() * epsilon)
         log_base = -(epsilon.square() / 2 + self.base.log_std + math.log(2 * math.pi) / 2).sum(1)
@@ -79,7 +79,7 @@ class FlowPosterior(Bottleneck):
     r"""Mean, variance and context from the encoder: :math:`h = (\mu, a, c)`, :math:`\log \sigma = 5 \tanh a`.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         transforms: how many autoregressive maps, 1 or more.
         hidden: units of each of the two hidden layers that give a map's shifts and scales, 1 or more.
 
@@ -87,21 +87,21 @@ class FlowPosterior(Bottleneck):
         InputError: one of them is below 1, or zuko is not installed.
     """
 
-    def __init__(self, latent: int, transforms: int = 2, hidden: int = 64) -> None:
+    def __init__(self, latent_dim: int, transforms: int = 2, hidden: int = 64) -> None:
         super().__init__()
         if transforms < 1 or hidden < 1:
             raise InputError(f"a flow of {transforms} transforms with {hidden} hidden units; both must be 1 or more")
-        self.latent = latent
+        self.latent_dim = latent_dim
         flow = zuko("a posterior that is a flow").flows.MAF
-        made = flow(latent, context=latent, transforms=transforms, hidden_features=(hidden, hidden))
+        made = flow(latent_dim, context=latent_dim, transforms=transforms, hidden_features=(hidden, hidden))
         self.flow = made.transform
 
     @property
     def inputs(self) -> int:
         """Three numbers a dimension of the code."""
-        return 3 * self.latent
+        return 3 * self.latent_dim
 
     def forward(self, h: Float[Tensor, "b inputs"]) -> Flowed:
         """The posterior."""
         mean, bounded, context = h.chunk(3, dim=1)
-        return Flowed(Gaussian(mean, BOUND * torch.tanh(bounded)), self.flow(context))
+        return Flowed(DiagonalGaussian(mean, BOUND * torch.tanh(bounded)), self.flow(context))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
-from noiseless.values import Gaussian
+from noiseless.values import DiagonalGaussian
 
 __all__ = ["ConstantVariance", "Variational"]
 
@@ -30,7 +30,7 @@ class Variational(Bottleneck):
     r"""Mean and variance from the encoder: :math:`h = (\mu, a)`, :math:`\log \sigma = 5 \tanh a`.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         noise_scale: what the deviation of draws is multiplied by, above 0. The code of GrammarVAE has 0.01, while its
             divergence is that of :math:`\sigma` itself.
 
@@ -38,45 +38,45 @@ class Variational(Bottleneck):
         InputError: `noise_scale` is not above 0.
     """
 
-    def __init__(self, latent: int, noise_scale: float = 1.0) -> None:
+    def __init__(self, latent_dim: int, noise_scale: float = 1.0) -> None:
         super().__init__()
         if not 0 < noise_scale < math.inf:
             raise InputError(f"the scale of the codes' noise is {noise_scale}, and must be above 0")
-        self.latent, self.noise_scale = latent, noise_scale
+        self.latent_dim, self.noise_scale = latent_dim, noise_scale
 
     @property
     def inputs(self) -> int:
         """Two numbers a dimension of the code."""
-        return 2 * self.latent
+        return 2 * self.latent_dim
 
-    def forward(self, h: Float[Tensor, "b inputs"]) -> Gaussian:
+    def forward(self, h: Float[Tensor, "b inputs"]) -> DiagonalGaussian:
         """The posterior."""
         mean, bounded = h.chunk(2, dim=1)
-        return Gaussian(mean, BOUND * torch.tanh(bounded), self.noise_scale)
+        return DiagonalGaussian(mean, BOUND * torch.tanh(bounded), self.noise_scale)
 
 
 class ConstantVariance(Bottleneck):
     r"""Mean from the encoder, the same :math:`\sigma` for all data and dimensions.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         sigma: :math:`\sigma`, above 0.
 
     Raises:
         InputError: `sigma` is not above 0.
     """
 
-    def __init__(self, latent: int, sigma: float = 0.7) -> None:
+    def __init__(self, latent_dim: int, sigma: float = 0.7) -> None:
         super().__init__()
         if not 0 < sigma < math.inf:
             raise InputError(f"the standard deviation of the codes is {sigma}, and must be above 0")
-        self.latent, self.sigma = latent, sigma
+        self.latent_dim, self.sigma = latent_dim, sigma
 
     @property
     def inputs(self) -> int:
         """As many numbers as the code has."""
-        return self.latent
+        return self.latent_dim
 
-    def forward(self, h: Float[Tensor, "b d"]) -> Gaussian:
+    def forward(self, h: Float[Tensor, "b d"]) -> DiagonalGaussian:
         """The posterior."""
-        return Gaussian(h, torch.full_like(h, math.log(self.sigma)))
+        return DiagonalGaussian(h, torch.full_like(h, math.log(self.sigma)))

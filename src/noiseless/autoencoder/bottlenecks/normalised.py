@@ -1,14 +1,14 @@
 r"""Codes whose first two moments are fixed: EAE's batch norm, and its kin for other Gibbs distributions.
 
-Among all laws with mean 0 and variance 1 the standard normal has the largest entropy; among those with
+Among all distributions with mean 0 and variance 1 the standard normal has the largest entropy; among those with
 :math:`E |z| = 1` it is the Laplace law. So codes normalised to such moments, with their entropy maximised
-(:mod:`noiseless.objectives.penalties.entropy`), tend to that law, and can be sampled from it without fitting anything.
+(:mod:`noiseless.objectives.penalties.entropy`), tend to that distribution, and can be sampled from it without fitting anything.
 
 .. math:: z = \frac{h - \bar h}{\sqrt{\overline{(h - \bar h)^2} + \epsilon}} \;\text{(BatchNormed)}, \qquad
     z = \frac{h - \bar h}{\overline{|h - \bar h|} + \epsilon} \;\text{(L1Normed)}
 
 In training the means are those of the (joint) batch; after it, running means. Nothing is learnt here, and nothing but
-these moments is enforced: codes may be dependent, and each of any law with these moments.
+these moments is enforced: codes may be dependent, and each of any distribution with these moments.
 
 Source: Batch norm with entropic regularization turns deterministic autoencoders into generative models (Ghose, Rashwan,
 Poupart, UAI 2020), section 3, https://arxiv.org/abs/2002.10631.
@@ -34,19 +34,19 @@ class BatchNormed(Bottleneck):
     """Codes of mean 0 and variance 1 in every dimension: batch norm without affine part.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         momentum: weight of the newest batch in the running moments, in (0, 1].
     """
 
-    def __init__(self, latent: int, momentum: float = 0.01) -> None:
+    def __init__(self, latent_dim: int, momentum: float = 0.01) -> None:
         super().__init__()
-        self.latent = latent
-        self.norm = BatchNorm(latent, affine=False, momentum=momentum, eps=EPS)
+        self.latent_dim = latent_dim
+        self.norm = BatchNorm(latent_dim, affine=False, momentum=momentum, eps=EPS)
 
     @property
     def inputs(self) -> int:
         """As many numbers as the code has."""
-        return self.latent
+        return self.latent_dim
 
     def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
         """All mass in the normalised output."""
@@ -57,7 +57,7 @@ class L1Normed(Bottleneck):
     """Codes of mean 0 and mean absolute value 1 in every dimension.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         momentum: weight of the newest batch in the running moments, in (0, 1].
     """
 
@@ -65,17 +65,17 @@ class L1Normed(Bottleneck):
     spread: Tensor
     batches: Tensor
 
-    def __init__(self, latent: int, momentum: float = 0.01) -> None:
+    def __init__(self, latent_dim: int, momentum: float = 0.01) -> None:
         super().__init__()
-        self.latent, self.momentum = latent, momentum
-        self.register_buffer("mean", torch.zeros(latent))
-        self.register_buffer("spread", torch.zeros(latent))
+        self.latent_dim, self.momentum = latent_dim, momentum
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("spread", torch.zeros(latent_dim))
         self.register_buffer("batches", torch.zeros(()))
 
     @property
     def inputs(self) -> int:
         """As many numbers as the code has."""
-        return self.latent
+        return self.latent_dim
 
     def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
         """All mass in the normalised output."""

@@ -15,17 +15,17 @@ class Deterministic(Bottleneck):
     """The encoder's output is the code.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
     """
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.latent = latent
+        self.latent_dim = latent_dim
 
     @property
     def inputs(self) -> int:
         """As many numbers as the code has."""
-        return self.latent
+        return self.latent_dim
 
     def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
         """All mass in `h`."""

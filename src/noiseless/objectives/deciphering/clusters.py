@@ -18,13 +18,13 @@ from torch import Tensor
 
 from noiseless.errors import InputError
 
-__all__ = ["admit", "clusters"]
+__all__ = ["check_clusters", "clusters"]
 
 KEPT = 0.95
 LARGE = 20_000
 
 
-def admit(count: int, k: int) -> None:
+def check_clusters(count: int, k: int) -> None:
     """Refuses more clusters than data, or fewer than 1."""
     if not 1 <= k <= count:
         raise InputError(f"{k} clusters of {count} data were asked for; ask for 1 to {count}")
@@ -41,7 +41,7 @@ def clusters(x: Float[Tensor, "n d"], k: int, seed: int) -> Int[Tensor, " n"]:
     Raises:
         InputError: more clusters than data, or fewer than 1.
     """
-    admit(len(x), k)
+    check_clusters(len(x), k)
     if k == 1:
         return torch.zeros(len(x), dtype=torch.int64)
     from sklearn.cluster import KMeans, MiniBatchKMeans

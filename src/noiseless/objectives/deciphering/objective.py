@@ -21,7 +21,7 @@ distance between as many images of fresh patterns and the validation data, by th
 
 .. math:: 2\, \overline{\|x - y\|} - \overline{\|x - x'\|} - \overline{\|y - y'\|},
 
-unbiased, 0 for equal laws and sometimes negative: it asks for variety as well as for likeness. The paper keeps the last
+unbiased, 0 for equal distributions and sometimes negative: it asks for variety as well as for likeness. The paper keeps the last
 weights.
 
 Not enforced: that what lies between patterns looks like data. Patterns of different data have nothing in common, and it
@@ -44,12 +44,12 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.nn.deciphering import LARGEST_SHIFT, Cipher, Shifted
+from noiseless.nn.deciphering import LARGEST_SHIFT, PatternEncoder, Shifted
 from noiseless.nn.distributed import gather, recalibrate
-from noiseless.nn.inversion import Search
-from noiseless.objectives.deciphering.clusters import admit, clusters
+from noiseless.nn.inversion import DecoderInversion
+from noiseless.objectives.deciphering.clusters import check_clusters, clusters
 from noiseless.objectives.deciphering.patterns import Patterns
-from noiseless.objectives.objective import Course, Indexed, Phase
+from noiseless.objectives.objective import PerExampleObjective, Phase, TrainingInfo
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch, Noise
 
@@ -102,11 +102,11 @@ class Plan:
         return self.decay * min(1.0, epoch / self.decay_epochs) if self.decay_epochs else self.decay
 
 
-class Deciphering(Indexed):
+class Deciphering(PerExampleObjective):
     """Patterns, an encoder of patterns, a decoder, and how they are trained.
 
     Arguments:
-        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.Search` in place of an encoder of data.
+        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.DecoderInversion` in place of an encoder of data.
         cipher: patterns to latents.
         patterns: of the training data, and fresh ones.
         reconstruction: output (or its logits, where the decoder gives them) and data to a number.
@@ -119,7 +119,7 @@ class Deciphering(Indexed):
     def __init__(
         self,
         autoencoder: Autoencoder,
-        cipher: Cipher,
+        cipher: PatternEncoder,
         patterns: Patterns,
         reconstruction: Reconstruction,
         make: Callable[[list[nn.Parameter], float], torch.optim.Optimizer],
@@ -128,18 +128,18 @@ class Deciphering(Indexed):
         super().__init__()
         self.autoencoder, self.cipher, self.patterns = autoencoder, cipher, patterns
         self.reconstruction, self.make, self.plan = reconstruction, make, plan
-        self.course: Course | None = None
+        self.course: TrainingInfo | None = None
         self.epoch = 0
         self.register_buffer("shifting", torch.zeros((), dtype=torch.bool))  # whether the weights come of shifted data
         self.register_load_state_dict_pre_hook(_add_shifting)
 
-    def admit(self, count: int) -> None:
+    def check_clusters(self, count: int) -> None:
         """Refuses more data than patterns, and clusters that are too many for data or channels."""
-        self.patterns.admit(count, self._clusters)
-        admit(count, self._clusters)
+        self.patterns.check(count, self._clusters)
+        check_clusters(count, self._clusters)
 
-    def meet(self, course: Course, rows: Callable[[], Tensor]) -> None:
-        """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.objective.Indexed`."""
+    def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
+        """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.objective.PerExampleObjective`."""
         self.course = course
         if len(self.patterns) == course.count:
             return
@@ -202,7 +202,7 @@ class Deciphering(Indexed):
         other = copy.deepcopy(self).eval()
         generator = torch.Generator().manual_seed(0)
         recalibrate(other, lambda: other._decoded(other.draw(BATCH, generator), generator), CALIBRATION)
-        search = cast(Search, other.autoencoder.encoder)
+        search = cast(DecoderInversion, other.autoencoder.encoder)
         search.bank.copy_(other.draw(len(search.bank), generator))
         return other
 
@@ -277,9 +277,9 @@ class Deciphering(Indexed):
         return self.cipher.start.ndim == 4
 
     @property
-    def _course(self) -> Course:
+    def _course(self) -> TrainingInfo:
         if self.course is None:
-            raise InputError("a deciphering autoencoder has to meet its training data first: call meet(course, rows)")
+            raise InputError("a deciphering autoencoder needs its training data first: call setup(info, rows)")
         return self.course
 
     def _autocast(self, like: Tensor) -> contextlib.AbstractContextManager[object]:

@@ -247,7 +247,7 @@ class Patterns(nn.Module):
         """What is stored: a tensor for each stage, a row for each datum."""
         return list(self.buffers())
 
-    def admit(self, count: int, clusters: int = 1) -> None:
+    def check(self, count: int, clusters: int = 1) -> None:
         """Refuses more data than there are patterns, and more clusters than channels can be shared among."""
         if self.kind == "dropout":
             _check_groups(self.layout, clusters)

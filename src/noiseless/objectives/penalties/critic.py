@@ -75,7 +75,7 @@ class Game(ABC):
 
     @abstractmethod
     def distance(self, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"]) -> Float[Tensor, ""]:
-        """How far apart the critic finds the two laws: about 0 where it can tell nothing."""
+        """How far apart the critic finds the two distributions: about 0 where it can tell nothing."""
 
 
 class Logistic(Game):

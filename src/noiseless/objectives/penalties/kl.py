@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.values import Gaussian, Trace
+from noiseless.values import DiagonalGaussian, Trace
 
 __all__ = ["kl"]
 
@@ -28,6 +28,6 @@ def kl(trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: AR
         InputError: the code is not Gaussian, so that the divergence is infinite.
     """
     q = trace.q
-    if not isinstance(q, Gaussian):
+    if not isinstance(q, DiagonalGaussian):
         raise InputError(f"the divergence from N(0, I) needs a Gaussian code, not {type(q).__name__}")
     return (q.mean.square() + (2 * q.log_std).exp() - 1 - 2 * q.log_std).sum() / (2 * len(q.mean))

@@ -37,7 +37,7 @@ SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def mmd(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], kernel: Kernel = "imq") -> Float[Tensor, ""]:
-    """The unbiased estimate of the squared discrepancy between the laws of two samples.
+    """The unbiased estimate of the squared discrepancy between the distributions of two samples.
 
     Raises:
         InputError: fewer than 2 rows on either side.

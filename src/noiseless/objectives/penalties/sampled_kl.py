@@ -28,7 +28,7 @@ def sampled_kl(trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # 
     """The mean over the batch of the estimate.
 
     Raises:
-        InputError: the code's law gives no density with its draws.
+        InputError: the code's distribution gives no density with its draws.
     """
     q = trace.q
     if not isinstance(q, Flowed):

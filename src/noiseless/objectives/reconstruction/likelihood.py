@@ -32,7 +32,7 @@ from noiseless.errors import InputError
 from noiseless.nn.distributed import gather
 from noiseless.objectives.reconstruction.term import Reconstruction
 
-__all__ = ["ON_LOGITS", "RECONSTRUCTIONS", "Gaussian", "bernoulli", "gaussian_learnt"]
+__all__ = ["ON_LOGITS", "RECONSTRUCTIONS", "GaussianLikelihood", "bernoulli", "gaussian_learnt"]
 
 FLOOR = 1e-10
 """Smallest variance that is taken for learnt, where a decoder reproduces its data exactly."""
@@ -43,7 +43,7 @@ def bernoulli(logits: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Floa
     return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
 
 
-class Gaussian:
+class GaussianLikelihood:
     """Gaussian likelihood with a fixed standard deviation.
 
     Arguments:
@@ -79,7 +79,7 @@ def _gaussian_learnt() -> Reconstruction:
 
 RECONSTRUCTIONS: dict[str, Callable[..., Reconstruction]] = {
     "bernoulli": _bernoulli,
-    "gaussian": Gaussian,
+    "gaussian": GaussianLikelihood,
     "gaussian-learnt": _gaussian_learnt,
 }
 ON_LOGITS = ("bernoulli",)

@@ -5,7 +5,7 @@ EfficientNet's own features, which the notes then say, the pixels' columns are t
 the form is `tuned`, the width 32, the steps 3,000 of 100 and the perceptual distance at 32x32 pixels; a few thousand
 images are what so few steps can fit, so give a part of a data set, such as `mnist:2000`.
 
-`deciphering-table-1` shows what one run gives under different laws of codes: fresh patterns, with running moments and
+`deciphering-table-1` shows what one run gives under different distributions of codes: fresh patterns, with running moments and
 with those of the batch; the patterns of the training data, whose images are nearly the data; and the Gaussian and the
 mixture fitted to their latents, which the paper does not have. The distance of one image, the mean of the training
 data, is what any model should beat. GANs, which the paper quotes, are not built.
@@ -40,7 +40,7 @@ from noiseless.files import slug
 from noiseless.recipes.deciphering import TRAININGS
 from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
 from noiseless.reproduce.request import Line, Report, Request, Source, chosen
-from noiseless.reproduce.table import Published, Table
+from noiseless.reproduce.table import PublishedNumbers, Table
 from noiseless.training.settings import Optimiser
 
 __all__ = ["deciphering_ablations", "deciphering_table_1", "deciphering_table_2"]
@@ -63,12 +63,12 @@ ONCE = 10**9
 SHARES = "pattern:even=false"
 """Fresh patterns of each cluster as often as the data are of it."""
 ALWAYS_SHIFTED = {"shift": "horizontal", "shift_epochs": 10**6}
-TABLE_1: Published = {"cifar10": {"fresh patterns, moments of the batch": (39.02, 42.73, None, None)}}
+TABLE_1: PublishedNumbers = {"cifar10": {"fresh patterns, moments of the batch": (39.02, 42.73, None, None)}}
 CLUSTERS = {"small": (1, 4, 8, 16), "paper": (1, 8, 16, 32, 64)}
 """As many as leave two channels or more of the first stage to each."""
 BY_CLUSTERS = {"no": 48.72, "8": 42.83, "16": 45.88, "32": 44.15, "64": 44.39}
-TABLE_2: Published = {"cifar10": {f"{k} clusters": (fd, None, None, None) for k, fd in BY_CLUSTERS.items()}}
-ABLATIONS: Published = {"cifar10": {"base": (44.15, None, None, None), "no shift": (47.69, None, None, None)}}
+TABLE_2: PublishedNumbers = {"cifar10": {f"{k} clusters": (fd, None, None, None) for k, fd in BY_CLUSTERS.items()}}
+ABLATIONS: PublishedNumbers = {"cifar10": {"base": (44.15, None, None, None), "no shift": (47.69, None, None, None)}}
 JUDGED = 50_000
 IN_DOUBT = "published numbers stand under train, though we could not read against which part they were measured"
 SCORES = (
@@ -82,16 +82,16 @@ LONGER = (
 
 
 def deciphering_table_1(request: Request) -> Report:
-    """Deciphering autoencoders: fresh patterns beside training patterns, laws fitted to latents, and a mean image."""
+    """Deciphering autoencoders: fresh patterns beside training patterns, distributions fitted to latents, and a mean image."""
     request = _sized(request)
-    laws = {
+    distributions = {
         "fresh patterns": _columns("pattern"),
         "fresh patterns, moments of the batch": _columns("pattern", "batch"),
         "training patterns": _columns("empirical"),
         "gaussian": _columns("gaussian"),
         "gmm": _columns("gmm"),
     }
-    lines = [_line(label, request, sources) for label, sources in laws.items()]
+    lines = [_line(label, request, sources) for label, sources in distributions.items()]
     return _report(
         "deciphering-table-1", "Deciphering autoencoders, table 1", request, lines, TABLE_1, origins=(SCORES,)
     )
@@ -125,8 +125,8 @@ def deciphering_ablations(request: Request) -> Report:
     }
     lines = [_changed(label, request, change, slug(label)) for label, change in changes.items()]
     for label in ("base", "no shift"):
-        for law, sources in LAWS.items():
-            lines.append(_changed(f"{label}, {law}", request, changes[label], slug(label), sources))
+        for distribution, sources in LAWS.items():
+            lines.append(_changed(f"{label}, {distribution}", request, changes[label], slug(label), sources))
     lines.append(_second_part(request))
     title = "Deciphering autoencoders, ablations"
     return _report("deciphering-ablations", title, request, lines, ABLATIONS, (LONGER,), (IN_DOUBT,))
@@ -197,7 +197,7 @@ def _report(
     title: str,
     request: Request,
     lines: Sequence[Line],
-    published: Published,
+    published: PublishedNumbers,
     remarks: Sequence[str] = (),
     origins: Sequence[str] = (),
 ) -> Report:

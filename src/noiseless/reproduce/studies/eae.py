@@ -15,7 +15,7 @@ from __future__ import annotations
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.request import Line, Report, Request, Source, chosen
 from noiseless.reproduce.studies import rae
-from noiseless.reproduce.table import Doubtful, Published, Table
+from noiseless.reproduce.table import Doubtful, PublishedNumbers, Table
 
 __all__ = ["COLUMNS", "by_density", "eae_lines", "eae_table"]
 
@@ -68,7 +68,7 @@ def _line(label: str, recipe: str, isotropic: str = "normal") -> Line:
     return Line(label, recipe, by_density(isotropic))
 
 
-def _published() -> Published:
+def _published() -> PublishedNumbers:
     rows = {data: {k: _row(k, *v) for k, v in table.items()} for data, table in rae.PUBLISHED.items()}
     return {data: table | ({"EAE": EAE[data]} if data in EAE else {}) for data, table in rows.items()}
 

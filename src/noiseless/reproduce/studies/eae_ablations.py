@@ -60,7 +60,7 @@ def _lines(width: int, second_stage: str) -> list[Line]:
         Line("no batch norm (entropy alone)", "eae", SOURCES, arguments={"normalisation": "none"}, name="no-norm"),
         *(Line(f"k = {k}", "eae", SOURCES, arguments={"k": k}, name=f"k-{k}") for k in (3, 10)),
         *(Line(f"batch {b}", "eae", SOURCES, training={"batch": b}, name=f"batch-{b}") for b in (20, 500)),
-        *(Line(f"latent {d}", "eae", SOURCES, {"latent": d}, name=f"latent-{d}") for d in (4, 8, 32)),
+        *(Line(f"latent {d}", "eae", SOURCES, {"latent_dim": d}, name=f"latent-{d}") for d in (4, 8, 32)),
         *(Line(f"width {w}", "eae", SOURCES, {"width": w}, name=f"width-{w}") for w in (half, 2 * width)),
         *(_perceptron(depth) for depth in (1, 2, 4)),
         Line("base, second stage", "eae", {"isotropic": Source("samples", second_stage)}, name="base"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from noiseless.files import whole
+from noiseless.files import atomic_write
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.request import Line, Report, Request, chosen
 from noiseless.reproduce.studies.eae import by_density
@@ -44,12 +44,14 @@ def eae_bottlenecks(request: Request) -> Report:
 def _lines(width: int) -> list[Line]:
     """The rows of a width: an autoencoder a latent size, and EAE."""
     eae = Line(f"width {width}, EAE", "eae", SOURCES, {"width": width}, name=f"width-{width}-eae")
-    return [*(_line(width, latent) for latent in LATENT), eae]
+    return [*(_line(width, latent_dim) for latent_dim in LATENT), eae]
 
 
-def _line(width: int, latent: int) -> Line:
-    networks = {"width": width, "latent": latent}
-    return Line(f"width {width}, latent {latent}", "ae", SOURCES, networks, name=f"width-{width}-latent-{latent}")
+def _line(width: int, latent_dim: int) -> Line:
+    networks = {"width": width, "latent_dim": latent_dim}
+    return Line(
+        f"width {width}, latent {latent_dim}", "ae", SOURCES, networks, name=f"width-{width}-latent-{latent_dim}"
+    )
 
 
 def _draw(table: Table, widths: tuple[int, ...], path: Path) -> None:
@@ -59,10 +61,10 @@ def _draw(table: Table, widths: tuple[int, ...], path: Path) -> None:
     panels = figure.subplots(1, len(widths), squeeze=False, sharey=True)[0]
     for width, panel in zip(widths, panels, strict=True):
         mine = [line for line in table.lines if line.networks["width"] == width]
-        lines = [line for line in mine if "latent" in line.networks]
-        regularised = [line for line in mine if "latent" not in line.networks]
+        lines = [line for line in mine if "latent_dim" in line.networks]
+        regularised = [line for line in mine if "latent_dim" not in line.networks]
         for colour, column in enumerate(table.columns):
-            found = {line.networks["latent"]: table.number(line, column) for line in lines}
+            found = {line.networks["latent_dim"]: table.number(line, column) for line in lines}
             known = {d: number for d, number in found.items() if number["mean"] is not None}
             means, errors = ([number[key] or 0.0 for number in known.values()] for key in ("mean", "std"))
             panel.errorbar(list(known), means, errors, marker=".", capsize=2, label=column, color=f"C{colour}")
@@ -76,5 +78,5 @@ def _draw(table: Table, widths: tuple[int, ...], path: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("Fréchet distance")
     panels[-1].legend()
-    with whole(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png")

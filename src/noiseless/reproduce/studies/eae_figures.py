@@ -18,7 +18,7 @@ from torch import Tensor
 
 from noiseless.errors import InputError
 from noiseless.reproduce.cells import Cell, cells, trained
-from noiseless.reproduce.command import admit, command
+from noiseless.reproduce.command import command, refuse_overwrite
 from noiseless.reproduce.request import Report, Request, chosen
 from noiseless.reproduce.studies.eae import eae_lines
 from noiseless.show import grids
@@ -37,7 +37,7 @@ TITLES = {
 
 def eae_figures(request: Request) -> Report:
     """Reconstructions, samples and interpolations of every method of eae-table, side by side."""
-    admit("eae-figures", request)
+    refuse_overwrite("eae-figures", request)
     asked = replace(request, seeds=request.seeds[:1])
     lines = chosen(eae_lines(request.setting.second_stage), asked)
     images: dict[str, dict[str, Tensor]] = {kind: {} for kind in TITLES}

@@ -26,7 +26,7 @@ from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json
 from noiseless.optimise.protocol import place
 from noiseless.reproduce.cells import told
-from noiseless.reproduce.command import admit
+from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Report
 from noiseless.reproduce.studies.structured import DENSITIES, OBJECTIVES, Cell, Structured
 from noiseless.reproduce.studies.structured_page import content, page
@@ -44,7 +44,7 @@ def rae_structured(request: Structured) -> Report:
 
     A run of each row and seed lies in runs/rae-structured-OBJECTS-SCALE/METHOD-SEED.
     """
-    admit("rae-structured", request)
+    refuse_overwrite("rae-structured", request)
     folder = request.folder("rae-structured")
     load = cache(lambda source, seed: _loaded(request, source, seed))
     cells = [

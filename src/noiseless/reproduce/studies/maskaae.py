@@ -16,7 +16,7 @@ from noiseless.reproduce.cells import measure
 from noiseless.reproduce.request import Line, Report, Request, Source, chosen
 from noiseless.reproduce.studies.maskaae_capacity import METHODS, Reading, lines, readings, sized
 from noiseless.reproduce.studies.maskaae_figure import COUNTED, failed, means, page
-from noiseless.reproduce.table import Doubtful, Published, Table
+from noiseless.reproduce.table import Doubtful, PublishedNumbers, Table
 
 __all__ = ["maskaae_table_1", "maskaae_table_2"]
 
@@ -30,7 +30,7 @@ DAI_WIPF = {
     "2-stage VAE": (12.6, 29.3, 72.9, 44.4),
 }
 SETS = ("mnist", "fashion-mnist", "cifar10", "celeba")
-PUBLISHED: Published = {
+PUBLISHED: PublishedNumbers = {
     data: {label: (Doubtful(row[k]), None) for label, row in DAI_WIPF.items()} for k, data in enumerate(SETS)
 }
 LONGER = 4

@@ -31,9 +31,9 @@ from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
 from noiseless.nn.mask import mask_of
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
-from noiseless.reproduce.command import admit
+from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
-from noiseless.runs.writer import Journal
+from noiseless.runs.writer import RunWriter
 from noiseless.training import Stopped
 
 __all__ = ["METHODS", "Reading", "codes", "lines", "log", "readings", "sized"]
@@ -95,7 +95,7 @@ def _line(request: Request, label: str, m: int, shown: bool) -> Line:
         f"{label}, m = {m}",
         recipe,
         sources,
-        networks={"latent": m, "depth": size.depth},
+        networks={"latent_dim": m, "depth": size.depth},
         arguments={"form": "paper"} if request.scale == "paper" else {"critic_depth": CRITIC},
         training={"batch": size.batch, "schedule": size.schedule, "lr_factor": None, "validate_every": -(-steps // 40)}
         | average,
@@ -127,7 +127,7 @@ class Reading:
     @property
     def m(self) -> int:
         """The latent size."""
-        return int(self.cell.line.networks["latent"])
+        return int(self.cell.line.networks["latent_dim"])
 
 
 def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Reading]:
@@ -138,7 +138,7 @@ def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Readi
         RunError: no run could be measured.
         Stopped: a signal came.
     """
-    admit(study, request)
+    refuse_overwrite(study, request)
     found = [_reading(cell) for cell in cells(request, study, wanted)]
     if not any(reading.numbers for reading in found):
         raise RunError("no run could be measured: " + "; ".join(dict.fromkeys(reading.reason for reading in found)))
@@ -183,7 +183,7 @@ def _numbers(cell: Cell, part: float, features: Features) -> dict[str, Any]:
     numbers = terms | {"fd": frechet_distance(real, features.over(decoded))}
     if part == 1:
         floor = frechet_distance(real, reference(data, "train", n, features, cell.seed))
-        seconds = Journal(cell.folder, data).rows()[-1]["seconds"]
+        seconds = RunWriter(cell.folder, data).rows()[-1]["seconds"]
         numbers |= {"floor": floor, **_inner(opened, data, n), "seconds": seconds}
     write_json(path, numbers)
     return numbers
@@ -212,4 +212,4 @@ def codes(opened: Model, data: Data, n: int) -> Tensor:
 
 def log(reading: Reading) -> list[dict[str, Any]]:
     """The rows that the training of a run has left."""
-    return Journal(reading.cell.folder, reading.cell.loaded).rows()
+    return RunWriter(reading.cell.folder, reading.cell.loaded).rows()

@@ -140,18 +140,18 @@ def _times(values: Mapping[int, float], sizes: Sequence[int]) -> str:
 def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     """The pictures of single runs."""
     logs = {reading.method: log(reading) for reading in found}
-    latent: dict[str, Tensor] = {}
+    latent_dim: dict[str, Tensor] = {}
     samples: dict[str, Tensor] = {}
     for reading in found:
         data = reading.cell.loaded
         opened = Run(reading.cell.folder).model(data=data)
         masking, z = mask_of(opened.autoencoder.decoder), codes(opened, data, reading.numbers["n"])
         open_ = masking.active if masking is not None else torch.ones(z.shape[1], dtype=torch.bool)
-        latent[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
+        latent_dim[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
         count = SHOWN if data.spec.is_image else 1000
         samples[reading.method] = opened.sample(count, "normal", reading.cell.seed)
     made: dict[str, Callable[[Path], object]] = {
-        "covariance": partial(correlations, latent),
+        "covariance": partial(correlations, latent_dim),
         "training": partial(along_training, logs, found),
     }
     if "MaskAAE" in logs:

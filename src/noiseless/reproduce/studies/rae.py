@@ -15,13 +15,13 @@ from collections.abc import Sequence
 
 from noiseless.reproduce.cells import measure
 from noiseless.reproduce.request import Line, Report, Request, Source, chosen
-from noiseless.reproduce.table import Published, Table
+from noiseless.reproduce.table import PublishedNumbers, Table
 
 __all__ = ["PUBLISHED", "rae_table"]
 
 COLUMNS = ("Rec", "N", "GMM", "Interp")
 
-PUBLISHED: Published = {
+PUBLISHED: PublishedNumbers = {
     "mnist": {
         "VAE": (18.26, 19.21, 17.66, 18.21),
         "CV-VAE": (15.15, 33.79, 17.87, 25.12),
