@@ -26,11 +26,9 @@ import torch
 from safetensors.torch import load_file
 
 from noiseless.cli import run
+from noiseless.recipes import names
 
-METHODS = (
-    "aae ae ae-l2 character-vae cv-vae deciphering eae gcv-vae grae gvae maskaae rae rae-gp rae-l2 rae-sn "
-    "two-stage-vae vae vae-flow wae-gan wae-mmd wae-wgan"
-).split()
+METHODS = tuple(names())
 STRINGS = ("character-vae", "gcv-vae", "grae", "gvae")
 DATA = {
     "images": ["--data", "digits"],

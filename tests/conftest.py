@@ -30,7 +30,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deciphering autoencoders take their moments from few data, and search for codes in few steps."""
     monkeypatch.setattr(objective, "CALIBRATION", 2)
     monkeypatch.setattr(objective, "BATCH", 50)
-    monkeypatch.setattr(recipe, "Search", partial(DecoderInversion, steps=3))
+    monkeypatch.setattr(recipe, "DecoderInversion", partial(DecoderInversion, steps=3))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

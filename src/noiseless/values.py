@@ -175,7 +175,8 @@ class DiagonalGaussian:
 
 @dataclass
 class Trace:
-    """One pass through an autoencoder: the batch, the distribution of its codes, the codes drawn, and the decoder's output.
+    """One pass through an autoencoder: the batch, the distribution of its codes, the codes drawn, and the decoder's
+    output.
 
     `logits` are the log-odds of the output where the decoder gives such.
     """

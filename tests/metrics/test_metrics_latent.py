@@ -115,7 +115,7 @@ def test_active_dimensions_are_those_that_vary() -> None:
 
 
 def test_entropy_beside_normal_draws() -> None:
-    """The bias is larger than what two samples of a distribution differ by; flat and clustered codes fall far below both."""
+    """The bias is larger than what two samples of one differ by; flat and clustered codes fall far below both."""
     n, d = 500, 16
     normal = [latent_statistics(draws(n, d, seed))["entropy"] for seed in (0, 1)]
     assert abs(normal[0] - normal[1]) < 0.3 < normal[0] - normal_entropy(d)

@@ -19,7 +19,7 @@ def pair(
 
 
 @pytest.mark.parametrize(
-    ("shape", "latent", "net", "encoder", "decoder"),
+    ("shape", "latent_dim", "net", "encoder", "decoder"),
     [
         ((1, 32, 32), 16, SMALL, 11.08, 11.61),
         ((1, 28, 28), 16, SMALL, 11.08, 11.61),

@@ -2,9 +2,9 @@ r"""The standard Laplace distribution on codes: fitted to nothing, as N(0, I) is
 
 .. math:: p(z) = \prod_{j=1}^d \tfrac12 e^{-|z_j|}, \qquad E z_j = 0, \quad E |z_j| = 1
 
-Among all distributions with :math:`E |z_j| = 1` it has the largest entropy, :math:`1 + \log 2` nats a dimension, so codes
-normalised to this moment (:class:`noiseless.autoencoder.bottlenecks.normalised.L1Normed`) whose entropy is maximised tend to it.
-For codes that nothing pulls there it is a baseline that mostly fails.
+Among all distributions with :math:`E |z_j| = 1` it has the largest entropy, :math:`1 + \log 2` nats a dimension, so
+codes normalised to this moment (:class:`noiseless.autoencoder.bottlenecks.normalised.L1Normed`) whose entropy is
+maximised tend to it. For codes that nothing pulls there it is a baseline that mostly fails.
 
 Reference: Batch norm with entropic regularization turns deterministic autoencoders into generative models, A. Ghose,
 A. Rashwan, P. Poupart, 2020, section 3, https://arxiv.org/abs/2002.10631.

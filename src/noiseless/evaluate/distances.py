@@ -20,8 +20,8 @@ Vectors are compared standardised, by the means and deviations of the training p
 with the largest numbers alone would decide.
 
 :func:`latent` looks at the codes instead: the numbers of :mod:`noiseless.metrics.latent` for mean codes of held-out
-data beside those of as many draws of N(0, I), the distribution that isotropic samples are drawn from. Behind a mask these are
-the dimensions that it leaves active, before they are masked: what is in the others reaches no decoder.
+data beside those of as many draws of N(0, I), the distribution that isotropic samples are drawn from. Behind a mask
+these are the dimensions that it leaves active, before they are masked: what is in the others reaches no decoder.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ of the unit ball, :math:`\psi` the digamma function. For k = 1 this is the formu
 logarithm of the probability within :math:`R_i^{(k)}` has exactly the mean :math:`\psi(k) - \psi(n)`.
 
 **Bias.** The estimator takes the density for constant within each :math:`R_i^{(k)}`. It is consistent; to leading order
-the bias falls as :math:`n^{-2/d}`, for distributions with an edge as :math:`n^{-1/d}`. Measured from n = 250 to 4,000, the
-exponents for a uniform distribution in 4, 8 and 16 dimensions are -0.26, -0.16 and -0.08, with +2.9 nats left in 16; N(0, I) and
-a Laplace distribution in 16 dimensions, where the leading order does not yet rule, fall from +0.68 to +0.27 and from +0.94 to
-+0.49 (-0.33 and -0.23), and stay within 0.1 in 8 dimensions and fewer. At n = 100, the size of a batch, it is +0.85 for
-N(0, I) in 16. Compare estimates with those of as many draws of the distribution in question, not with its entropy.
+the bias falls as :math:`n^{-2/d}`, for distributions with an edge as :math:`n^{-1/d}`. Measured from n = 250 to 4,000,
+the exponents for a uniform distribution in 4, 8 and 16 dimensions are -0.26, -0.16 and -0.08, with +2.9 nats left in
+16; N(0, I) and a Laplace distribution in 16 dimensions, where the leading order does not yet rule, fall from +0.68 to
++0.27 and from +0.94 to +0.49 (-0.33 and -0.23), and stay within 0.1 in 8 dimensions and fewer. At n = 100, the size of
+a batch, it is +0.85 for N(0, I) in 16. Compare estimates with those of as many draws of the distribution in question,
+not with its entropy.
 
 **Gradients** flow through the distances, :math:`\partial \hat H / \partial z_i` pushing near neighbours apart, and not
 through the choice of neighbours, which is piecewise constant.

@@ -1,8 +1,8 @@
 r"""Features: frozen maps :math:`\phi` under which two sets of data are compared.
 
-Distances between distributions of images are taken between the distributions of :math:`\phi(x)`, and say as much about :math:`\phi` as
-about the images: numbers under different features, sizes or ways of resizing cannot be compared. A feature map
-therefore has a name that goes into every result.
+Distances between distributions of images are taken between the distributions of :math:`\phi(x)`, and say as much about
+:math:`\phi` as about the images: numbers under different features, sizes or ways of resizing cannot be compared. A
+feature map therefore has a name that goes into every result.
 
 Images are compared as they would be stored. Before anything else they become 8-bit values
 

@@ -1,9 +1,11 @@
-r"""Portrait of a latent space: how far a set of codes is from N(0, I), the distribution that isotropic samples are drawn from.
+r"""Portrait of a latent space: how far a set of codes is from N(0, I), the distribution that isotropic samples are
+drawn from.
 
 For :math:`n` codes :math:`z_i \in \mathbb R^d` with mean :math:`m` and unbiased covariance :math:`C`, and
 :math:`Z, Z'` independent draws of N(0, I):
 
-* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, +0.85 at d = 16 and
+* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, +0.85 at d = 16
+and
   n = 100: compare it with that of as many draws of N(0, I), not with :math:`\tfrac d2 \log 2 \pi e`;
 * the squared **energy** distance to N(0, I) itself, in the units of the codes,
 

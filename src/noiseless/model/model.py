@@ -103,7 +103,8 @@ class Model:
     def _codes(self, codes: Tensor | np.ndarray) -> Tensor:
         z = torch.as_tensor(codes)
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not z.is_floating_point():
-            raise InputError(f"codes are {tuple(z.shape)} of {z.dtype}; expected floats of shape (N, {self.latent_dim})")
+            given = f"{tuple(z.shape)} of {z.dtype}"
+            raise InputError(f"codes are {given}; expected floats of shape (N, {self.latent_dim})")
         if not z.isfinite().all():
             raise InputError(f"{int((~z.isfinite()).any(1).sum())} of {len(z)} codes are not finite")
         return z

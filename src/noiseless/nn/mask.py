@@ -13,7 +13,8 @@ may be fitted to codes as to those of any other method. In closed dimensions cod
 about constant, by eq. 14, and of no effect.
 
 Source: MaskAAE: latent space optimization for adversarial auto-encoders (Mondal, Chowdhury, Jayendran, Singla, Asnani,
-Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the distribution of M and the threshold are from its code.
+    Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the distribution of M and the threshold are from
+    its code.
 """
 
 from __future__ import annotations

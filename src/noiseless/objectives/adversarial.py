@@ -19,9 +19,9 @@ of the decoder move only where something is decoded.
 
 **Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
 codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
-maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs no critic
-and means the same in every step and every run; its weight says how much of it the choice of best weights trades for
-reconstruction.
+maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs
+no critic and means the same in every step and every run; its weight says how much of it the choice of best weights
+trades for reconstruction.
 
 Sources: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 1,
 https://arxiv.org/abs/1711.01558; Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015), section

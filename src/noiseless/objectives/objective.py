@@ -144,7 +144,7 @@ class PerExampleObjective(Objective):
     """
 
     def check_count(self, count: int) -> None:
-        """Refuses so many training data, before anything is written; what only the data can tell, :meth:`setup` does."""
+        """Refuses so many training data, before anything is written."""
 
     @abstractmethod
     def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:

@@ -3,11 +3,11 @@ r"""Batch norm with entropic regularization turns deterministic autoencoders int
 .. math:: L_{EAE} = L_{REC} - \lambda \hat H(z), \qquad z = BN(E(x))
 
 A batch norm without affine part fixes mean and variance of every dimension of the code, and the entropy of the batch of
-codes is maximised: the distribution with these moments and the largest entropy is N(0, I), from which samples are then drawn,
-without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the decoder's
-weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken.
-Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an entropy in
-nats, is ours.
+codes is maximised: the distribution with these moments and the largest entropy is N(0, I), from which samples are then
+drawn, without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the
+decoder's weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN
+are taken. Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an
+entropy in nats, is ours.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def eae(
     Arguments:
         weight: Weight of the entropy of the codes, in nats.
         k: Which nearest neighbour the entropy's estimate takes.
-        normalisation: batch: codes of mean 0 and variance 1, whose distribution of largest entropy is N(0, I); l1: codes of mean
-            absolute value 1, whose distribution is Laplace's; none: as the encoder gives them (no minimum unless weight is 0).
+        normalisation: batch: codes of mean 0 and variance 1, whose distribution of largest entropy is N(0, I); l1:
+            codes of mean absolute value 1, whose distribution is Laplace's; none: as the encoder gives them (no minimum
+            unless weight is 0).
         decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, else 0.
         spectral: Normalise all layers spectrally. Default: on CelebA alone.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.

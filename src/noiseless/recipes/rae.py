@@ -47,8 +47,9 @@ class PublishedRAE:
         beta: :math:`\beta_c`, weight of the mean over latent dimensions of :math:`z^2`, the reconstruction being a mean
             over pixels. Ours is :math:`\beta = 2 N \beta_c / d`.
         decay: :math:`\lambda_c`, weight of the sum of squared decoder kernels. Ours is :math:`\lambda = N \lambda_c`.
-        gradient: weight of the code's penalty (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), a mean as
-            above; N times that here.
+        gradient: weight of the code's penalty
+            (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), a mean as above; N times that
+            here.
         epochs: where they differ from the data set's.
     """
 

@@ -2,10 +2,11 @@ r"""Wasserstein autoencoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018
 
 .. math:: L = L_{REC} + \lambda \, D(q(z), N(0, I)), \qquad q(z) = \frac1n \sum_i \delta(z - E(x_i))
 
-Codes are deterministic, and their aggregated distribution is drawn to the prior: by the maximum mean discrepancy (wae-mmd) or by
-a critic on codes (wae-gan, algorithm 1: the critic's update and the autoencoder's in turn). The constants of wae-mmd
-are those with which Ghosh et al. (ICLR 2020) compare, models/wae_mmd in their code, converted from means over pixels to
-sums; its noise on CelebA's inputs is left out. Those of wae-gan are Tolstikhin et al.'s (:data:`PUBLISHED`).
+Codes are deterministic, and their aggregated distribution is drawn to the prior: by the maximum mean discrepancy
+(wae-mmd) or by a critic on codes (wae-gan, algorithm 1: the critic's update and the autoencoder's in turn). The
+constants of wae-mmd are those with which Ghosh et al. (ICLR 2020) compare, models/wae_mmd in their code, converted from
+means over pixels to sums; its noise on CelebA's inputs is left out. Those of wae-gan are Tolstikhin et al.'s
+(:data:`PUBLISHED`).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ a smaller latent size, and the same function of the dimensions that are kept,
 
 .. math:: E'(x) = E(x)_A, \qquad D'(z_A) = D(z) \;\text{ where }\; \mu_j = 0 \;\text{ for }\; j \notin A,
 
-and with it the same distribution of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the decoder
-loses what it still saw of it; :class:`Pruned` says how much that is.
+and with it the same distribution of draws from N(0, I). Where the mask of a closed dimension is small and not 0, the
+decoder loses what it still saw of it; :class:`Pruned` says how much that is.
 
 Trained on, it minimises what the old run did, with two differences that the run's notes name: the mean in eq. 14 is
 over the dimensions that are left, and form `paper` polarises from 2 over their number, as often as before.
@@ -157,8 +157,8 @@ def _selected(name: str, tensor: Tensor, shape: torch.Size, kept: Tensor, latent
         if before != after:
             if (before, after) != (latent_dim, len(kept)):
                 raise InputError(
-                    f"the weights {name} shrink from {before} to {after} where the latent size does from {latent_dim} to "
-                    f"{len(kept)}: only layers that take or give the code itself can be cut"
+                    f"the weights {name} shrink from {before} to {after} where the latent size does from "
+                    f"{latent_dim} to {len(kept)}: only layers that take or give the code itself can be cut"
                 )
             tensor = tensor.index_select(axis, kept)
     return tensor.contiguous()

@@ -28,7 +28,8 @@ PATIENCE = timedelta(hours=3)
 
 
 class Engine:
-    """This process and its fellows; in one process, or :func:`~noiseless.nn.distributed.single_process`, everything is the identity.
+    """This process and its fellows; in one process, or :func:`~noiseless.nn.distributed.single_process`, everything is
+    the identity.
 
     Arguments:
         device: what :class:`~noiseless.training.settings.Training` asks for.

@@ -1,4 +1,5 @@
-r"""Codes whose distribution is a normalising flow of a Gaussian: the encoder of a VAE that is not bound to Gaussian posteriors.
+r"""Codes whose distribution is a normalising flow of a Gaussian: the encoder of a VAE that is not bound to Gaussian
+posteriors.
 
 .. math:: z = T(u; c(x)), \qquad u \sim N(\mu(x), \operatorname{diag} \sigma(x)^2), \qquad
     \log q(z \mid x) = \log N(u; \mu, \sigma^2) - \log \left\lvert \det \frac{\partial T}{\partial u} \right\rvert

@@ -2,7 +2,8 @@ r"""Codes whose first two moments are fixed: EAE's batch norm, and its kin for o
 
 Among all distributions with mean 0 and variance 1 the standard normal has the largest entropy; among those with
 :math:`E |z| = 1` it is the Laplace law. So codes normalised to such moments, with their entropy maximised
-(:mod:`noiseless.objectives.penalties.entropy`), tend to that distribution, and can be sampled from it without fitting anything.
+(:mod:`noiseless.objectives.penalties.entropy`), tend to that distribution, and can be sampled from it without fitting
+anything.
 
 .. math:: z = \frac{h - \bar h}{\sqrt{\overline{(h - \bar h)^2} + \epsilon}} \;\text{(BatchNormed)}, \qquad
     z = \frac{h - \bar h}{\overline{|h - \bar h|} + \epsilon} \;\text{(L1Normed)}

@@ -21,8 +21,8 @@ distance between as many images of fresh patterns and the validation data, by th
 
 .. math:: 2\, \overline{\|x - y\|} - \overline{\|x - x'\|} - \overline{\|y - y'\|},
 
-unbiased, 0 for equal distributions and sometimes negative: it asks for variety as well as for likeness. The paper keeps the last
-weights.
+unbiased, 0 for equal distributions and sometimes negative: it asks for variety as well as for likeness. The paper keeps
+the last weights.
 
 Not enforced: that what lies between patterns looks like data. Patterns of different data have nothing in common, and it
 is the encoder's limits that make it smooth.
@@ -106,7 +106,8 @@ class Deciphering(PerExampleObjective):
     """Patterns, an encoder of patterns, a decoder, and how they are trained.
 
     Arguments:
-        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.DecoderInversion` in place of an encoder of data.
+        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.DecoderInversion` in place of an encoder of
+            data.
         cipher: patterns to latents.
         patterns: of the training data, and fresh ones.
         reconstruction: output (or its logits, where the decoder gives them) and data to a number.
@@ -139,7 +140,7 @@ class Deciphering(PerExampleObjective):
         check_clusters(count, self._clusters)
 
     def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
-        """Draws a pattern for each datum, unless there are as many; see :class:`~noiseless.objectives.objective.PerExampleObjective`."""
+        """Draws a pattern for each training example, unless there are as many already."""
         self.course = course
         if len(self.patterns) == course.count:
             return

@@ -20,8 +20,9 @@ Everything is drawn on the CPU, so that patterns are the same for every device.
 Gaussian patterns, for comparison, are factors from N(0, 1) for every channel. They are a function of 8 bytes a datum,
 from which the factors are made anew in every batch.
 
-Not enforced: that close data get close patterns. Clusters (:mod:`noiseless.objectives.deciphering.clusters`) do a little of it: the first
-stage's channels are cut into as many groups, and a datum's pattern is drawn in the group of its cluster.
+Not enforced: that close data get close patterns. Clusters (:mod:`noiseless.objectives.deciphering.clusters`) do a
+little of it: the first stage's channels are cut into as many groups, and a datum's pattern is drawn in the group of its
+cluster.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """

@@ -2,13 +2,13 @@ r"""The entropy of the batch of codes, maximised: the term of EAE.
 
 .. math:: L_H = -\hat H_k(z_1, \dots, z_B)
 
-With codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is largest for
-N(0, I), at :math:`\frac d2 \log 2 \pi e`; so minimising the term draws the aggregated distribution of the codes there. The
-estimate is :func:`noiseless.metrics.entropy.entropy`, on the joint batch of all processes. Without a bottleneck that fixes the
-codes' scale the term has no minimum.
+With codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is
+largest for N(0, I), at :math:`\frac d2 \log 2 \pi e`; so minimising the term draws the aggregated distribution of the
+codes there. The estimate is :func:`noiseless.metrics.entropy.entropy`, on the joint batch of all processes. Without a
+bottleneck that fixes the codes' scale the term has no minimum.
 
-Not enforced: normality itself. In 16 dimensions and more, a batch of 100 tells little of the distribution's shape beyond its
-spread, and the weight decides how much of the reconstruction is given up for it.
+Not enforced: normality itself. In 16 dimensions and more, a batch of 100 tells little of the distribution's shape
+beyond its spread, and the weight decides how much of the reconstruction is given up for it.
 
 Source: Batch norm with entropic regularization turns deterministic autoencoders into generative models (Ghose, Rashwan,
 Poupart, UAI 2020), section 3, https://arxiv.org/abs/2002.10631. The scale of the weight is not recoverable from it;

@@ -25,8 +25,8 @@ Not enforced: a Lipschitz bound. The norm is penalised at the codes of the data 
 Source: From Variational to Deterministic Autoencoders (Ghosh et al., ICLR 2020), section 3 (L_GP),
 https://arxiv.org/abs/1903.12436. The estimate: A stochastic estimator of the trace of the influence matrix (Hutchinson,
 1990), https://doi.org/10.1080/03610919008812866. A costly term may be applied lazily, in every k-th step and k times as
-strongly (:class:`noiseless.objectives.regularised.Term`): Analyzing and improving the image quality of StyleGAN (Karras et
-al., CVPR 2020), appendix B, https://arxiv.org/abs/1912.04958.
+strongly (:class:`noiseless.objectives.regularised.Term`): Analyzing and improving the image quality of StyleGAN (Karras
+et al., CVPR 2020), appendix B, https://arxiv.org/abs/1912.04958.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""LPIPS, the learned perceptual distance, on AlexNet (version 0.1).
 
 Images in [0, 1] are mapped to [-1, 1], normalised by the shift (-0.030, -0.088, -0.188) and the scale (0.458, 0.448,
-0.450) of the published network, and compared as in :mod:`noiseless.objectives.reconstruction.perceptual`. Two files hold its
-weights, and neither comes with this library:
+0.450) of the published network, and compared as in :mod:`noiseless.objectives.reconstruction.perceptual`. Two files
+hold its weights, and neither comes with this library:
 
 * ``alexnet-owt-7be5be79.pth``, AlexNet as torchvision publishes it (233 MB, of which the convolutions are used);
 * ``lpips-alex.pth``, the weights of its channels, which the authors publish as ``lpips/weights/v0.1/alex.pth`` (6 KB).

@@ -5,8 +5,8 @@ r"""Perceptual distances: how far images are apart to a network that was trained
 
 over activations :math:`f^l` of a frozen network, normalised at every pixel. `lpips` is the published one: five
 activations of AlexNet with channel weights :math:`w_l^2` that were fitted to human judgement
-(:mod:`noiseless.objectives.reconstruction.lpips`). `efficientnet` is ours: the ends of five stages of EfficientNet-Lite0, whose
-weights come with this library, and :math:`w_l = 1 / \sqrt 5`.
+(:mod:`noiseless.objectives.reconstruction.lpips`). `efficientnet` is ours: the ends of five stages of
+EfficientNet-Lite0, whose weights come with this library, and :math:`w_l = 1 / \sqrt 5`.
 
 As all terms here, it is given as a sum over the N numbers of a datum: N times the distance, as if it were a mean over
 pixels. The weights of other terms beside it keep their order of magnitude, and no more.

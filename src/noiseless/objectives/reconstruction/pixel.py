@@ -18,7 +18,8 @@ __all__ = ["RECONSTRUCTIONS", "squared_error"]
 def squared_error(y: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float[Tensor, ""]:
     r"""The mean over the batch of :math:`\|x - y\|_2^2`.
 
-    The authors of RAE average over pixels instead: their weights are N times ours (:mod:`noiseless.objectives.penalties.norm`).
+    The authors of RAE average over pixels instead: their weights are N times ours
+    (:mod:`noiseless.objectives.penalties.norm`).
     """
     return (y - x).square().sum() / len(x)
 

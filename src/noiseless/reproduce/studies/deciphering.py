@@ -5,10 +5,10 @@ EfficientNet's own features, which the notes then say, the pixels' columns are t
 the form is `tuned`, the width 32, the steps 3,000 of 100 and the perceptual distance at 32x32 pixels; a few thousand
 images are what so few steps can fit, so give a part of a data set, such as `mnist:2000`.
 
-`deciphering-table-1` shows what one run gives under different distributions of codes: fresh patterns, with running moments and
-with those of the batch; the patterns of the training data, whose images are nearly the data; and the Gaussian and the
-mixture fitted to their latents, which the paper does not have. The distance of one image, the mean of the training
-data, is what any model should beat. GANs, which the paper quotes, are not built.
+`deciphering-table-1` shows what one run gives under different distributions of codes: fresh patterns, with running
+moments and with those of the batch; the patterns of the training data, whose images are nearly the data; and the
+Gaussian and the mixture fitted to their latents, which the paper does not have. The distance of one image, the mean of
+the training data, is what any model should beat. GANs, which the paper quotes, are not built.
 
 `deciphering-table-2` varies the clusters of data, in the part with shifts alone, as the paper does. Fresh patterns give
 each cluster the same share, as the paper's code has it; second rows of the same runs give each its share of the data,
@@ -82,7 +82,7 @@ LONGER = (
 
 
 def deciphering_table_1(request: Request) -> Report:
-    """Deciphering autoencoders: fresh patterns beside training patterns, distributions fitted to latents, and a mean image."""
+    """Deciphering autoencoders: fresh patterns, training patterns, densities fitted to latents, and a mean image."""
     request = _sized(request)
     distributions = {
         "fresh patterns": _columns("pattern"),

@@ -30,7 +30,7 @@ def build(name: str, spec: Spec, **arguments: Any) -> Method:
 
 
 @pytest.mark.parametrize(
-    ("name", "spec", "weight", "latent", "epochs", "batch", "patience"),
+    ("name", "spec", "weight", "latent_dim", "epochs", "batch", "patience"),
     [
         ("gvae", EXPRESSIONS, 0.48, 25, 50, 600, 1),
         ("gcv-vae", EXPRESSIONS, 0.48, 25, 50, 600, 1),

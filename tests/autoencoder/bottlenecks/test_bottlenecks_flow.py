@@ -36,7 +36,7 @@ def trace(q: object, z: Tensor, noise: int = 5) -> Trace:
     return Trace(Batch(x, torch.arange(len(z)), 0, Noise(noise)), q, z, x)
 
 
-@pytest.mark.parametrize("latent", [1, 2, 5])
+@pytest.mark.parametrize("latent_dim", [1, 2, 5])
 def test_the_density_of_a_draw_is_the_base_s_over_the_jacobian(latent_dim: int) -> None:
     bottleneck = posterior(latent_dim)
     assert bottleneck.inputs == 3 * latent_dim

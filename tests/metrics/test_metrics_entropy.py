@@ -66,7 +66,7 @@ SLOPES += [("gaussian", 16, -0.33), ("laplace", 16, -0.23)]
 
 @pytest.mark.parametrize(("distribution", "d", "measured"), SLOPES)
 def test_the_slope_of_the_error(distribution: str, d: int, measured: float) -> None:
-    """Where the density jumps, the bias falls about as n to the -1/d; smooth distributions are faster, to leading order -2/d."""
+    """Where the density jumps, the bias falls about as n to the -1/d; smooth ones are faster, to leading order -2/d."""
     few, many = error(distribution, 250, d), error(distribution, 4000, d)
     assert 0 < many < few
     slope = math.log(many / few) / math.log(16)

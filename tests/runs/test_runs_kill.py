@@ -16,7 +16,7 @@ import pytest
 from noiseless import Run
 from tiny import run, vectors
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "kill_resume.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill_resume.py"
 
 
 @pytest.fixture(scope="module")
