@@ -25,7 +25,7 @@ TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
 from torch import nn
 from noiseless.autoencoder import Networks
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.recipes.rae import rae
 from noiseless.values import Spec
 
@@ -134,7 +134,7 @@ def test_images_in_three_commands(kind: str) -> None:
         for path in sorted(Path("faces").iterdir()):
             archive.write(path)
     source = {"array": ["faces.npy"], "folder": ["faces", "--size", "9"], "zip": ["faces.zip", "--size", "9"]}[kind]
-    ok(["train", "ae", "--data", *source, "--out", "f", "--batch", "10", "--latent", "3", *TINY])
+    ok(["train", "ae", "--data", *source, "--out", "f", "--batch", "10", "--latent-dim", "3", *TINY])
     ok("sample f --density gaussian -n 5 --out new")
     assert len(list(Path("new").iterdir())) == 5
     ok("evaluate f --density gaussian -n 6 --features pixels")
@@ -184,7 +184,7 @@ def test_moments_of_few_data_are_noted(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("noiseless.runs.Search", torch.nn.Module)  # every encoder passes for a slow one
+    monkeypatch.setattr("noiseless.runs.run.Search", torch.nn.Module)  # every encoder passes for a slow one
     np.save("few.npy", load_digits().images[:60].astype(np.uint8))
     ok(["train", "ae", "--data", "few.npy", "--batch", "20", "--net", "mlp", "--out", "c", *TINY])
     ok("evaluate c --density normal --features pixels -n 6")
@@ -276,7 +276,7 @@ def test_a_new_metric_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     np.save("x.npy", np.random.default_rng(0).normal(size=(60, 3)))
     kept = metrics.core._metrics()
     new = SimpleNamespace(measure=lambda real, fake, seed: {"novelty": 0.125}, cautions=lambda real, fake: [])
-    monkeypatch.setattr("noiseless.metrics.core._metrics", lambda: (*kept, new))
+    monkeypatch.setattr("noiseless.metrics.measure._metrics", lambda: (*kept, new))
     assert run(["evaluate", "--samples", "x.npy", "--data", "x.npy", "-n", "60", "--out", "."]) == 0
     assert json.loads(Path("results.json").read_text())[0]["kid std"] > 0
     shown = capsys.readouterr().out

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import noiseless.evaluate
+import noiseless.evaluate.distances
 from noiseless.cli import run
 
 TINY = "--steps 2 --precision float32 --width 2 --data digits"
@@ -49,7 +49,7 @@ def fails(
 
 BROKEN = """
 from torch import nn
-from noiseless.recipes.core import Method
+from noiseless.recipes.method import Method
 from noiseless.values import Spec
 
 def shape(shape, outputs): return nn.Flatten()
@@ -193,7 +193,7 @@ def test_interrupts(fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(noiseless.evaluate, "reference", interrupted)
+    monkeypatch.setattr(noiseless.evaluate.distances, "reference", interrupted)
     assert "interrupted" in fails("evaluate r -n 9 --features pixels", 130)
 
 

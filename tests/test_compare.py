@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import noiseless.compare as module
+import noiseless.evaluate.compare as module
 from noiseless.cli import run
 from noiseless.errors import RunError
 
@@ -57,7 +57,7 @@ def test_a_stopped_comparison_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_flattered_method_is_compared_by_other_features_too_and_so_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.score", lambda *_: {"fd": 1.0, "warnings": []})
+    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: {"fd": 1.0, "warnings": []})
     np.save("images.npy", np.random.default_rng(0).integers(0, 256, (120, 16, 16), dtype=np.uint8))
     line = "--data images.npy --width 2 --steps 2 --batch 20 --precision float32 -n 10 --density gaussian --out p"
     alone, both = (["compare", *methods, *line.split()] for methods in (["ae"], ["deciphering", "ae"]))
@@ -85,7 +85,7 @@ def test_other_terms_are_refused(other: list[str], capsys: pytest.CaptureFixture
 
 def test_a_recipe_that_cannot_take_an_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("bare_of_compare.py").write_text(
-        "from noiseless.recipes.core import Method\nfrom noiseless.recipes.rae import rae\n"
+        "from noiseless.recipes.method import Method\nfrom noiseless.recipes.rae import rae\n"
         "from noiseless.autoencoder import Networks\nfrom noiseless.values import Spec\n"
         "def bare(spec: Spec) -> Method:\n    return rae(spec, Networks(net='mlp', width=1))\n"
     )

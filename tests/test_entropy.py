@@ -1,4 +1,4 @@
-"""The estimate of entropy against laws whose entropy is known."""
+"""The estimate of entropy against distributions whose entropy is known."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from scipy.special import digamma, gammaln
 from torch import Tensor, distributions
 
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
+from noiseless.metrics.entropy import entropy
 
 LAWS = {
     "gaussian": distributions.Normal(torch.tensor(1.0, dtype=torch.float64), 2.0),
@@ -19,16 +19,16 @@ LAWS = {
 }
 
 
-def draws(law: str, n: int, d: int, seed: int = 0) -> Tensor:
+def draws(distribution: str, n: int, d: int, seed: int = 0) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LAWS[law].sample((n, d))
+        return LAWS[distribution].sample((n, d))
 
 
-def error(law: str, n: int, d: int, repeats: int = 8, k: int = 1) -> float:
+def error(distribution: str, n: int, d: int, repeats: int = 8, k: int = 1) -> float:
     """The mean error of the estimate over repetitions."""
-    exact = d * LAWS[law].entropy().item()
-    return sum(entropy(draws(law, n, d, seed), k).item() - exact for seed in range(repeats)) / repeats
+    exact = d * LAWS[distribution].entropy().item()
+    return sum(entropy(draws(distribution, n, d, seed), k).item() - exact for seed in range(repeats)) / repeats
 
 
 def by_hand(z: Tensor, k: int) -> float:
@@ -46,30 +46,32 @@ def test_it_is_the_formula(d: int, k: int) -> None:
     assert entropy(z, k).item() == pytest.approx(by_hand(z, k), abs=1e-10)
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("distribution", LAWS)
 @pytest.mark.parametrize("d", [1, 2])
-def test_in_few_dimensions_the_error_vanishes(law: str, d: int) -> None:
-    assert abs(error(law, 4000, d)) < 0.04  # standard deviation of the mean of 8: about 0.01
+def test_in_few_dimensions_the_error_vanishes(distribution: str, d: int) -> None:
+    assert abs(error(distribution, 4000, d)) < 0.04  # standard deviation of the mean of 8: about 0.01
 
 
-@pytest.mark.parametrize("law", ["gaussian", "laplace"])
+@pytest.mark.parametrize("distribution", ["gaussian", "laplace"])
 @pytest.mark.parametrize("d", [4, 8])
-def test_the_error_of_smooth_laws_in_some_dimensions(law: str, d: int) -> None:
-    assert all(abs(error(law, n, d, 8)) < 0.13 for n in (250, 4000))  # standard deviation of the mean: about 0.03
+def test_the_error_of_smooth_laws_in_some_dimensions(distribution: str, d: int) -> None:
+    assert all(
+        abs(error(distribution, n, d, 8)) < 0.13 for n in (250, 4000)
+    )  # standard deviation of the mean: about 0.03
 
 
 SLOPES = [("uniform", 4, -0.26), ("uniform", 8, -0.16), ("uniform", 16, -0.08)]
 SLOPES += [("gaussian", 16, -0.33), ("laplace", 16, -0.23)]
 
 
-@pytest.mark.parametrize(("law", "d", "measured"), SLOPES)
-def test_the_slope_of_the_error(law: str, d: int, measured: float) -> None:
-    """Where the density jumps, the bias falls about as n to the -1/d; smooth laws are faster, to leading order -2/d."""
-    few, many = error(law, 250, d), error(law, 4000, d)
+@pytest.mark.parametrize(("distribution", "d", "measured"), SLOPES)
+def test_the_slope_of_the_error(distribution: str, d: int, measured: float) -> None:
+    """Where the density jumps, the bias falls about as n to the -1/d; smooth distributions are faster, to leading order -2/d."""
+    few, many = error(distribution, 250, d), error(distribution, 4000, d)
     assert 0 < many < few
     slope = math.log(many / few) / math.log(16)
-    assert slope == pytest.approx(measured, abs=0.04 if law == "uniform" else 0.08)
-    assert -1.5 / d < slope < -0.9 / d if law == "uniform" else slope < -1.5 / d
+    assert slope == pytest.approx(measured, abs=0.04 if distribution == "uniform" else 0.08)
+    assert -1.5 / d < slope < -0.9 / d if distribution == "uniform" else slope < -1.5 / d
 
 
 def test_the_bias_at_a_batch_s_size() -> None:
@@ -88,7 +90,7 @@ def test_scaling_and_moving_change_it_as_they_should() -> None:
 def test_blocks_of_rows_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     z = draws("gaussian", 100, 3)
     whole = entropy(z, 2)
-    monkeypatch.setattr("noiseless.entropy.ROWS", 7)
+    monkeypatch.setattr("noiseless.metrics.entropy.ROWS", 7)
     assert torch.equal(entropy(z, 2), whole)
 
 

@@ -11,11 +11,12 @@ import torch
 
 import tiny
 from noiseless import data as datasets
-from noiseless import evaluate as evaluation
 from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
+from noiseless.evaluate import distances as evaluation
+from noiseless.evaluate import heldout, latent
 from noiseless.metrics import Features
 from noiseless.metrics.latent import nac
 from noiseless.model import Model
@@ -95,12 +96,12 @@ def test_the_reference_is_cached_and_a_damaged_cache_is_made_again(
     digits: Data, pixels: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
-    first = evaluation.reference(digits, "test", 40, pixels, 0)
+    first = heldout.reference(digits, "test", 40, pixels, 0)
     (entry,) = (tmp_path / "features").iterdir()
     content = entry.read_bytes()
     for damaged in (content[:50], b"", content):
         entry.write_bytes(damaged)
-        again = evaluation.reference(digits, "test", 40, pixels, 0)
+        again = heldout.reference(digits, "test", 40, pixels, 0)
         assert torch.equal(first.features, again.features)
     assert entry.read_bytes() == content
 
@@ -110,7 +111,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 ) -> None:
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path / "file"))
-    assert evaluation.reference(digits, "test", 40, pixels, 0).n == 40
+    assert heldout.reference(digits, "test", 40, pixels, 0).n == 40
 
 
 def test_data_that_we_did_not_make(digits: Data, pixels: Features) -> None:
@@ -123,7 +124,7 @@ def test_data_that_we_did_not_make(digits: Data, pixels: Features) -> None:
 
 
 def test_codes_stand_beside_as_many_draws(model: Model, digits: Data, tmp_path: Path) -> None:
-    codes, normal = evaluation.latent(model, digits, n=70, seed=3, picture=tmp_path / "latent.png")
+    codes, normal = latent.latent(model, digits, n=70, seed=3, picture=tmp_path / "latent.png")
     assert (codes["row"], normal["row"]) == ("codes", "N(0, I)")
     for row in (codes, normal):
         assert (row["n"], row["asked"], row["dimensions"], row["part"], row["seed"]) == (
@@ -139,23 +140,23 @@ def test_codes_stand_beside_as_many_draws(model: Model, digits: Data, tmp_path: 
     assert abs(normal["energy"]) < 0.1 < codes["energy"]
     assert (tmp_path / "latent.png").is_file()
     json.dumps([codes, normal], allow_nan=False)
-    assert evaluation.latent(model, digits, n=70, seed=3) == [codes, normal]
+    assert latent.latent(model, digits, n=70, seed=3) == [codes, normal]
 
 
 def test_codes_are_of_held_out_data(model: Model, digits: Data) -> None:
-    (codes, _) = evaluation.latent(model, digits, part="train")
+    (codes, _) = latent.latent(model, digits, part="train")
     assert (codes["part"], codes["n"]) == ("test", len(digits.test))
     z = model.encode(digits.test.take(np.arange(len(digits.test))))
     assert codes["mean"] == pytest.approx(z.double().mean(0).tolist(), abs=1e-6)
     with pytest.raises(InputError, match="at least 2"):
-        evaluation.latent(model, digits, n=1)
+        latent.latent(model, digits, n=1)
 
 
 @pytest.mark.parametrize("kind", ["images", "vectors"])
 def test_one_latent_dimension_has_no_covariance_with_another(kind: str, tmp_path: Path) -> None:
     data = tiny.KINDS[kind]()
     opened = tiny.run("ae", data, tmp_path / "r", Networks(latent=1, width=2), steps=2).model(data=data)
-    codes, normal = evaluation.latent(opened, data, picture=tmp_path / "latent.png")
+    codes, normal = latent.latent(opened, data, picture=tmp_path / "latent.png")
     assert codes["nac"] is normal["nac"] is None
     assert codes["dimensions"] == 1
 
@@ -165,7 +166,7 @@ def test_codes_behind_a_mask_are_those_of_its_active_dimensions(tmp_path: Path) 
     opened = tiny.run("maskaae", data, tmp_path / "r", Networks(latent=4, width=2), steps=1).model(data=data)
     mask = opened.autoencoder.decoder.mask
     mask.m.data.copy_(torch.tensor([0.0, 3.0, 0.0, 3.0]))
-    codes, normal = evaluation.latent(opened, data)
+    codes, normal = latent.latent(opened, data)
     z = opened.encode(data.test.take(np.arange(len(data.test))))[:, [1, 3]]
     assert (codes["dimensions"], codes["active"], normal["active"]) == (2, 2, 2)
     assert codes["mean"] == pytest.approx(z.double().mean(0).tolist(), abs=1e-6)

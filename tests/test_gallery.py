@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from noiseless import gallery
 from noiseless.errors import InputError
+from noiseless.show import export
 from noiseless.values import Spec
 
 GREY, VECTORS, MANY = Spec("g", (1, 4, 4)), Spec("v", (3,), (0.0,) * 3, (1.0,) * 3), Spec("m", (4, 4, 4))
@@ -18,7 +18,7 @@ GREY, VECTORS, MANY = Spec("g", (1, 4, 4)), Spec("v", (3,), (0.0,) * 3, (1.0,) *
 
 def test_a_folder_of_pictures_holds_what_was_drawn(tmp_path: Path) -> None:
     images = torch.rand(3, 1, 4, 4)
-    gallery.save(images, GREY, tmp_path / "out")
+    export.save(images, GREY, tmp_path / "out")
     read = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").iterdir())])
     assert read.shape == (3, 4, 4)
     assert np.abs(read / 255 - images[:, 0].numpy()).max() <= 0.5 / 255 + 1e-6
@@ -26,7 +26,7 @@ def test_a_folder_of_pictures_holds_what_was_drawn(tmp_path: Path) -> None:
 
 def test_arrays_are_exact(tmp_path: Path) -> None:
     values = torch.randn(5, 3)
-    assert (np.load(gallery.save(values, VECTORS, tmp_path / "v.npy")) == values.numpy()).all()
+    assert (np.load(export.save(values, VECTORS, tmp_path / "v.npy")) == values.numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_arrays_are_exact(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, spec: Spec, count: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        gallery.check(tmp_path / name, spec, count)
+        export.check(tmp_path / name, spec, count)
 
 
 def test_only_pictures_are_replaced(tmp_path: Path) -> None:
-    gallery.save(torch.rand(2, 1, 4, 4), GREY, tmp_path / "out")
+    export.save(torch.rand(2, 1, 4, 4), GREY, tmp_path / "out")
     with pytest.raises(InputError, match="exists already"):
-        gallery.save(torch.rand(2, 1, 4, 4), GREY, tmp_path / "out")
-    gallery.save(torch.rand(1, 1, 4, 4), GREY, tmp_path / "out", overwrite=True)
+        export.save(torch.rand(2, 1, 4, 4), GREY, tmp_path / "out")
+    export.save(torch.rand(1, 1, 4, 4), GREY, tmp_path / "out", overwrite=True)
     assert len(list((tmp_path / "out").iterdir())) == 1
     (tmp_path / "out/notes.txt").write_text("x")
     with pytest.raises(InputError, match="other things"):
-        gallery.save(torch.rand(1, 1, 4, 4), GREY, tmp_path / "out", overwrite=True)
+        export.save(torch.rand(1, 1, 4, 4), GREY, tmp_path / "out", overwrite=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from noiseless.interpolation import PATHS, linear, spherical
+from noiseless.model.interpolation import PATHS, linear, spherical
 
 
 def ends(n: int = 50, d: int = 6) -> tuple[torch.Tensor, torch.Tensor]:

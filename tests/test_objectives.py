@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.norm import code_norm
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.objectives.penalties.norm import code_norm
+from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch
 
 

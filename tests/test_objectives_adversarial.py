@@ -13,18 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.gaussian import Variational
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.critic import LatentCritic
-from noiseless.objectives.adversarial import Adversarial, Optimisers
-from noiseless.objectives.core import Optimiser, Phase, Term
-from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating
-from noiseless.penalties.mmd import MMD
-from noiseless.penalties.norm import code_norm
-from noiseless.recipes.core import Method, names
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers
+from noiseless.objectives.objective import Phase
+from noiseless.objectives.penalties.critic import (
+    Game,
+    Logistic,
+    Wasserstein,
+    gradient_penalty,
+    logistic,
+    non_saturating,
+)
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.penalties.norm import code_norm
+from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.method import Method, names
 from noiseless.training import Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec, Trace
 from tiny import FAST, data, images, method
 
@@ -40,7 +49,7 @@ def adversarial(game: Game, apart: bool = False, **arguments: Any) -> Adversaria
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, 4), nn.Linear(2, 5), Variational(2))
     make = [lambda p, lr=lr: Optimiser().build(p, lr) for lr in (0.1, 0.2, 0.3)]
-    optimisers = Optimisers(make[0], make[1], make[2] if apart else None)
+    optimisers = AdversarialOptimisers(make[0], make[1], make[2] if apart else None)
     return Adversarial(model, LatentCritic(2, 8, 1), squared_error, game, optimisers, **arguments).double()
 
 
@@ -273,7 +282,7 @@ def test_the_law_of_the_codes_moves_to_the_prior(apart: bool) -> None:
     def adam(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, 0.02, betas=(0.5, 0.9))
 
-    optimisers = Optimisers(descent, adam, descent if apart else None)
+    optimisers = AdversarialOptimisers(descent, adam, descent if apart else None)
     made = Adversarial(model, LatentCritic(1, 32, 2), squared_error, Logistic(), optimisers, rounds=2)
     settings = Training(**FAST | {"batch": 200}, steps=200, schedule="exponential", lr_factor=0.8, validate_every=50)
     fit(made, data(raw, Spec("line", (1,))), settings, show=False)

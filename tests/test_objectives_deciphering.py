@@ -15,17 +15,18 @@ from noiseless.densities import build
 from noiseless.densities.empirical import Empirical
 from noiseless.densities.pattern import Pattern
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluate
+from noiseless.evaluate.distances import evaluate
 from noiseless.metrics import build as features
 from noiseless.model import Model
-from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
-from noiseless.nn.joint import BatchNorm, recalibrate, take_moments
-from noiseless.nn.search import Search
-from noiseless.objectives.core import Course, Optimiser
-from noiseless.objectives.deciphering import Deciphering, Plan, energy_distance, shifted
-from noiseless.recipes.core import names
+from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
+from noiseless.nn.distributed import BatchNorm, recalibrate, take_moments
+from noiseless.nn.inversion import DecoderInversion
+from noiseless.objectives.deciphering.objective import Deciphering, Plan, energy_distance, shifted
+from noiseless.objectives.objective import TrainingInfo
+from noiseless.recipes.method import names
 from noiseless.runs import Run
 from noiseless.training import State, Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec
 from tiny import FAST, NETWORKS, assert_same, images, method, run, weights
 
@@ -47,7 +48,7 @@ def test_the_paper_s_networks_have_its_numbers_of_parameters() -> None:
     def count(module: nn.Module) -> int:
         return sum(p.numel() for p in module.parameters())
 
-    cipher = Cipher((3, 32, 32), 128)
+    cipher = PatternEncoder((3, 32, 32), 128)
     decoder = Shifted(GroupedDecoder(256, (3, 32, 32)), 1)
     assert round(count(cipher.stages) / 1e6, 1) == 15.3
     assert round((count(cipher) + count(decoder)) / 1e6, 2) == 18.11
@@ -57,7 +58,7 @@ def test_the_paper_s_networks_have_its_numbers_of_parameters() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 64, 64), (2, 10, 24)])
 def test_images_come_out_in_their_own_size(shape: tuple[int, ...]) -> None:
-    cipher, decoder = Cipher(shape, 5, 4), GroupedDecoder(5, shape, 4)
+    cipher, decoder = PatternEncoder(shape, 5, 4), GroupedDecoder(5, shape, 4)
     masks = [torch.ones(2, n) for n in widths(4)[:3]]
     assert decoder(cipher(masks)).shape == (2, *shape)
     clamped = decoder.eval()(50 * torch.randn(4, 5))
@@ -66,7 +67,7 @@ def test_images_come_out_in_their_own_size(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("convolutional", [False, True])
 def test_a_learnt_input_lets_patterns_through(convolutional: bool) -> None:
-    cipher = Cipher((1, 8, 8), 5, 8, learnt=True, convolutional=convolutional)
+    cipher = PatternEncoder((1, 8, 8), 5, 8, learnt=True, convolutional=convolutional)
     masks = [torch.randn(20, n) for n in widths(8)[:3]]
     z = cipher(masks)
     assert (z.std(0) > 0.05).all()
@@ -113,7 +114,7 @@ def test_the_encoder_never_sees_a_datum() -> None:
 
 def test_the_second_part_has_no_shifts_and_begins_anew() -> None:
     made = objective(shift="horizontal", shift_epochs=3)
-    made.meet(Course(80, 20, 0), lambda: torch.rand(80, 64))
+    made.setup(TrainingInfo(80, 20, 0), lambda: torch.rand(80, 64))
     assert made.restarts() == {12}
     made.loss(batch(step=11))
     assert made._moved(batch().x, Noise(0))[1].unique().numel() > 1  # type: ignore[union-attr]
@@ -148,7 +149,7 @@ def test_the_best_weights_are_of_the_part_that_was_asked_for() -> None:
 
 def test_moments_are_those_of_the_shifts_that_weights_come_of() -> None:
     made = objective(shift="both", shift_epochs=3)
-    made.meet(Course(80, 20, 0), lambda: torch.rand(80, 64))
+    made.setup(TrainingInfo(80, 20, 0), lambda: torch.rand(80, 64))
     told: list[Tensor | None] = []
     made.autoencoder.decoder.register_forward_pre_hook(lambda _, given: told.append(given[1] if given[1:] else None))
     z = made.draw(50, torch.Generator().manual_seed(0))
@@ -282,7 +283,7 @@ def test_recalibration_leaves_the_training_alone() -> None:
 
 def test_the_search_finds_a_code_that_gives_the_datum() -> None:
     decoder = nn.Sequential(nn.Linear(3, 10), nn.Tanh())
-    search = Search(decoder.forward, 3, steps=200).eval()
+    search = DecoderInversion(decoder.forward, 3, steps=200).eval()
     search.bank.copy_(torch.randn(256, 3, generator=torch.Generator().manual_seed(0)))
     z = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
     x = decoder(z).detach()
@@ -297,7 +298,7 @@ def test_the_search_finds_a_code_that_gives_the_datum() -> None:
 def test_the_search_leaves_codes_whose_data_are_all_clamped(shift: str) -> None:
     made = objective(shift=shift).recalibrated()
     search, decoder = made.autoencoder.encoder, made.autoencoder.decoder
-    assert isinstance(search, Search)
+    assert isinstance(search, DecoderInversion)
     last = next(m for m in reversed(list(decoder.modules())) if isinstance(m, nn.Conv2d))
     nn.init.constant_(last.bias, -99.0)  # type: ignore[arg-type]
     assert made.autoencoder.decode(search.bank).max() == 0
@@ -362,7 +363,7 @@ def test_the_empirical_density_keeps_some_codes_and_repeats_them_evenly() -> Non
 
 
 def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.score", lambda *_: {"warnings": []})
+    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: {"warnings": []})
     data = images(held=40)
     arguments = {"reconstruction": "efficientnet:32"}
     made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)

@@ -12,19 +12,27 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.masked import Mask, MaskedDecoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError, RunError
 from noiseless.metrics.latent import nac
 from noiseless.nn.critic import LatentCritic
-from noiseless.objectives.core import Optimiser, Watched
-from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights, hidden_variance, polarity
-from noiseless.penalties.critic import Game, Logistic, Wasserstein, gradient_penalty, logistic, non_saturating
-from noiseless.penalties.mmd import mmd
-from noiseless.recipes.core import Method, names
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.nn.mask import Mask, MaskedDecoder
+from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising, hidden_variance, polarity
+from noiseless.objectives.objective import Watched
+from noiseless.objectives.penalties.critic import (
+    Game,
+    Logistic,
+    Wasserstein,
+    gradient_penalty,
+    logistic,
+    non_saturating,
+)
+from noiseless.objectives.penalties.mmd import mmd
+from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.recipes.method import Method, names
 from noiseless.runs import train
 from noiseless.training import Training, fit
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise, Spec
 from tiny import FAST, images, vectors
 
@@ -47,8 +55,8 @@ def rate(lr: float) -> Any:
 def maskaae(game: Game = Wasserstein(), m: tuple[float, ...] = (0.0, 0.5, 5.0), **given: Any) -> MaskAAE:
     torch.manual_seed(0)
     model = Autoencoder(nn.Linear(5, D), MaskedDecoder(D, nn.Linear(D, 5)), Deterministic(D))
-    optimisers = Optimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
-    arguments = {"weights": Weights(2.0, 3.0, 5.0), "schedule": lambda _: Polarising(0.25, 10)} | given
+    optimisers = MaskAAEOptimisers(rate(0.1), rate(0.2), rate(0.3), rate(0.4))
+    arguments = {"weights": LossWeights(2.0, 3.0, 5.0), "schedule": lambda _: Polarising(0.25, 10)} | given
     made = MaskAAE(model, LatentCritic(D, 8, 1), squared_error, game, optimisers, steps=100, **arguments).double()
     made.mask.m.data.copy_(torch.tensor(m))
     return made
@@ -191,7 +199,7 @@ class _Wide(nn.Module):
 
 
 def test_the_mask_keeps_what_reconstruction_uses_and_closes_the_rest() -> None:
-    made = maskaae(m=(1.0, 1.0, 1.0), weights=Weights(0.0, 1e5), schedule=lambda _: Polarising(0.1, 50, start=100))
+    made = maskaae(m=(1.0, 1.0, 1.0), weights=LossWeights(0.0, 1e5), schedule=lambda _: Polarising(0.1, 50, start=100))
     made.critic = _Wide()
     encoder, decoder = made.autoencoder.encoder, made.autoencoder.decoder.network
     for layer in (encoder, decoder):
@@ -236,7 +244,7 @@ def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
     made = maskaae()
     _, _, p, z = parts(made)
     assert isinstance(made, Watched)
-    values = made.monitor(batch(None))
+    values = made.diagnostics(batch(None))
     assert values["active"] == 2
     torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)
     assert values["nac"].item() == pytest.approx(nac(z.detach()[:, 1:], 0.0), abs=1e-12)
@@ -248,11 +256,11 @@ def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
 
 
 def test_a_covariance_that_is_not_defined_is_left_out() -> None:
-    assert "nac" not in maskaae(m=(0.0, 0.0, 3.0)).monitor(batch(None))
-    assert maskaae(m=(0.0, 0.0, 0.0)).monitor(batch(None))["active"] == 0
+    assert "nac" not in maskaae(m=(0.0, 0.0, 3.0)).diagnostics(batch(None))
+    assert maskaae(m=(0.0, 0.0, 0.0)).diagnostics(batch(None))["active"] == 0
     one = Batch(draws(1, 5), torch.arange(1), None, Noise(7))
-    assert list(maskaae().monitor(one)) == ["active", "distance"]
-    assert list(build("wae-wgan", vectors().spec).objective.double().monitor(one)) == ["distance"]
+    assert list(maskaae().diagnostics(one)) == ["active", "distance"]
+    assert list(build("wae-wgan", vectors().spec).objective.double().diagnostics(one)) == ["distance"]
 
 
 def test_a_last_datum_alone_does_not_lower_what_is_watched() -> None:
@@ -268,7 +276,7 @@ def test_the_baseline_is_watched_by_the_same_numbers() -> None:
     given = batch(None)
     z = made.autoencoder.encode(given.x).mean
     p = given.noise.normal(z)
-    values = made.monitor(batch(None))
+    values = made.diagnostics(batch(None))
     torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)
     assert values["nac"].item() == pytest.approx(nac(z.detach()), abs=1e-12)
     assert values["active"] == (z.var(dim=0) > 0.01).sum()
@@ -338,7 +346,7 @@ def rates(made: Method) -> dict[str, tuple[str, float]]:
 
 
 def test_the_recipe_has_the_paper_s_constants_converted() -> None:
-    made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent=48, width=4))
+    made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent_dim=48, width=4))
     objective = made.objective
     assert (made.training.steps, made.training.batch, made.densities[0]) == (500_000, 64, "normal")
     assert made.notes == ("the weights of the mask's loss were chosen beside a cross-entropy",)
@@ -362,7 +370,7 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
     weights = made.objective.weights
     assert (weights.variance, weights.reconstruction) == (784, 300 / 784)
     assert weights.discrepancy == pytest.approx(20 * 0.03 * 1024)
-    of_vectors = build("maskaae", Spec("mine", (9,)), networks=Networks(latent=3)).objective.weights
+    of_vectors = build("maskaae", Spec("mine", (9,)), networks=Networks(latent_dim=3)).objective.weights
     assert (of_vectors.variance, of_vectors.reconstruction) == (900, 60 / 9)
     assert (made.training.ema, build("maskaae", vectors().spec, form="paper").training.ema) == (0.998, None)
 
@@ -370,15 +378,15 @@ def test_the_robust_form_says_that_it_is_ours() -> None:
 def test_the_schedule_is_that_of_the_steps_that_are_planned() -> None:
     made = build("maskaae", vectors().spec).objective
     assert (made.polarising.start, made.polarising.every) == (12_000, 250)
-    made.plan_for(400)
+    made.set_total_steps(400)
     assert made.polarising == Polarising(1 / 16, every=5, start=240)
-    made.plan_for(1)
+    made.set_total_steps(1)
     assert (made.polarising.start, made.polarising.every) == (0, 1)
     given = build("maskaae", vectors().spec, polarising_start=7, polarising_every=3).objective
-    given.plan_for(400)
+    given.set_total_steps(400)
     assert (given.polarising.start, given.polarising.every, given.polarising.first) == (7, 3, 1 / 16)
-    paper = build("maskaae", vectors().spec, form="paper", networks=Networks(latent=48)).objective
-    paper.plan_for(400)
+    paper = build("maskaae", vectors().spec, form="paper", networks=Networks(latent_dim=48)).objective
+    paper.set_total_steps(400)
     assert paper.polarising == Polarising.paper(48)
 
 
@@ -412,10 +420,10 @@ def test_weight_decay_does_not_reach_the_mask() -> None:
 
 
 def test_the_weights_of_perceptrons_are_glorot_normal() -> None:
-    made = build("maskaae", Spec("vectors", (300,)), networks=Networks(latent=4, width=50))
+    made = build("maskaae", Spec("vectors", (300,)), networks=Networks(latent_dim=4, width=50))
     (w, *_) = made.objective.autoencoder.encoder.parameters()
     assert w.std().item() == pytest.approx(math.sqrt(2 / 700), rel=0.02)
-    assert w.abs().max() > math.sqrt(6 / 700)  # beyond the uniform law's bound
+    assert w.abs().max() > math.sqrt(6 / 700)  # beyond the uniform distribution's bound
 
 
 def test_the_baseline_has_the_forms_of_maskaae() -> None:
@@ -428,14 +436,14 @@ def test_the_baseline_has_the_forms_of_maskaae() -> None:
 @pytest.mark.parametrize(("net", "kind"), [(None, "MLPEncoder"), ("conv-small", "ConvEncoder")])
 @pytest.mark.parametrize("name", ["maskaae", "wae-wgan"])
 def test_the_networks_are_perceptrons_unless_others_are_asked_for(name: str, net: Any, kind: str) -> None:
-    made = build(name, images().spec, networks=Networks(latent=3, width=2, net=net))
+    made = build(name, images().spec, networks=Networks(latent_dim=3, width=2, net=net))
     assert type(made.objective.autoencoder.encoder).__name__ == kind
-    colour = build(name, Spec("cifar10", (3, 32, 32)), networks=Networks(latent=3, width=2))
+    colour = build(name, Spec("cifar10", (3, 32, 32)), networks=Networks(latent_dim=3, width=2))
     assert type(colour.objective.autoencoder.encoder).__name__ == "ConvEncoder"
 
 
 def test_the_baseline_is_the_same_without_mask() -> None:
-    made = build("wae-wgan", Spec("mnist", (1, 28, 28)), networks=Networks(latent=3, width=2))
+    made = build("wae-wgan", Spec("mnist", (1, 28, 28)), networks=Networks(latent_dim=3, width=2))
     assert [(p.name, p.repeats) for p in made.objective.phases()] == [
         ("autoencoder", 1),
         ("critic", 5),
@@ -443,13 +451,15 @@ def test_the_baseline_is_the_same_without_mask() -> None:
     ]
     assert isinstance(made.objective.game, Wasserstein)
     lrs = {"autoencoder": 5e-4, "critic": 3e-4, "generator": 3e-4}
-    masked = build("maskaae", Spec("mnist", (1, 28, 28)), networks=Networks(latent=3, width=2))
+    masked = build("maskaae", Spec("mnist", (1, 28, 28)), networks=Networks(latent_dim=3, width=2))
     assert rates(masked) == rates(made) | {"mask": ("RMSprop", 3e-3)}
     assert rates(made) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
     assert (made.training.batch, made.training.schedule) == (64, "cooldown")
     for each in (made, masked):
-        assert [phase.name for phase in each.objective.phases() if phase.steady] == ["critic"]
-    vector, other = (build(name, Spec("mine", (9,)), networks=Networks(latent=3)) for name in ("maskaae", "wae-wgan"))
+        assert [phase.name for phase in each.objective.phases() if phase.no_lr_decay] == ["critic"]
+    vector, other = (
+        build(name, Spec("mine", (9,)), networks=Networks(latent_dim=3)) for name in ("maskaae", "wae-wgan")
+    )
     lrs = {"autoencoder": 5e-4, "critic": 4e-4, "generator": 1.5e-4}
     assert rates(other) == {name: ("RMSprop", lr) for name, lr in lrs.items()}
     assert rates(vector) == rates(other) | {"mask": ("RMSprop", 3e-3)}
@@ -502,7 +512,7 @@ def test_one_batch_is_shared_by_all_phases_and_encoded_twice() -> None:
     data, seen = vectors(), []
     for share in (False, True):
         made = build("maskaae", data.spec, share_batch=share).objective
-        made.autoencoder.encoder = _Counted(5, made.autoencoder.latent)
+        made.autoencoder.encoder = _Counted(5, made.autoencoder.latent_dim)
         phases, spied = made.phases(), []
 
         def spy(loss: Any, spied: list[Tensor] = spied) -> Any:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from noiseless.clusters import clusters
 from noiseless.errors import InputError
-from noiseless.patterns import Layout, Patterns, draw, masks, unique
+from noiseless.objectives.deciphering.clusters import clusters
+from noiseless.objectives.deciphering.patterns import Layout, Patterns, draw, masks, unique
 
 PAPER = Layout((128, 256, 512), (1, 4, 16))
 SMALL = Layout((128, 16), (1, 2))  # 15,360 patterns
@@ -71,7 +71,7 @@ def test_unique_patterns_have_to_fit_into_their_clusters_channels() -> None:
 
 
 def test_unique_patterns_that_draws_do_not_find_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.patterns.ROUNDS", 1)
+    monkeypatch.setattr("noiseless.objectives.deciphering.patterns.ROUNDS", 1)
     with pytest.raises(InputError, match=r"500 data are too close to all the patterns there are: \d+ of them"):
         unique(Layout((500,), (1,)), 500, generator())
 

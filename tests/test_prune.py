@@ -15,20 +15,20 @@ from torch import nn
 from noiseless.autoencoder import Networks
 from noiseless.cli import run as command
 from noiseless.errors import InputError
-from noiseless.journal import read_header, read_tensors, write_tensors
-from noiseless.own import Own
-from noiseless.prune import MASK, prune
+from noiseless.files import read_header, read_tensors, write_tensors
 from noiseless.runs import Run, train
+from noiseless.runs.prune import MASK, prune
+from noiseless.runs.user_code import UserCode
 from noiseless.training import Training
 from tiny import FAST, images, run, vectors, weights
 
-NETWORKS = Networks(latent=6, width=2)
+NETWORKS = Networks(latent_dim=6, width=2)
 KEPT = [0, 2, 5]
 
 
 def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 5.0, **networks: Any) -> Run:
     """A run whose mask is open in three of six dimensions, the last of them with an M of its own."""
-    sizes = Networks(latent=6, width=2, **networks)
+    sizes = Networks(latent_dim=6, width=2, **networks)
     made = run("maskaae", kind(), folder, networks=sizes, steps=4, arguments={"critic_width": 8})
     for name, prefix in (("best", ""), ("checkpoint", "model/")):
         path = folder / f"{name}.safetensors"
@@ -47,7 +47,7 @@ def masked(folder: Path, closed: float = 0.0, kind: Any = images, last: float = 
 def test_a_pruned_run_is_the_same_function_of_active_codes(net: Any, tmp_path: Path) -> None:
     old = masked(tmp_path / "old", net=net)
     pruned = prune(old, tmp_path / "new")
-    assert (pruned.kept, pruned.latent, pruned.undecided) == (KEPT, 6, {})
+    assert (pruned.kept, pruned.latent_dim, pruned.undecided) == (KEPT, 6, {})
     assert pruned.change < 1e-6
     raw = images().test.take(np.arange(20))
     x, z = images().spec.normalise(torch.from_numpy(raw)), torch.randn(50, 6)
@@ -76,8 +76,8 @@ def test_a_pruned_run_is_a_run_like_any_other(tmp_path: Path) -> None:
     masked(tmp_path / "old", kind=vectors)
     assert command(["prune", str(tmp_path / "old"), "--out", str(tmp_path / "new")]) == 0
     new = Run(tmp_path / "new")
-    assert new.record["arguments"]["networks"]["latent"] == 3
-    assert new.record["pruned"] == {"latent": 6, "kept": KEPT, "weights": "best"}
+    assert new.record["arguments"]["networks"]["latent_dim"] == 3
+    assert new.record["pruned"] == {"latent_dim": 6, "kept": KEPT, "weights": "best"}
     assert "pruned from 6 to 3 latent dimensions" in new.record["notes"]
     assert "trained on, the mean of the variance is over 3 dimensions" in new.record["notes"]  # not: form paper
     assert not any(name.startswith("polarising") for name in new.record["arguments"])  # the plan's alone
@@ -115,7 +115,7 @@ def test_an_undecided_mask_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_pruned_run_of_form_paper_keeps_the_schedule_and_says_what_differs(tmp_path: Path) -> None:
-    sizes = Networks(latent=30, width=2)
+    sizes = Networks(latent_dim=30, width=2)
     made = run("maskaae", vectors(size=30), tmp_path / "old", networks=sizes, steps=1, arguments={"form": "paper"})
     for name, key, m in (("best", MASK.removeprefix("model/"), [4.0, 4.0]), ("checkpoint", MASK, [4.0, 0.0, 4.0])):
         path = tmp_path / f"old/{name}.safetensors"
@@ -131,7 +131,7 @@ def test_a_pruned_run_of_form_paper_keeps_the_schedule_and_says_what_differs(tmp
 
 @pytest.mark.parametrize("net", ["mlp", "conv-small"])
 def test_the_average_is_cut_too(net: Any, tmp_path: Path) -> None:
-    sizes = Networks(latent=6, width=2, net=net)
+    sizes = Networks(latent_dim=6, width=2, net=net)
     made = run("maskaae", images(), tmp_path / "old", networks=sizes, steps=4, ema=0.5, arguments={"critic_width": 8})
     for file in ("best", "checkpoint"):
         path = tmp_path / f"old/{file}.safetensors"
@@ -142,8 +142,8 @@ def test_the_average_is_cut_too(net: Any, tmp_path: Path) -> None:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))["__metadata__"]
         save_file(tensors, path, metadata=header)
     pruned = prune(made, tmp_path / "new", "average")
-    assert pruned.run.model("average").latent == 3
-    assert pruned.run.model("last").latent == 3
+    assert pruned.run.model("average").latent_dim == 3
+    assert pruned.run.model("last").latent_dim == 3
 
 
 def test_what_cannot_be_pruned_is_refused(tmp_path: Path) -> None:
@@ -160,17 +160,17 @@ def test_what_cannot_be_pruned_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=said):
             prune(old, tmp_path / "home", overwrite=overwrite)
     prune(old, tmp_path / "whole", overwrite=True)
-    assert Run(tmp_path / "whole").model().latent == 3
+    assert Run(tmp_path / "whole").model().latent_dim == 3
 
 
-def stubborn(latent: int, shape: tuple[int, ...]) -> nn.Module:
+def stubborn(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
     """A decoder whose hidden layer follows the latent size."""
     size = int(np.prod(shape))
-    return nn.Sequential(nn.Linear(latent, 2 * latent), nn.Linear(2 * latent, size), nn.Unflatten(1, shape))
+    return nn.Sequential(nn.Linear(latent_dim, 2 * latent_dim), nn.Linear(2 * latent_dim, size), nn.Unflatten(1, shape))
 
 
 def test_networks_of_one_s_own_that_do_not_follow_are_refused(tmp_path: Path) -> None:
-    sizes = Networks(latent=6, width=2, net="mlp", decoder=stubborn)
+    sizes = Networks(latent_dim=6, width=2, net="mlp", decoder=stubborn)
     settings = Training(**FAST, steps=2)
     train("maskaae", vectors(), tmp_path / "old", training=settings, networks=sizes, critic_width=8, show=False)
     path = tmp_path / "old/best.safetensors"
@@ -178,5 +178,5 @@ def test_networks_of_one_s_own_that_do_not_follow_are_refused(tmp_path: Path) ->
     tensors["autoencoder.decoder.mask.m"][:2] = 0
     save_file(tensors, path, metadata={"noiseless": "{}"})
     with pytest.raises(InputError, match=r"shrink from 12 to 8 .*: only layers"):
-        prune(Run(tmp_path / "old", Own(decoder=stubborn)), tmp_path / "new")
+        prune(Run(tmp_path / "old", UserCode(decoder=stubborn)), tmp_path / "new")
     assert not (tmp_path / "new").exists()

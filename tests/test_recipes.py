@@ -11,10 +11,10 @@ from torch import nn
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
-from noiseless.recipes.core import Method, find, names
+from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
+from noiseless.recipes.method import Method, find, names
 from noiseless.recipes.rae import JACOBIAN_WEIGHT, PUBLISHED
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 from tiny import method
 
@@ -69,7 +69,7 @@ def test_defaults_are_the_published_ones_converted(data: str, name: str) -> None
     beta, decay = TABLE[data][name]
     assert weight(made, "code") == pytest.approx(beta, rel=1e-9)
     assert weight(made, "decoder") == pytest.approx(decay, rel=1e-9)
-    assert made.objective.autoencoder.latent == LATENT[data]
+    assert made.objective.autoencoder.latent_dim == LATENT[data]
     (phase,) = made.objective.phases()
     optimiser = phase.optimiser(phase.parameters)
     assert isinstance(optimiser, torch.optim.Adam)
@@ -87,7 +87,7 @@ def test_every_recipe_of_the_paper_is_in_the_table() -> None:
 def test_weights_follow_the_padded_image_and_the_code_s_size() -> None:
     assert weight(build("rae-l2", MNIST), "code") == pytest.approx(2 * 1024 * 1e-4 / 16)
     assert weight(build("rae-l2", MNIST), "decoder") == pytest.approx(1024 * 1e-7)
-    small = build("rae-l2", MNIST, networks=Networks(latent=4, width=1))
+    small = build("rae-l2", MNIST, networks=Networks(latent_dim=4, width=1))
     assert weight(small, "code") == pytest.approx(2 * 1024 * 1e-4 / 4)
     assert weight(build("wae-mmd", MNIST), "mmd") == pytest.approx(1024 * 0.03)
     assert weight(build("rae-l2", Spec("flat", (784,))), "decoder") == pytest.approx(784 * 1e-7)
@@ -149,13 +149,13 @@ def test_spectral_normalisation_is_on_every_layer() -> None:
 )
 def test_other_data_take_the_nearest_constants(spec: Spec, nearest: str) -> None:
     made = build("rae", spec)
-    assert made.objective.autoencoder.latent == LATENT[nearest]
+    assert made.objective.autoencoder.latent_dim == LATENT[nearest]
     assert made.training.epochs == EPOCHS[nearest]
 
 
 def test_constants_of_another_data_set_on_request() -> None:
-    assert build("rae", MNIST, constants="celeba").objective.autoencoder.latent == 64
-    assert build("ae", Spec("own", (5,))).objective.autoencoder.latent == 5
+    assert build("rae", MNIST, constants="celeba").objective.autoencoder.latent_dim == 64
+    assert build("ae", Spec("own", (5,))).objective.autoencoder.latent_dim == 5
 
 
 @pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])

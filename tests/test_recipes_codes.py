@@ -1,4 +1,4 @@
-"""Defaults of the methods that shape the law of the codes, in the units of the papers."""
+"""Defaults of the methods that shape the distribution of the codes, in the units of the papers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.values import Spec
 
 SPECS = {
@@ -114,10 +114,10 @@ def test_more_weight_means_more_entropy() -> None:
     found = []
     for weight in (0.0, 1.0, 30.0):
         torch.manual_seed(0)
-        objective = names()["eae"](Spec("own", (6,)), Networks(latent=3, width=4), weight=weight).objective.train()
+        objective = names()["eae"](Spec("own", (6,)), Networks(latent_dim=3, width=4), weight=weight).objective.train()
         (phase,) = objective.phases()
         optimiser = torch.optim.Adam(phase.parameters, 1e-2)
-        from noiseless.entropy import entropy
+        from noiseless.metrics.entropy import entropy
         from noiseless.values import Batch
 
         x = torch.randn(100, 2) @ torch.randn(2, 6)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.errors import InputError
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.strings import of, shipped
 from noiseless.values import Batch, Dirac, Noise, Spec
 from tiny import derivations, spelled
@@ -41,12 +41,12 @@ def build(name: str, spec: Spec, **arguments: Any) -> Method:
     ],
 )
 def test_defaults_are_the_published_ones_in_sums(
-    name: str, spec: Spec, weight: float, latent: int, epochs: int, batch: int, patience: int
+    name: str, spec: Spec, weight: float, latent_dim: int, epochs: int, batch: int, patience: int
 ) -> None:
     made = build(name, spec)
     terms = made.objective.terms
     assert terms.get("kl", terms.get("code")).weight == pytest.approx(weight)
-    assert made.objective.autoencoder.latent == latent
+    assert made.objective.autoencoder.latent_dim == latent_dim
     assert (made.training.epochs, made.training.batch, made.training.schedule) == (epochs, batch, "plateau")
     assert (made.training.lr_factor, made.training.lr_patience, made.training.lr_floor) == (0.2, patience, 1e-4)
     (phase,) = made.objective.phases()
@@ -96,7 +96,7 @@ def test_the_methods_are_what_the_papers_say() -> None:
 @pytest.mark.parametrize("name", ["rae", "rae-sn", "ae", "eae", "vae", "wae-mmd", "aae", "wae-wgan", "maskaae"])
 def test_other_methods_take_strings_as_they_are(name: str) -> None:
     for data in (derivations(), spelled()):
-        made = build(name, data.spec, networks=Networks(latent=3, width=4), reconstruction="categorical")
+        made = build(name, data.spec, networks=Networks(latent_dim=3, width=4), reconstruction="categorical")
         x = data.spec.normalise(torch.from_numpy(data.train.take(range(8))))
         for phase in made.objective.phases():
             losses = phase.loss(Batch(x, torch.arange(8), 0, Noise(0)))
@@ -121,10 +121,10 @@ def test_data_of_another_kind_are_refused(name: str, spec: Spec, sentence: str) 
 def test_short_molecules_have_the_networks_of_molecules() -> None:
     short = replace(SPELLED_MOLECULES, shape=(57,), kind="molecules")
     made = build("character-vae", short, networks=Networks(width=4))
-    assert made.objective.autoencoder.latent == 56
+    assert made.objective.autoencoder.latent_dim == 56
     assert made.training.epochs == 100
     other = build("character-vae", replace(short, kind=""), networks=Networks(width=4))
-    assert other.objective.autoencoder.latent == 25
+    assert other.objective.autoencoder.latent_dim == 25
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_short_molecules_have_the_networks_of_molecules() -> None:
 )
 def test_nets_are_for_their_data(net: str, spec: Spec, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        build("rae", spec, networks=Networks(latent=3, net=net, width=4))
+        build("rae", spec, networks=Networks(latent_dim=3, net=net, width=4))

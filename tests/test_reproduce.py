@@ -21,8 +21,8 @@ from noiseless.errors import InputError
 from noiseless.reproduce import Request, cells, find, names
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import refuse_loss
-from noiseless.reproduce.core import SCALES, Line, Source
-from noiseless.reproduce.eae_table import eae_lines
+from noiseless.reproduce.request import SCALES, Line, Source
+from noiseless.reproduce.studies.eae import eae_lines
 from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
 from noiseless.runs import train
 from noiseless.training import Stopped
@@ -279,8 +279,8 @@ def test_the_published_tables_hold_together() -> None:
     table = {line.label: line for line in eae_lines("second-stage")}
     for name in ("rae-table", "eae-table"):
         assert find(name) is names()[name]
-    from noiseless.reproduce.eae_table import _published
-    from noiseless.reproduce.rae_table import PUBLISHED
+    from noiseless.reproduce.studies.eae import _published
+    from noiseless.reproduce.studies.rae import PUBLISHED
 
     assert all(rows.keys() <= table.keys() for rows in _published().values())
     mnist, cifar10 = (_published()[data] for data in ("mnist", "cifar10"))
@@ -361,7 +361,9 @@ def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) 
 
 def test_all_rows_of_the_small_scale_see_as_many_data(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Any] = []
-    monkeypatch.setattr("noiseless.reproduce.rae_table.measure", lambda *study: found.extend(cells.cells(*study)) or [])
+    monkeypatch.setattr(
+        "noiseless.reproduce.studies.rae.measure", lambda *study: found.extend(cells.cells(*study)) or []
+    )
     find("rae-table")(Request("tiny.npy", constants="celeba", width=2, seeds=(0,)))
     assert len(found) == 9  # VAE's is 2sVAE's
     assert {cell.settled.batch for cell in found} == {100}  # the published VAE of CelebA has 1,000

@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from noiseless.cli import run
+from noiseless.evaluate.results import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
-from noiseless.objectives.core import Course
-from noiseless.objectives.deciphering import Deciphering
-from noiseless.recipes.core import find as named
+from noiseless.objectives.deciphering.objective import Deciphering
+from noiseless.objectives.objective import TrainingInfo
+from noiseless.recipes.method import find as named
 from noiseless.reproduce import Request, find
 from noiseless.reproduce.cells import Cell, cells
-from noiseless.reproduce.deciphering import COLUMNS
-from noiseless.results import Row
-from noiseless.training import settle
+from noiseless.reproduce.studies.deciphering import COLUMNS
+from noiseless.training import resolve
 
 STUDIES = ["deciphering-table-1", "deciphering-table-2", "deciphering-ablations"]
 TERMS = "--data tiny.npy --width 4 --steps 2 -n 30 --features pixels --threads 1 --seeds 0"
@@ -39,13 +39,15 @@ def distance(real: Sample, fake: Sample, seed: int) -> Row:
 def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell]:
     """The cells of a study, which are not measured."""
     found: list[Any] = []
-    monkeypatch.setattr("noiseless.reproduce.deciphering.measure", lambda *study: found.extend(cells(*study)) or [])
+    monkeypatch.setattr(
+        "noiseless.reproduce.studies.deciphering.measure", lambda *study: found.extend(cells(*study)) or []
+    )
     find(name)(Request("tiny.npy", seeds=(0,), threads=1, **terms))
     return found
 
 
 def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.score", distance)  # other metrics stand in no column
+    monkeypatch.setattr("noiseless.evaluate.distances.score", distance)  # other metrics stand in no column
     rows = ["fresh patterns", "fresh patterns, moments of the batch", "training patterns"]
     assert run([*f"reproduce deciphering-table-1 {TERMS}".split(), "--rows", *rows]) == 0
     content = json.loads(Path("docs/results/deciphering-table-1-tiny-small.json").read_text())
@@ -67,11 +69,11 @@ def test_table_1_has_its_laws_in_one_run_and_the_mean_image(monkeypatch: pytest.
 def test_every_row_can_be_trained(name: str, scale: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for cell in asked(name, monkeypatch, scale=scale):
         method = named(cell.line.recipe)(cell.loaded.spec, **cell.arguments)
-        objective, training = method.objective, cell.training.over(method.training)
+        objective, training = method.objective, cell.training.with_defaults(method.training)
         assert isinstance(objective, Deciphering)
-        batch = cast(int, settle(training, objective, cell.loaded).batch)
+        batch = cast(int, resolve(training, objective, cell.loaded).batch)
         rows = torch.from_numpy(cell.loaded.train.take(np.arange(len(cell.loaded.train)))).flatten(1)
-        objective.meet(Course(len(rows), batch, 0), lambda rows=rows: rows / 255)
+        objective.setup(TrainingInfo(len(rows), batch, 0), lambda rows=rows: rows / 255)
         assert len(objective.patterns) == len(rows)
         if objective.patterns.kind == "dropout":
             group = objective.patterns.layout.channels[0] / objective.plan.clusters

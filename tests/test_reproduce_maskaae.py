@@ -13,12 +13,13 @@ import pytest
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.cli import run
-from noiseless.evaluate import reference
+from noiseless.evaluate.heldout import reference
 from noiseless.metrics.frechet import frechet_distance
-from noiseless.reproduce import Request, capacity, maskaae_tables
-from noiseless.reproduce.capacity import Reading
+from noiseless.reproduce import Request
 from noiseless.reproduce.cells import Cell
-from noiseless.reproduce.maskaae_figure import _findings, _true
+from noiseless.reproduce.studies import maskaae, maskaae_capacity
+from noiseless.reproduce.studies.maskaae_capacity import Reading
+from noiseless.reproduce.studies.maskaae_figure import _findings, _true
 from noiseless.reproduce.table import Doubtful
 from noiseless.training import Stopped
 
@@ -37,7 +38,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("this was done already")
 
-    monkeypatch.setattr(capacity, "trained", forbidden)
+    monkeypatch.setattr(maskaae_capacity, "trained", forbidden)
 
 
 def test_the_figure_end_to_end_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
     line = ["reproduce", "maskaae-table-2", *TERMS.split(), "-n", "150", "--rows", "WAE-WGAN, m = 32", "--out", "t"]
     with monkeypatch.context() as patch:
-        patch.setattr(capacity, "reference", stopped)
+        patch.setattr(maskaae_capacity, "reference", stopped)
         assert run(line) == 130
     assert not Path("t.md").exists()
     folder = Path("runs/maskaae-table-2-synthetic-n-2-width-8-size-300-test-200-small/wae-wgan-32-0")
@@ -84,14 +85,14 @@ def test_a_study_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    really = capacity.trained
+    really = maskaae_capacity.trained
 
     def broken(cell: Cell, part: float = 1.0) -> Any:
         if cell.line.recipe == "wae-wgan":
             raise RuntimeError("the term 'distance' of phase 'critic' became nan in step 3")
         return really(cell, part)
 
-    monkeypatch.setattr(capacity, "trained", broken)
+    monkeypatch.setattr(maskaae_capacity, "trained", broken)
     assert run(LINE) == 0
     assert "not measured: WAE-WGAN, m = 4, seed 0: the term 'distance'" in Path("f.md").read_text()
     assert [row["row"] for row in json.loads(Path("f.json").read_text())["rows"]] == ROWS[:2]
@@ -108,7 +109,7 @@ def test_a_report_is_replaced_only_by_one_that_measured_something(
     def broken(*_: object) -> None:
         raise RuntimeError("the term 'distance' became nan")
 
-    monkeypatch.setattr(capacity, "trained", broken)
+    monkeypatch.setattr(maskaae_capacity, "trained", broken)
     assert run(LINE) == 1
     assert "no run could be measured: MaskAAE, m = 2, seed 0: the term" in capsys.readouterr().err
     assert Path("f.md").read_text() == "finished"
@@ -149,14 +150,14 @@ def test_table_1_marks_what_is_inferred() -> None:
     assert content["rank_correlation"]["samples"] is None
     assert "(54.80)" in text
     assert "is inferred, not read" in text
-    assert content["runs"][1]["steps"] == maskaae_tables.LONGER * 3
-    assert all(isinstance(row[0], Doubtful) for table in maskaae_tables.PUBLISHED.values() for row in table.values())
+    assert content["runs"][1]["steps"] == maskaae.LONGER * 3
+    assert all(isinstance(row[0], Doubtful) for table in maskaae.PUBLISHED.values() for row in table.values())
 
 
 def reading(method: str, m: int, fd: float | None, active: int = 0, floor: float = 1.0, nac: float = 0.1) -> Reading:
     """A reading of a run; without a distance, of one that failed."""
     request = Request(SYNTHETIC)
-    lines = {line.label: line for line in capacity.lines(capacity.sized(request), (m,))}
+    lines = {line.label: line for line in maskaae_capacity.lines(maskaae_capacity.sized(request), (m,))}
     cell = Cell(lines[f"{method}, m = {m}"], frozenset(), 0, Path("nowhere"), request, "")
     numbers = {} if fd is None else {"fd": fd, "floor": floor, "active": active, "nac": nac}
     return Reading(cell, numbers)
@@ -191,7 +192,7 @@ def test_a_distance_within_the_floor_has_no_ratio() -> None:
 def test_table_2_says_what_it_is_for() -> None:
     found = [reading("MaskAAE", m, fd, a, nac=0.05) for m, fd, a in ((32, 20, 9), (64, 23, 10), (64, 23, 13))]
     found += [reading("WAE-WGAN", m, 30, nac=nac) for m, nac in ((32, 0.04), (64, 0.2))]
-    said = maskaae_tables._findings([*found, reading("WAE-WGAN", 64, None)])
+    said = maskaae._findings([*found, reading("WAE-WGAN", 64, None)])
     assert said["active"] == "MaskAAE's mean numbers of active dimensions at m = 32 and 64 differ by 2.5"
     assert said["distance"] == "MaskAAE's mean distances there differ by 15% of the lesser"
     assert said["nac"] == (
@@ -206,8 +207,8 @@ def test_the_dimensions_of_synthetic_data_are_read_from_their_name() -> None:
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
 def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
-    asked = capacity.sized(Request(SYNTHETIC, scale=scale))
-    masked, plain = capacity.lines(asked, (16,))
+    asked = maskaae_capacity.sized(Request(SYNTHETIC, scale=scale))
+    masked, plain = maskaae_capacity.lines(asked, (16,))
     if scale == "paper":
         assert plain.arguments == {"form": "paper"}
         assert (asked.steps, asked.width, masked.arguments) == (500_000, 128, {"form": "paper"})

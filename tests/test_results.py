@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from noiseless.results import record
+from noiseless.evaluate.results import record
 
 
 def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:

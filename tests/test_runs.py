@@ -19,10 +19,10 @@ import noiseless
 from noiseless.autoencoder import Networks
 from noiseless.data import Raw
 from noiseless.errors import InputError, RunError
-from noiseless.journal import Journal
-from noiseless.own import Own
-from noiseless.recipes.core import Method, names
+from noiseless.recipes.method import Method, names
 from noiseless.runs import Run, load, train
+from noiseless.runs.user_code import UserCode
+from noiseless.runs.writer import RunWriter
 from noiseless.training import Training
 from noiseless.values import Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
@@ -31,7 +31,7 @@ from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "pictures" not in request.node.name:
-        monkeypatch.setattr("noiseless.gallery.draw", lambda *_: None)
+        monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_run_records_what_it_is(tmp_path: Path, array: Path) -> None:
     made(tmp_path / "run", array, arguments={"beta": 0.5})
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["recipe"] == "rae"
-    assert record["arguments"] == {"networks": {"latent": 3, "width": 4}, "beta": 0.5}
+    assert record["arguments"] == {"networks": {"latent_dim": 3, "width": 4}, "beta": 0.5}
     assert record["torch"] == torch.__version__
     about = record["data"]
     assert about["source"] == str(array)
@@ -267,7 +267,7 @@ def test_resume_without_its_data_changes_nothing(tmp_path: Path, array: Path) ->
     with pytest.raises(InputError, match=r"cannot be loaded: .*; if they have moved, say with --source"):
         opened.resume(more=5, show=False)
     assert opened.steps == (4, 4)
-    moved = Run(opened.directory, own=Own(source=str(tmp_path / "moved.npy")))
+    moved = Run(opened.directory, own=UserCode(source=str(tmp_path / "moved.npy")))
     moved.resume(more=1, show=False)
     assert moved.steps == (5, 5)
 
@@ -296,7 +296,7 @@ def test_weights_of_other_networks_do_not_start_a_run(tmp_path: Path) -> None:
     made(tmp_path / "first")
     settings = Training(**FAST, steps=2)
     with pytest.raises(InputError, match="do not fit these networks"):
-        train("rae", images(), tmp_path / "run", training=settings, networks=Networks(latent=2, width=4),
+        train("rae", images(), tmp_path / "run", training=settings, networks=Networks(latent_dim=2, width=4),
               init_from=tmp_path / "first", show=False)  # fmt: skip
     assert not (tmp_path / "run").exists()
 
@@ -314,13 +314,13 @@ def test_a_named_data_set_is_not_taken_for_a_folder_of_its_name(
 def test_the_place_of_the_data_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
-    loaded = noiseless.runs.datasets.load
+    loaded = noiseless.runs.run.datasets.load
 
     def watch(source: str, **given: Any) -> Any:
         seen.append(given["data_dir"])
         return loaded(source, **given)
 
-    monkeypatch.setattr("noiseless.runs.datasets.load", watch)
+    monkeypatch.setattr("noiseless.runs.run.datasets.load", watch)
     (tmp_path / "there").mkdir()
     opened = made(tmp_path / "run", "digits", steps=1, arguments={"data_dir": Path("there")})
     opened.data()
@@ -397,7 +397,7 @@ def test_a_run_names_no_code(tmp_path: Path, array: Path, monkeypatch: pytest.Mo
 
 def test_arguments_that_the_recipe_does_not_know_are_refused(tmp_path: Path) -> None:
     made(tmp_path / "run")
-    edit(tmp_path / "run", arguments={"networks": {"latent": 3, "widht": 4}})
+    edit(tmp_path / "run", arguments={"networks": {"latent_dim": 3, "widht": 4}})
     with pytest.raises(InputError):
         load(tmp_path / "run")
 
@@ -413,8 +413,8 @@ def own_encoder(shape: tuple[int, ...], outputs: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(torch.Size(shape).numel(), outputs))
 
 
-def own_decoder(latent: int, shape: tuple[int, ...]) -> nn.Module:
-    return nn.Sequential(nn.Linear(latent, torch.Size(shape).numel()), nn.Unflatten(1, shape))
+def own_decoder(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
+    return nn.Sequential(nn.Linear(latent_dim, torch.Size(shape).numel()), nn.Unflatten(1, shape))
 
 
 def test_a_recipe_of_one_s_own_is_named_again(tmp_path: Path) -> None:
@@ -423,19 +423,19 @@ def test_a_recipe_of_one_s_own_is_named_again(tmp_path: Path) -> None:
     assert Run(tmp_path / "run").record["recipe"] == "test_runs:own_recipe"
     with pytest.raises(InputError, match="--recipe"):
         load(tmp_path / "run")
-    opened = Run(tmp_path / "run", Own(recipe=own_recipe))
+    opened = Run(tmp_path / "run", UserCode(recipe=own_recipe))
     assert opened.method().objective.terms["code"].weight == 0.5
-    assert opened.model().latent == 3
+    assert opened.model().latent_dim == 3
 
 
 def test_networks_of_one_s_own_are_named_again(tmp_path: Path) -> None:
-    networks = Networks(latent=3, encoder=own_encoder, decoder=own_decoder)
+    networks = Networks(latent_dim=3, encoder=own_encoder, decoder=own_decoder)
     train("rae", images(), tmp_path / "run", training=Training(**FAST, steps=2), networks=networks, show=False)
     with pytest.raises(InputError, match="--encoder"):
         load(tmp_path / "run")
     with pytest.raises(InputError, match="--decoder"):
-        load(tmp_path / "run", own=Own(encoder=own_encoder))
-    assert load(tmp_path / "run", own=Own(encoder=own_encoder, decoder=own_decoder)).latent == 3
+        load(tmp_path / "run", own=UserCode(encoder=own_encoder))
+    assert load(tmp_path / "run", own=UserCode(encoder=own_encoder, decoder=own_decoder)).latent_dim == 3
 
 
 def own_data() -> Raw:
@@ -447,7 +447,7 @@ def test_data_of_one_s_own_are_named_again(tmp_path: Path) -> None:
     assert len(opened.data().train) > 80
     with pytest.raises(InputError, match="--source"):
         Run(tmp_path / "run").data()
-    again = Run(tmp_path / "run", Own(source="test_runs:own_data"))
+    again = Run(tmp_path / "run", UserCode(source="test_runs:own_data"))
     again.resume(more=1, show=False)
     assert again.steps == (2, 2)
 
@@ -484,7 +484,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(disk: Path) ->
     assert Run(disk / "run").steps == (8, 8)
 
 
-def write(journal: Journal, name: str) -> None:
+def write(journal: RunWriter, name: str) -> None:
     if name == "log.jsonl":
         return journal.log({"step": 3})
     keep = {"checkpoint.safetensors": lambda t: journal.checkpoint(t, {}), "best.safetensors": journal.best}[name]
@@ -509,7 +509,7 @@ def test_a_disk_that_fills_up_while_writing(name: str, tmp_path: Path, monkeypat
     monkeypatch.setattr(Path, "open", full_open)
     monkeypatch.setattr(Path, "write_bytes", full_write)
     with pytest.raises(RunError, match=rf"cannot write .*{name}: No space left on device"):
-        write(Journal(tmp_path / "run", images()), name)
+        write(RunWriter(tmp_path / "run", images()), name)
     monkeypatch.undo()
     assert (tmp_path / "run" / name).read_bytes() == before
     assert not list((tmp_path / "run").glob(".*.part"))
@@ -518,4 +518,4 @@ def test_a_disk_that_fills_up_while_writing(name: str, tmp_path: Path, monkeypat
 def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": nonsense}\n')
     with pytest.raises(InputError, match=r"log\.jsonl is damaged"):
-        Journal(tmp_path, images()).rows()
+        RunWriter(tmp_path, images()).rows()

@@ -11,25 +11,26 @@ import pytest
 import torch
 from PIL import ImageFont
 
-from noiseless import drawings, texts
 from noiseless.cli import run
 from noiseless.cli.optimise import strings as searched_strings
 from noiseless.cli.options import Use
 from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate_strings import evaluate_strings, identity_of
+from noiseless.evaluate.strings import evaluate_strings, identity_of
 from noiseless.model import Model
-from noiseless.reproduce import find, rae_structured
-from noiseless.reproduce.structured import Cell, Structured
-from noiseless.reproduce.structured_page import page
+from noiseless.optimise.scores.expression import distance
+from noiseless.reproduce import find
+from noiseless.reproduce.studies import grammar
+from noiseless.reproduce.studies.structured import Cell, Structured
+from noiseless.reproduce.studies.structured_page import page
 from noiseless.runs import Run
-from noiseless.scores.expression import distance
+from noiseless.show import drawings, texts
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
 from tiny import failing
 
 DATA = "expressions:size=150"
-FAST = ["--width", "4", "--latent", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
+FAST = ["--width", "4", "--latent-dim", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
 SEARCHED = "--objective expression --search random --rounds 1 --batch 4 --votes 3 --threads 1 --device cpu"
 SMILES = Spec("zinc", (60,), (), (), 76, shipped("smiles").text)
 
@@ -67,7 +68,7 @@ def test_votes_are_drawn_from_what_the_decoder_said_once(trained: Path, monkeypa
     monkeypatch.setattr(model.autoencoder, "decode", lambda z: given.append(len(z)) or decode(z))
     drawn = model.strings(codes, torch.Generator().manual_seed(0))
     assert given == [3, 3, 2]  # of 50, 50 and 40 votes
-    monkeypatch.setattr("noiseless.model.in_company", lambda _: True)
+    monkeypatch.setattr("noiseless.model.model.uses_batch_statistics", lambda _: True)
     assert model.strings(codes, torch.Generator().manual_seed(0)) == drawn
     assert given[3:] == [50, 50, 40]
     assert len(set(drawn)) > 7
@@ -312,8 +313,8 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     made = Run(place)
     assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
-    monkeypatch.setattr("noiseless.reproduce.rae_structured.train", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr("noiseless.reproduce.rae_structured.evaluate_strings", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("noiseless.reproduce.studies.grammar.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("noiseless.reproduce.studies.grammar.evaluate_strings", lambda *_: pytest.fail("again"))
     assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())
@@ -358,8 +359,8 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
-    broken = failing(rae_structured.train, "character-vae", RunError("the loss became nan"))
-    monkeypatch.setattr(rae_structured, "train", broken)
+    broken = failing(grammar.train, "character-vae", RunError("the loss became nan"))
+    monkeypatch.setattr(grammar, "train", broken)
     assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
     assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()
     assert run(f"{line} --rows CVAE --out none".split()) == 1
@@ -424,7 +425,7 @@ def test_pictures_of_molecules() -> None:
 
 
 def test_without_rdkit_molecules_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.drawings.find_spec", lambda _: None)
+    monkeypatch.setattr("noiseless.show.drawings.find_spec", lambda _: None)
     assert not drawings.has_pictures(SMILES)
     with pytest.raises(InputError, match=r"noiseless\[molecules\]"):
         texts.save(["CCO"], SMILES, tmp_path / "m.png")

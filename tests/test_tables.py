@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from noiseless import tables
+from noiseless.show import tables
 
 ROWS = [
     {"what": "a|b", "n": 10000, "fd": 118.249, "kid": 0.001234, "precision": 0.5, "seed": 1},

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.core import Objective, Optimiser, Phase, Regularised
-from noiseless.training import State, Stopped, Training, fit, settle
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.objectives.regularised import Regularised
+from noiseless.training import State, Stopped, Training, fit, resolve
 from noiseless.training.engine import Engine
-from noiseless.training.feed import Feed, mix
+from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.progress import Log
+from noiseless.training.settings import Optimiser
+from noiseless.training.validation import Validation
 from noiseless.values import Batch, Spec
 from tiny import FAST, assert_same, data, images, method, vectors
 
@@ -69,7 +72,7 @@ def test_an_epoch_shows_every_datum_at_most_once_in_a_new_order(
 ) -> None:
     monkeypatch.setattr("noiseless.training.feed._fits", lambda *_: resident)
     chosen = images(130)
-    feed = Feed(chosen.train, chosen.spec, 20, 7, CPU)
+    feed = BatchLoader(chosen.train, chosen.spec, 20, 7, CPU)
     assert feed.per_epoch == 4
     epochs = [torch.cat([feed(4 * epoch + k, 0)[1] for k in range(4)]) for epoch in range(3)]
     for order in epochs:
@@ -84,15 +87,15 @@ def test_an_epoch_shows_every_datum_at_most_once_in_a_new_order(
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_share_the_batch_of_one(world: int) -> None:
     chosen = vectors()
-    one = Feed(chosen.train, chosen.spec, 20, 3, CPU)(11, 2)
-    shares = [Feed(chosen.train, chosen.spec, 20, 3, CPU, rank, world)(11, 2) for rank in range(world)]
+    one = BatchLoader(chosen.train, chosen.spec, 20, 3, CPU)(11, 2)
+    shares = [BatchLoader(chosen.train, chosen.spec, 20, 3, CPU, rank, world)(11, 2) for rank in range(world)]
     for k in (0, 1):
         assert torch.equal(torch.cat([share[k] for share in shares]), one[k])
 
 
 def test_a_batch_is_a_function_of_seed_step_and_slot() -> None:
     chosen = vectors()
-    feed = Feed(chosen.train, chosen.spec, 20, 3, CPU)
+    feed = BatchLoader(chosen.train, chosen.spec, 20, 3, CPU)
     ahead = feed(9, 0)[1]
     for step in (0, 4, 9):
         again = feed(step, 0)[1]
@@ -108,12 +111,12 @@ def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> 
     merged = Training(steps=5, batch=7).over(Training(epochs=9, batch=8, clip=2.0))
     assert (merged.steps, merged.epochs, merged.batch, merged.clip) == (5, None, 7, 2.0)
     objective = method("ae", vectors().spec).objective
-    settled = settle(Training(epochs=3, batch=30), objective, vectors())
+    settled = resolve(Training(epochs=3, batch=30), objective, vectors())
     assert (settled.steps, settled.epochs, settled.schedule) == (6, None, "plateau")
     assert settled.device in ("cpu", "cuda", "mps")
     assert settled.precision in ("float32", "bfloat16")
     assert settled.threads == torch.get_num_threads()
-    assert settle(settled, objective, vectors()) == settled
+    assert resolve(settled, objective, vectors()) == settled
 
 
 @pytest.mark.parametrize(
@@ -141,13 +144,13 @@ def test_data_and_machine_have_to_suffice() -> None:
     with pytest.raises(
         InputError, match="the training part has 80 data, fewer than a batch of 100; give --batch 80 or less"
     ):
-        settle(Training(batch=100), objective, vectors())
+        resolve(Training(batch=100), objective, vectors())
     with pytest.raises(InputError, match="cannot be shared equally by 3 processes"):
-        settle(Training(batch=20), objective, vectors(), world=3)
+        resolve(Training(batch=20), objective, vectors(), world=3)
     with pytest.raises(InputError, match=r"pip install 'noiseless\[wandb\]'"):
-        settle(Training(batch=20, track=("wandb",)), objective, vectors())
+        resolve(Training(batch=20, track=("wandb",)), objective, vectors())
     with pytest.raises(InputError, match="cannot be used here"):
-        settle(Training(batch=20, device="cuda:77"), objective, vectors())
+        resolve(Training(batch=20, device="cuda:77"), objective, vectors())
 
 
 # the loop -------------------------------------------------------------------------------------------------------------
@@ -159,7 +162,7 @@ def test_the_loop_is_the_bare_loop_bit_for_bit() -> None:
     objective = method("rae-l2", chosen.spec).objective
     (phase,) = objective.phases()
     optimiser = phase.optimiser(phase.parameters)
-    feed = Feed(chosen.train, chosen.spec, 20, 5, CPU)
+    feed = BatchLoader(chosen.train, chosen.spec, 20, 5, CPU)
     for step in range(12):
         x, index = feed(step, 0)
         optimiser.zero_grad()
@@ -226,7 +229,7 @@ class Alternating(Objective):
 
         return [
             Phase("first", list(self.autoencoder.parameters()), self._first, sgd, repeats=2),
-            Phase("second", [self.centre, self.frozen], self._second, sgd, interval=3, steady=True),
+            Phase("second", [self.centre, self.frozen], self._second, sgd, interval=3, no_lr_decay=True),
         ]
 
     def _note(self, phase: str, batch: Batch) -> None:
@@ -288,7 +291,7 @@ def test_rows_are_means_since_the_last_and_validation_is_the_mean_over_its_part(
     term = "autoencoder/reconstruction"
     for row, part in zip(fourth.rows, (every.rows[:4], every.rows[4:]), strict=True):
         assert row[term] == pytest.approx(sum(r[term] for r in part) / 4, rel=1e-12)
-        assert row["images_per_s"] > 0
+        assert row["samples_per_s"] > 0
     state.objective.eval()
     x = chosen.spec.normalise(torch.from_numpy(chosen.validation.take(np.arange(20))))
     with torch.no_grad():
@@ -304,10 +307,9 @@ def test_validation_is_exact_where_its_batches_are_of_unequal_size() -> None:
     assert small.rows[-1]["validation/loss"] == large.rows[-1]["validation/loss"]
     chosen = vectors()
     objective = method("ae", chosen.spec).objective
-    from noiseless.training.core import _Validation
 
     losses = [
-        _Validation(chosen, Training(batch=batch), Engine("cpu"), CPU)(objective)["validation/loss"]
+        Validation(chosen, Training(batch=batch), Engine("cpu"), CPU)(objective)["validation/loss"]
         for batch in (3, 7, 20)
     ]
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)
@@ -403,7 +405,7 @@ def test_checkpoints_and_pictures_come_when_asked_for() -> None:
 
 
 def test_an_overdue_checkpoint_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.training.core.OVERDUE", -1.0)
+    monkeypatch.setattr("noiseless.training.loop.OVERDUE", -1.0)
     assert trained(steps=4)[1].steps == [1, 2, 3, 4]
 
 

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.errors import InputError
-from noiseless.values import Gaussian, Noise
+from noiseless.values import DiagonalGaussian, Noise
 
 
 def outputs(n: int = 64, d: int = 5, seed: int = 0) -> torch.Tensor:
@@ -55,7 +55,7 @@ def test_a_variational_code_has_the_encoder_s_mean_and_bounded_deviation() -> No
     bottleneck = Variational(2)
     assert bottleneck.inputs == 4
     q = bottleneck(torch.tensor([[1.0, -2.0, 0.0, 100.0]]))
-    assert isinstance(q, Gaussian)
+    assert isinstance(q, DiagonalGaussian)
     assert torch.equal(q.mean, torch.tensor([[1.0, -2.0]]))
     torch.testing.assert_close(q.log_std, torch.tensor([[0.0, 5.0]]))
 

@@ -10,25 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.flow import Flowed, FlowPosterior
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.flow import Flowed, FlowPosterior
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.penalties.kl import kl
-from noiseless.penalties.sampled_kl import sampled_kl
-from noiseless.recipes.core import names
-from noiseless.values import Batch, Dirac, Gaussian, Noise, Trace
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.penalties.sampled_kl import sampled_kl
+from noiseless.recipes.method import names
+from noiseless.values import Batch, DiagonalGaussian, Dirac, Noise, Trace
 from tiny import vectors
 
 AUTOENCODER = Autoencoder(nn.Linear(2, 1), nn.Linear(1, 2), Deterministic(1))
 
 
-def posterior(latent: int = 3, transforms: int = 2) -> FlowPosterior:
+def posterior(latent_dim: int = 3, transforms: int = 2) -> FlowPosterior:
     torch.manual_seed(0)
-    return FlowPosterior(latent, transforms, hidden=8).double()
+    return FlowPosterior(latent_dim, transforms, hidden=8).double()
 
 
-def outputs(n: int, latent: int = 3, seed: int = 1) -> Tensor:
-    return torch.randn(n, 3 * latent, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+def outputs(n: int, latent_dim: int = 3, seed: int = 1) -> Tensor:
+    return torch.randn(n, 3 * latent_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def trace(q: object, z: Tensor, noise: int = 5) -> Trace:
@@ -37,17 +37,17 @@ def trace(q: object, z: Tensor, noise: int = 5) -> Trace:
 
 
 @pytest.mark.parametrize("latent", [1, 2, 5])
-def test_the_density_of_a_draw_is_the_base_s_over_the_jacobian(latent: int) -> None:
-    bottleneck = posterior(latent)
-    assert bottleneck.inputs == 3 * latent
-    q = bottleneck(outputs(4, latent))
+def test_the_density_of_a_draw_is_the_base_s_over_the_jacobian(latent_dim: int) -> None:
+    bottleneck = posterior(latent_dim)
+    assert bottleneck.inputs == 3 * latent_dim
+    q = bottleneck(outputs(4, latent_dim))
     z, log_q = q.draw(Noise(3))
     epsilon = Noise(3).normal(q.base.mean)
     u = q.base.mean + q.base.log_std.exp() * epsilon
     for k in range(4):
 
         def alone(v: Tensor, k: int = k) -> Tensor:
-            return bottleneck(outputs(4, latent)[k : k + 1]).transform(v[None])[0]
+            return bottleneck(outputs(4, latent_dim)[k : k + 1]).transform(v[None])[0]
 
         jacobian = torch.autograd.functional.jacobian(alone, u[k])
         base = torch.distributions.Normal(q.base.mean[k], q.base.log_std[k].exp()).log_prob(u[k]).sum()
@@ -75,7 +75,7 @@ def test_the_estimate_has_the_divergence_for_its_mean() -> None:
     low, high = bottleneck(h[:2]).transform(at)
     scale, shift = (high - low).item(), low.item()
     mean, std = scale * q.base.mean[:1] + shift, scale * q.base.log_std[:1].exp()
-    exact = kl(trace(Gaussian(mean, std.log()), mean), AUTOENCODER)
+    exact = kl(trace(DiagonalGaussian(mean, std.log()), mean), AUTOENCODER)
     estimate = sampled_kl(trace(q, z), AUTOENCODER)
     draws = q.draw(Noise(5))
     width = (draws[1] + draws[0].square().sum(1) / 2 + math.log(2 * math.pi) / 2).std().item() / math.sqrt(200_000)
@@ -102,7 +102,7 @@ def test_sizes_out_of_range_are_refused(transforms: int, hidden: int) -> None:
 
 def test_the_recipe_is_vae_s_with_another_posterior() -> None:
     torch.manual_seed(0)
-    networks = Networks(latent=3, width=2)
+    networks = Networks(latent_dim=3, width=2)
     made, plain = (names()[name](vectors().spec, networks) for name in ("vae-flow", "vae"))
     assert made.objective.terms["kl"].weight == plain.objective.terms["kl"].weight
     assert (made.training, made.densities) == (plain.training, plain.densities)

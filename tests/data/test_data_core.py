@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import noiseless.data as nd
-from noiseless.data import core
+from noiseless.data import dataset
 from noiseless.errors import InputError
 
 
@@ -76,11 +76,11 @@ def raw_of(count: int, parts: list[int] | None = None, held_out: int | None = No
 
 @pytest.mark.parametrize(("count", "sizes"), [(3, (1, 1, 1)), (10, (8, 1, 1)), (100, (81, 9, 10))])
 def test_a_tenth_each_and_at_least_one(count: int, sizes: tuple[int, ...]) -> None:
-    assert tuple(map(len, core._split(raw_of(count), 0))) == sizes
+    assert tuple(map(len, dataset._split(raw_of(count), 0))) == sizes
 
 
 def test_given_parts_are_kept() -> None:
-    train, validation, test = core._split(raw_of(6, [0, 2, 1, 0, 2, 0]), 0)
+    train, validation, test = dataset._split(raw_of(6, [0, 2, 1, 0, 2, 0]), 0)
     assert train.indices.tolist() == [0, 3, 5]
     assert validation.indices.tolist() == [2]
     assert test.indices.tolist() == [1, 4]
@@ -88,11 +88,11 @@ def test_given_parts_are_kept() -> None:
 
 def test_no_other_parts() -> None:
     with pytest.raises(InputError, match=r"some has the parts \[0, 3\]; expected 0, 1, 2"):
-        core._split(raw_of(3, [0, 3, 0]), 0)
+        dataset._split(raw_of(3, [0, 3, 0]), 0)
 
 
 def test_only_the_missing_part_is_drawn() -> None:
-    train, validation, test = core._split(raw_of(40, [2] * 10 + [0] * 30, held_out=5), 0)
+    train, validation, test = dataset._split(raw_of(40, [2] * 10 + [0] * 30, held_out=5), 0)
     assert test.indices.tolist() == list(range(10))
     assert (len(train), len(validation)) == (25, 5)
 
@@ -100,7 +100,7 @@ def test_only_the_missing_part_is_drawn() -> None:
 @pytest.mark.parametrize(("count", "parts"), [(1, None), (2, None), (2, [0, 2]), (2, [1, 2])])
 def test_too_few_data(count: int, parts: list[int] | None) -> None:
     with pytest.raises(InputError, match=f"some has {count} data, of which too few"):
-        core._split(raw_of(count, parts), 0)
+        dataset._split(raw_of(count, parts), 0)
 
 
 def test_vectors_are_standardised_on_the_training_part(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from noiseless.data import Raw, Request
 from noiseless.data.expressions import expressions, released, uniform
 from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.nn.sequence import SMALL
 from noiseless.strings import CharacterCodec, of, parser, shipped
+from noiseless.strings.language import is_molecules
 from noiseless.strings.parser import Parser
 
 MOLECULES = ["CCO", "c1ccccc1", "CC(=O)N", "C[C@H](N)C(=O)O", "N#CC", "C1CC1", "O=C=O", "CCCl", "Fc1ccncc1", "CCS"]

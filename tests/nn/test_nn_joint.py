@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from noiseless.nn.joint import BatchNorm, gather, world
+from noiseless.nn.distributed import BatchNorm, gather, world
 
 SHAPES = pytest.mark.parametrize("shape", [(6, 3), (6, 3, 5), (6, 3, 4, 2)], ids=str)
 

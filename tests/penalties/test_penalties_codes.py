@@ -1,4 +1,4 @@
-"""Penalties on the law of the codes: divergence, discrepancy, entropy."""
+"""Penalties on the distribution of the codes: divergence, discrepancy, entropy."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, distributions, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
-from noiseless.entropy import entropy
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.penalties.entropy import NegativeEntropy
-from noiseless.penalties.kl import kl
-from noiseless.penalties.mmd import MMD, mmd
-from noiseless.values import Batch, Code, Dirac, Gaussian, Noise, Trace
+from noiseless.metrics.entropy import entropy
+from noiseless.objectives.penalties.entropy import NegativeEntropy
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.penalties.mmd import MMD, mmd
+from noiseless.values import Batch, DiagonalGaussian, Dirac, Noise, Posterior, Trace
 
 MODEL = Autoencoder(nn.Identity(), nn.Identity(), Deterministic(3))
 
@@ -22,7 +22,7 @@ def normal(n: int, d: int = 3, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def traced(q: Code, step: int | None = 0, seed: int = 0) -> Trace:
+def traced(q: Posterior, step: int | None = 0, seed: int = 0) -> Trace:
     z = q.mean
     return Trace(Batch(z, torch.arange(len(z)), step, Noise(seed)), q, z, z)
 
@@ -31,7 +31,7 @@ def test_the_divergence_is_torch_s() -> None:
     mean, log_std = normal(6), normal(6, seed=1)
     prior = distributions.Normal(torch.zeros_like(mean), 1.0)
     expected = distributions.kl_divergence(distributions.Normal(mean, log_std.exp()), prior).sum(1).mean()
-    torch.testing.assert_close(kl(traced(Gaussian(mean, log_std)), MODEL), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(kl(traced(DiagonalGaussian(mean, log_std)), MODEL), expected, rtol=1e-12, atol=0)
     with pytest.raises(InputError, match="needs a Gaussian code, not Dirac"):
         kl(traced(Dirac(mean)), MODEL)
 
@@ -97,7 +97,7 @@ def test_terms_of_the_batch_pass_over_a_last_batch_of_validation_that_is_too_sma
 
 
 def test_maximising_the_entropy_of_normalised_codes_draws_them_to_the_normal_law() -> None:
-    """From two lumps (kurtosis 1), past the uniform law (1.8), a thousand codes are on their way to 3."""
+    """From two lumps (kurtosis 1), past the uniform distribution (1.8), a thousand codes are on their way to 3."""
     generator = torch.Generator().manual_seed(0)
     lumps = torch.sign(torch.randn(1000, 1, generator=generator)) + 0.1 * torch.randn(1000, 1, generator=generator)
     codes = nn.Parameter(lumps)

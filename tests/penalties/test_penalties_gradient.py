@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder, _Spread
-from noiseless.nn.joint import BatchNorm, _Normalise
-from noiseless.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
+from noiseless.nn.distributed import BatchNorm, _Normalise
+from noiseless.objectives.penalties.gradient import EXACT_UP_TO, JacobianNorm, SquaredOutputGradient
 from noiseless.values import Batch, Noise, Trace
 
 
@@ -18,12 +18,12 @@ def dense(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1]).double()
 
 
-def autoencoder(decoder: nn.Module, data: int = 6, latent: int = 3) -> Autoencoder:
-    return Autoencoder(dense(data, latent), decoder, Deterministic(latent))
+def autoencoder(decoder: nn.Module, data: int = 6, latent_dim: int = 3) -> Autoencoder:
+    return Autoencoder(dense(data, latent_dim), decoder, Deterministic(latent_dim))
 
 
-def normed(latent: int = 3, outputs: int = 6) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(latent, 5), BatchNorm(5), nn.Tanh(), nn.Linear(5, outputs)).double()
+def normed(latent_dim: int = 3, outputs: int = 6) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(latent_dim, 5), BatchNorm(5), nn.Tanh(), nn.Linear(5, outputs)).double()
 
 
 def trace(model: Autoencoder, n: int = 4, seed: int = 0, data: int = 6) -> Trace:

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder
-from noiseless.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.values import Batch, Dirac, Trace
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from noiseless import reconstruction
 from noiseless.errors import InputError
 from noiseless.nn.alexnet import CHANNELS, AlexNet
 from noiseless.nn.efficientnet import STAGES, pretrained
-from noiseless.reconstruction import lpips as lpips_module
-from noiseless.reconstruction.perceptual import Perceptual, distance, efficientnet, trained_on
+from noiseless.objectives import reconstruction
+from noiseless.objectives.reconstruction import lpips as lpips_module
+from noiseless.objectives.reconstruction.perceptual import Perceptual, distance, efficientnet, trained_on
 from noiseless.values import Spec
 
 IMAGE = Spec("mnist", (1, 28, 28))

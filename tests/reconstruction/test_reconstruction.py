@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, distributions
 
-from noiseless import reconstruction
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
-from noiseless.recipes.core import names
-from noiseless.reconstruction.likelihood import Gaussian, bernoulli, gaussian_learnt
+from noiseless.objectives import reconstruction
+from noiseless.objectives.reconstruction.likelihood import GaussianLikelihood, bernoulli, gaussian_learnt
+from noiseless.recipes.method import names
 from noiseless.values import Batch, Noise, Spec
 from tiny import takes
 
@@ -32,16 +32,16 @@ def test_bernoulli_takes_logits_and_is_torch_s_likelihood() -> None:
 def test_gaussian_is_torch_s_likelihood(sigma: float) -> None:
     y, x = pair()
     expected = -distributions.Normal(y, sigma).log_prob(x).flatten(1).sum(1).mean()
-    torch.testing.assert_close(Gaussian(sigma)(y, x), expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(GaussianLikelihood(sigma)(y, x), expected, rtol=1e-10, atol=0)
 
 
 def test_the_learnt_variance_is_the_best_fixed_one() -> None:
     y, x = pair()
     best = (y - x).square().mean().sqrt().item()
-    torch.testing.assert_close(gaussian_learnt(y, x), Gaussian(best)(y, x), rtol=1e-10, atol=0)
-    assert gaussian_learnt(y, x) < min(Gaussian(0.95 * best)(y, x), Gaussian(1.05 * best)(y, x))
+    torch.testing.assert_close(gaussian_learnt(y, x), GaussianLikelihood(best)(y, x), rtol=1e-10, atol=0)
+    assert gaussian_learnt(y, x) < min(GaussianLikelihood(0.95 * best)(y, x), GaussianLikelihood(1.05 * best)(y, x))
     gradients = []
-    for term in (gaussian_learnt, Gaussian(best)):
+    for term in (gaussian_learnt, GaussianLikelihood(best)):
         leaf = y.clone().requires_grad_()
         term(leaf, x).backward()
         gradients.append(leaf.grad)
@@ -57,7 +57,7 @@ def test_names_are_found_with_options_and_strangers_refused() -> None:
     assert {"bernoulli", "gaussian", "gaussian-learnt", "squared-error"} <= reconstruction.names().keys()
     assert reconstruction.build("bernoulli", IMAGE).logits
     made = reconstruction.build("gaussian:0.5", IMAGE)
-    assert isinstance(made.of, Gaussian)
+    assert isinstance(made.of, GaussianLikelihood)
     assert (made.of.sigma, made.logits) == (0.5, False)
     for name, message in {
         "gausian": "did you mean 'gaussian'",
@@ -74,7 +74,7 @@ def test_names_are_found_with_options_and_strangers_refused() -> None:
 @pytest.mark.parametrize("name", [n for n in names() if "deciphering" not in n and takes(n, "images")])
 def test_every_method_takes_logits_and_gives_pixels(name: str) -> None:
     torch.manual_seed(0)
-    objective = names()[name](IMAGE, Networks(latent=3, width=4), reconstruction="bernoulli").objective.train()
+    objective = names()[name](IMAGE, Networks(latent_dim=3, width=4), reconstruction="bernoulli").objective.train()
     x = torch.rand(20, 1, 8, 8)
     trace = objective.autoencoder(Batch(x, torch.arange(20), 0, Noise(0)))
     torch.testing.assert_close(trace.y, torch.sigmoid(trace.logits))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from noiseless import reconstruction
 from noiseless.errors import InputError
+from noiseless.objectives import reconstruction
 from noiseless.strings import of, shipped
 from noiseless.values import Spec
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from noiseless import scores
 from noiseless.errors import InputError, RunError
+from noiseless.optimise import scores
 
 
 def test_a_score_of_ones_own_needs_a_goal() -> None:

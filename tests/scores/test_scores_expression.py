@@ -9,9 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from noiseless import scores
 from noiseless.errors import InputError
-from noiseless.scores.expression import TARGET, WORST, X, distance, evaluate, is_expression, parse
+from noiseless.optimise import scores
+from noiseless.optimise.scores.expression import TARGET, WORST, distance
+from noiseless.strings.expressions import X, evaluate, is_expression, parse
 
 KNOWN = {
     "1/3+x+sin(x*x)": 0.0,

@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from noiseless import scores
 from noiseless.errors import InputError
-from noiseless.scores import molecule
-from noiseless.scores.molecule import ZINC, canonical, is_molecule, parts, penalised
+from noiseless.optimise import scores
+from noiseless.optimise.scores.molecule import ZINC, parts, penalised
+from noiseless.strings import molecules
+from noiseless.strings.molecules import canonical, is_molecule
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
@@ -72,7 +73,7 @@ def test_as_a_score() -> None:
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rdkit", None)
-    molecule._chemistry.cache_clear()
+    molecules.chemistry.cache_clear()
     with pytest.raises(InputError, match=r"pip install 'noiseless\[molecules\]'"):
         scores.build("logp", [])
-    molecule._chemistry.cache_clear()
+    molecules.chemistry.cache_clear()

@@ -1,4 +1,4 @@
-r"""Fresh patterns: the law of the codes :math:`e(p)` of random patterns p, drawn by the model itself.
+r"""Fresh patterns: the distribution of the codes :math:`e(p)` of random patterns p, drawn by the model itself.
 
 A deciphering autoencoder (Maeda, 2023, https://arxiv.org/abs/2310.01712) needs no density fitted to its codes: its
 encoder turns new patterns into codes. So nothing is fitted here; what draws is the model's objective, to which
@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
-from noiseless.objectives.core import Indexed, Objective
+from noiseless.objectives.objective import Objective, PerExampleObjective
 
 __all__ = ["DENSITIES", "Pattern", "bound"]
 
@@ -45,7 +45,7 @@ class Pattern(LatentDensity):
         Raises:
             InputError: the model has none.
         """
-        if not isinstance(objective, Indexed):
+        if not isinstance(objective, PerExampleObjective):
             raise InputError(
                 f"the density 'pattern' draws fresh patterns of a deciphering autoencoder, and {model} has none; take "
                 f"another, such as gmm"

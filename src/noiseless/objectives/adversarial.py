@@ -2,7 +2,7 @@ r"""An autoencoder against a critic of its codes: the update schemes of WAE-GAN 
 
 .. math:: L = L_{REC}(y, x) + \lambda L_E(D(z)) + \sum_k w_k L_k, \qquad D = \arg\min L_D(p, z), \quad p \sim N(0, I)
 
-with the losses of encoder and critic from :mod:`noiseless.penalties.critic`. Two schemes:
+with the losses of encoder and critic from :mod:`noiseless.objectives.penalties.critic`. Two schemes:
 
 | scheme | phases, in the order of the paper |
 |---|---|
@@ -19,7 +19,7 @@ of the decoder move only where something is decoded.
 
 **Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
 codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
-maximum mean discrepancy between codes and prior (:mod:`noiseless.penalties.mmd`), which is unbiased, needs no critic
+maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs no critic
 and means the same in every step and every run; its weight says how much of it the choice of best weights trades for
 reconstruction.
 
@@ -41,20 +41,21 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
-from noiseless.nn.joint import gather
-from noiseless.objectives.core import Phase, Term, Watched, reconstruct
-from noiseless.penalties.critic import Game
-from noiseless.penalties.mmd import MMD
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.nn.distributed import gather
+from noiseless.objectives.objective import Phase, Watched
+from noiseless.objectives.penalties.critic import Game
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.reconstruction.term import Reconstruction
+from noiseless.objectives.regularised import Term, reconstruct
 from noiseless.values import Batch, Trace
 
-__all__ = ["Adversarial", "Make", "Optimisers", "seen"]
+__all__ = ["Adversarial", "AdversarialOptimisers", "Make", "seen"]
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class Optimisers:
+class AdversarialOptimisers:
     """What makes the optimiser of each phase.
 
     Arguments:
@@ -110,7 +111,7 @@ class Adversarial(Watched):
         critic: nn.Module,
         reconstruction: Reconstruction,
         game: Game,
-        optimisers: Optimisers,
+        optimisers: AdversarialOptimisers,
         weight: float = 1.0,
         terms: Mapping[str, Term] | None = None,
         discrepancy: Term = Term(1.0, MMD()),
@@ -135,7 +136,7 @@ class Adversarial(Watched):
         """The critic's update and the autoencoder's, and the encoder's where it is apart."""
         make, model = self.optimisers, self.autoencoder
         whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
-        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, steady=True)
+        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, no_lr_decay=True)
         if make.generator is None:
             return [critic, Phase("autoencoder", whole, self.joint, make.autoencoder)]
         autoencoder = Phase("autoencoder", whole, self.rebuild, make.autoencoder)
@@ -169,7 +170,7 @@ class Adversarial(Watched):
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
 
-    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
         z = self._draw(batch)
         joint = gather(z)
