@@ -13,6 +13,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
+    Building,
     DataDir,
     Densities,
     Owning,
@@ -34,7 +35,6 @@ from noiseless.evaluate import latent
 from noiseless.evaluate.compare import compare as compare_methods
 from noiseless.evaluate.results import Reference, Row, noted, record
 from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
-from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.strings import of, refuse_other
@@ -53,8 +53,17 @@ OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,
     Parameter(
-        help="One of noiseless list features, or MODULE:FUNCTION of your own. Default: efficientnet for images, "
+        help="One of noiseless list features, or MODULE:NAME of your own. Default: efficientnet for images, "
         "identity for vectors, which are compared standardised."
+    ),
+]
+MoreMetrics = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Metrics beside those of noiseless list metrics: MODULE:NAME of your own, or an installed package's.",
+        consume_multiple=True,
+        negative=(),
+        show_default=False,
     ),
 ]
 Many = Annotated[
@@ -69,6 +78,7 @@ def evaluate(
     density: Densities = (),
     n: Many = 10_000,
     features: FeatureName = None,
+    metric: MoreMetrics = (),
     resize: Annotated[
         int | None, Parameter(help="Side to which EfficientNet's input is resized. Default: 128.")
     ] = None,
@@ -129,12 +139,15 @@ def evaluate(
     if loaded.spec.tokens and features is not None:
         raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --features")
     chosen = None if loaded.spec.tokens else _features(features, loaded, resize, use.place)
+    if chosen is None and metric:
+        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --metric")
     about: Any = {"n": n, "part": reference, "seed": seed}
+    measured: Any = about | {"more": [metrics.build_metric(name) for name in metric]}
     if samples is not None and chosen is None:
         rows = evaluate_given_strings(read_lines(samples, is_molecules(loaded.spec)), loaded, source=samples, **about)
     elif samples is not None and chosen is not None:
         rows = evaluation.evaluate_samples(
-            datasets.read(samples, size=size).array, loaded, chosen, source=samples, **about
+            datasets.read(samples, size=size).array, loaded, chosen, source=samples, **measured
         )
     else:
         opened, model = use.open(cast(Path, run), own)
@@ -144,9 +157,9 @@ def evaluate(
         if chosen is None:
             rows = evaluate_strings(model, loaded, names, **about)
         else:
-            rows = evaluation.evaluate(model, loaded, names, chosen, **about)
+            rows = evaluation.evaluate(model, loaded, names, chosen, **measured)
             other = evaluation.second_look([model.trained_on], loaded, chosen)
-            more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
+            more = evaluation.evaluate(model, loaded, names, other, **measured) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
         codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
@@ -162,7 +175,7 @@ def evaluate(
 
 
 def compare(
-    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:FUNCTION of your own.")],
+    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:NAME of your own.")],
     data: Source,
     out: Annotated[Path | None, Parameter(help="The folder of all runs. Default: runs/compare-DATA.")] = None,
     density: Densities = (),
@@ -170,7 +183,7 @@ def compare(
     features: FeatureName = None,
     size: Size = None,
     data_dir: DataDir = None,
-    networks: Annotated[Networks, panel("Networks", 2)] = Networks(),
+    networks: Building = Networks(),
     optimiser: Annotated[Optimiser, panel("Optimiser", 3)] = Optimiser(),
     training: Annotated[Training, panel("Training", 4)] = Training(),
 ) -> None:
@@ -229,8 +242,7 @@ def _reference(run: Run | None, data: str | None, size: int | None, use: Use) ->
 def _features(name: str | None, data: Data, resize: int | None, device: str) -> metrics.Features:
     check_device(device)
     chosen = name if name is not None else ("efficientnet" if data.spec.is_image else "identity")
-    own = load_callable(chosen) if is_named(chosen) else None
-    return metrics.build(chosen, data.spec, resize=resize, own=own, device=device)
+    return metrics.build(chosen, data.spec, resize=resize, device=device)
 
 
 def _columns(rows: Sequence[Row], *labels: str) -> list[str]:

@@ -15,10 +15,11 @@ from typing import Any
 
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.optimise.problem import Problem, build
+from noiseless.optimise.problem import SEARCH, Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
+from noiseless.registry import Choice
 from noiseless.show import plots, tables
 
 __all__ = ["optimise", "place"]
@@ -38,7 +39,7 @@ def optimise(
     out: Path,
     *,
     objective: str,
-    search: str = "paper",
+    search: Choice = "paper",
     seeds: Sequence[int] = (0,),
     rounds: int = 5,
     batch: int = 50,
@@ -52,7 +53,7 @@ def optimise(
         problem: what is optimised.
         out: the folder.
         objective: the score's name, for the record.
-        search: a search by its name, with options.
+        search: a search by its name, with options, or as an object.
         seeds: a trial for each.
         rounds: of each trial. A larger number than before goes on.
         batch: codes a round.
@@ -70,7 +71,7 @@ def optimise(
     if rounds < 1 or not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"rounds is {rounds} and seeds are {tuple(seeds)}; expected 1 or more, and different seeds")
     find, votes = build(search), problem.score.votes if votes is None else votes
-    terms = [Terms(objective, search, seed, batch, votes) for seed in seeds]
+    terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
     trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
     sweep(out)
     found: dict[int, Found] = {}

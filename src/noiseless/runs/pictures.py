@@ -12,9 +12,11 @@ from torch import Tensor
 
 from noiseless import densities
 from noiseless.data import Data, Split
+from noiseless.densities import DENSITY
 from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
+from noiseless.registry import Choice
 from noiseless.runs import texts
 from noiseless.show import export, grids, plots
 from noiseless.values import Spec
@@ -22,7 +24,7 @@ from noiseless.values import Spec
 __all__ = ["draw", "interpolations", "samples", "snapshot"]
 
 
-def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> Path:
+def draw(model: Model, data: Data, names: Iterable[Choice], log: list[dict[str, Any]], folder: Path) -> Path:
     """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
         plots.curves(log, folder / "curves.png")
@@ -36,8 +38,9 @@ def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any
         codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
         grids.reconstructions(_as_shown(shown, model.spec), model.decode(codes), folder / "reconstructions.png")
         interpolations(model, codes[:half], codes[half : 2 * half], folder)
-    for name in names:
-        samples(model, data, name, model.sample(100, name), folder / f"samples-{slug(name)}.png")
+    for chosen in names:
+        name = DENSITY.find(chosen).name
+        samples(model, data, name, model.sample(100, chosen), folder / f"samples-{slug(name)}.png")
     return folder
 
 

@@ -9,9 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from noiseless.data import Data
+from noiseless.densities import DENSITY
 from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
+from noiseless.registry import Choice
 from noiseless.show import drawings, grids
 from noiseless.show.texts import _tiles, _write, save, save_paths
 from noiseless.strings.language import String, shown, spelled
@@ -21,7 +23,7 @@ __all__ = ["SHOWN", "draw", "rows_of"]
 SHOWN = 36
 
 
-def draw(model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
+def draw(model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
     """Writes reconstructions beside originals, samples under every density, and paths."""
     held_out = data.test.take(np.arange(min(16, len(data.test))))
     originals, codes = spelled(held_out, model.spec), model.encode(held_out)
@@ -37,8 +39,9 @@ def draw(model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
         save_paths(rows, model.spec, folder / f"interpolation-{path}.txt", overwrite=True)
         if pictured:
             save_paths(rows[:4], model.spec, folder / f"interpolation-{path}.png", overwrite=True)
-    for name in names:
-        drawn, place = model.strings(model.draw(100, name)), folder / f"samples-{slug(name)}.txt"
+    for chosen in names:
+        place = folder / f"samples-{slug(DENSITY.find(chosen).name)}.txt"
+        drawn = model.strings(model.draw(100, chosen))
         save(drawn, model.spec, place, overwrite=True)
         if pictured:
             save(drawn[:SHOWN], model.spec, place.with_suffix(".png"), overwrite=True)
