@@ -172,9 +172,9 @@ class Kind:
         try:
             return Part(self.name, given, load_object(named[1]), named[1], own=True)
         except InputError as error:
-            missing = isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name == stem
-            if missing and difflib.get_close_matches(stem, known, n=1):
-                raise self.unknown(given) from error
+            near = difflib.get_close_matches(stem, known, n=1)
+            if near and isinstance(error.__cause__, ModuleNotFoundError):
+                raise InputError(f"{error}; or did you mean the {self.name} {near[0]!r}?") from error
             raise
 
     def refuse_own(self, recorded: str, holder: str, how: str) -> None:
@@ -218,7 +218,7 @@ class Kind:
         known = [*self.built_in(), *self.installed()]
         if not known:
             return InputError(f"{given!r} is no {self.name}; give MODULE:NAME, such as my_module:my_{self.name}")
-        return InputError(f"{unknown(self.name, given.partition(':')[0], known)}, or MODULE:NAME of your own")
+        return InputError(f"{unknown(self.name, given, known)}, or MODULE:NAME of your own")
 
     def _of_object(self, value: object) -> Part:
         built_in = next((name for name, part in self.built_in().items() if part is value), None)

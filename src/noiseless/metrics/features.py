@@ -207,7 +207,10 @@ def build(
         return Features(str(chosen), CustomFeatures(own).to(where), device=where)
     part = FEATURES.find(chosen)
     if part.own:
-        return Features(part.name, CustomFeatures(part.instance()).to(where), device=where)
+        network = part.instance()
+        if not callable(network):
+            raise InputError(f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}")
+        return Features(part.name, CustomFeatures(network).to(where), device=where)
     name = part.stem
     if part.name != name:
         raise InputError(f"features {name!r} take no options, and {part.name!r} was given")

@@ -14,6 +14,7 @@ from typing import Any, cast
 from noiseless.autoencoder import Net, Networks
 from noiseless.autoencoder.networks import DECODER, ENCODER, NET
 from noiseless.data import DATA
+from noiseless.errors import InputError
 from noiseless.objectives.penalties.penalty import PENALTY, weighted
 from noiseless.objectives.reconstruction import RECONSTRUCTION
 from noiseless.recipes.method import METHOD, Recipe, find
@@ -70,7 +71,8 @@ class UserCode:
         """
         if self.recipe is not None:
             return find(self.recipe)
-        METHOD.refuse_own(recorded, str(run), "with --recipe")
+        if METHOD.is_own(recorded):
+            raise InputError(f"{run} was made by a recipe that is not ours, {recorded}; name it again with --recipe")
         return find(recorded)
 
     def arguments_of(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
