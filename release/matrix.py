@@ -64,26 +64,17 @@ def test(which: str, name: str, python: str, arguments: list[str]) -> str:
 
 def main() -> int:
     """Tests on each interpreter that is found; the exit status is 0 if there is one and all passed."""
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", choices=RESOLUTIONS)
     parser.add_argument("pythons", nargs="+", help="names of interpreters, such as python3.12")
-    own, _, arguments = (list(part) for part in split(sys.argv[1:]))
-    given = parser.parse_args(own)
+    given, arguments = parser.parse_args(words[:end]), words[end + 1 :] or ["-n", "auto"]
     found = {name: interpreter(name) for name in given.pythons}
-    outcomes = {
-        name: test(given.which, name, python, arguments or ["-n", "auto"]) if python else "skipped: not found"
-        for name, python in found.items()
-    }
-    for name, outcome in outcomes.items():
-        print(f"{given.which} dependencies, {name}: {outcome}")
-    ran = [outcome for name, outcome in outcomes.items() if found[name]]
-    return 0 if ran and all(outcome == "passed" for outcome in ran) else 1
-
-
-def split(words: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """What stands before --, it, and what stands after."""
-    at = words.index("--") if "--" in words else len(words)
-    return words[:at], words[at : at + 1], words[at + 1 :]
+    outcomes = {name: test(given.which, name, path, arguments) for name, path in found.items() if path}
+    for name in given.pythons:
+        print(f"{given.which} dependencies, {name}: {outcomes.get(name, 'skipped: not found')}")
+    return 0 if outcomes and set(outcomes.values()) == {"passed"} else 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
-"""What is published: dependencies that are imported and imports that are declared, pins, typing, citation, release notes."""
+"""What is published: dependencies, pins, type marker, citation, changelog, and the scripts that check a release."""
 
 from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,9 +22,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = Path(noiseless.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
-EXTRAS = {
-    extra: [Requirement(line) for line in lines] for extra, lines in PROJECT["optional-dependencies"].items()
-}
+EXTRAS = {extra: [Requirement(line) for line in lines] for extra, lines in PROJECT["optional-dependencies"].items()}
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # import names that differ from the distribution's name
 
 
@@ -65,7 +68,8 @@ def test_every_core_dependency_is_imported() -> None:
 
 
 def test_the_check_of_imports_sees_all_forms() -> None:
-    text = "import os, PIL.Image\nfrom noiseless import data\ndef f():\n    from sklearn.svm import SVC\n    import a_b.c as d"
+    text = "import os, PIL.Image\nfrom noiseless import data\n"
+    text += "def f():\n    from sklearn.svm import SVC\n    import a_b.c as d\n"
     assert third_party(text) == {"pillow", "scikit-learn", "a-b"}
 
 
@@ -113,3 +117,56 @@ def test_the_citation_is_of_this_version() -> None:
 def test_the_changelog_has_the_unreleased_changes_first() -> None:
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"
+
+
+def script(name: str) -> ModuleType:
+    """A script of release/, as a module."""
+    spec = spec_from_file_location(name, ROOT / f"release/{name}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_wheel_is_checked_for_what_is_missing_and_what_does_not_belong(tmp_path: Path) -> None:
+    wheel = tmp_path / "noiseless-0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("noiseless/__init__.py", "tests/test_x.py", "noiseless-0.dist-info/METADATA"):
+            archive.writestr(name, "")
+    faults = script("contents").faults_of_wheel(wheel, {"noiseless/__init__.py", "noiseless/py.typed"})
+    assert faults == [f"{wheel.name} lacks noiseless/py.typed", f"{wheel.name} should not hold tests/test_x.py"]
+
+
+def test_an_sdist_is_checked_for_what_is_missing(tmp_path: Path) -> None:
+    sdist = tmp_path / "noiseless-0.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        archive.add(ROOT / "LICENSE", "noiseless-0/LICENSE")
+    assert script("contents").faults_of_sdist(sdist, {"LICENSE", "README.md"}) == [f"{sdist.name} lacks README.md"]
+
+
+def test_a_python_is_taken_if_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(path: Path, line: str) -> str:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{line}\n", "utf-8")
+        path.chmod(0o755)
+        return str(path)
+
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    interpreter = script("matrix").interpreter
+    assert interpreter("python3.98") is None
+    put(tmp_path / "python3.98", "exit 127")  # pyenv's shim of a version that is installed and not chosen
+    assert interpreter("python3.98") is None
+    for patch in (9, 10):
+        newest = put(tmp_path / f"pyenv/versions/3.98.{patch}/bin/python3.98", "exit 0")
+    assert interpreter("python3.98") == newest
+    assert interpreter("python3.98") != put(tmp_path / "python3.98", "exit 0")
+
+
+def test_no_python_is_a_failure(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path)}
+    command = [sys.executable, ROOT / "release/matrix.py", "oldest", "python3.98"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "oldest dependencies, python3.98: skipped: not found\n"
