@@ -20,9 +20,9 @@ import torch
 from cyclopts import run
 from torch import Tensor
 
-from noiseless import tables
-from noiseless.nn.deciphering import Cipher, widths
-from noiseless.patterns import Layout, Patterns
+from noiseless.nn.deciphering import PatternEncoder, widths
+from noiseless.objectives.deciphering.patterns import Layout, Patterns
+from noiseless.show import tables
 
 Masks = Callable[[Tensor], list[Tensor]]
 
@@ -51,7 +51,7 @@ def main(
         "dense on the host": (_gathered(dense, place), sum(m.nbytes for m in dense)),
         "dense by datum": (_stacked(dense, place), sum(m.nbytes for m in dense)),
     }
-    network = Cipher((3, side, side), 128, width).to(place, memory_format=torch.channels_last)
+    network = PatternEncoder((3, side, side), 128, width).to(place, memory_format=torch.channels_last)
     noise = torch.randn(batch, 3, side, side, device=place).contiguous(memory_format=torch.channels_last)
     rows = []
     for name, (masks, memory) in designs.items():
@@ -105,7 +105,7 @@ def _stacked(dense: list[Tensor], device: torch.device) -> Masks:
     return masks
 
 
-def _step(network: Cipher, masks: Masks, noise: Tensor, count: int) -> None:
+def _step(network: PatternEncoder, masks: Masks, noise: Tensor, count: int) -> None:
     network.zero_grad()
     network(masks(_index(count, len(noise), noise.device)), noise).square().mean().backward()
 

@@ -20,9 +20,10 @@ import torch
 from cyclopts import run
 from evaluate_throughput import hardware
 
-from noiseless import Networks, tables
-from noiseless.entropy import entropy
-from noiseless.recipes.core import find
+from noiseless import Networks
+from noiseless.metrics.entropy import entropy
+from noiseless.recipes.method import find
+from noiseless.show import tables
 from noiseless.training.settings import _gains_from_bfloat16, best_device
 from noiseless.values import Batch, Noise, Spec
 
@@ -51,17 +52,17 @@ def main(
         out.write_text("\n\n".join([*head, table]) + "\n")
 
 
-def measure(width: int, batch: int, latent: int, repeats: int) -> dict[str, Any]:
+def measure(width: int, batch: int, latent_dim: int, repeats: int) -> dict[str, Any]:
     """A row: medians of both, and their ratio."""
     device = torch.device(best_device())
-    objective = find("eae")(SPEC, Networks(latent=latent, width=width), weight=0.0).objective.train().to(device)
+    objective = find("eae")(SPEC, Networks(latent_dim=latent_dim, width=width), weight=0.0).objective.train().to(device)
     objective.to(memory_format=torch.channels_last)
     low = _gains_from_bfloat16(objective, str(device))
     objective.autoencoder.autocast = torch.bfloat16 if low else None
     (phase,) = objective.phases()
     optimiser = phase.optimiser(phase.parameters)
     x = torch.rand(batch, *SPEC.shape, device=device).contiguous(memory_format=torch.channels_last)
-    z = torch.randn(batch, latent, device=device, requires_grad=True)
+    z = torch.randn(batch, latent_dim, device=device, requires_grad=True)
 
     def step() -> None:
         optimiser.zero_grad()
@@ -76,7 +77,7 @@ def measure(width: int, batch: int, latent: int, repeats: int) -> dict[str, Any]
     whole, part = (median(column) for column in zip(*times, strict=True))
     return {
         "batch": batch,
-        "latent": latent,
+        "latent_dim": latent_dim,
         "step, ms": f"{1e3 * whole:.0f}",  # text: no column has a best
         "penalty, ms": f"{1e3 * part:.2f}",
         "penalty / step, %": f"{100 * part / whole:.3f}",

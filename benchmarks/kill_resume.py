@@ -29,7 +29,7 @@ NOISELESS = [sys.executable, "-m", "noiseless.cli"]
 def training(out: Path, steps: int, width: int, precision: str) -> list[str]:
     """A run on the digits with many checkpoints."""
     settings = f"--steps {steps} --batch 50 --checkpoint-every 3 --validate-every 10 --ema 0.9 --threads 1"
-    networks = f"--width {width} --latent 4 --precision {precision}"
+    networks = f"--width {width} --latent-dim 4 --precision {precision}"
     return [*NOISELESS, "train", "rae-l2", "--data", "digits", "--out", str(out), *settings.split(), *networks.split()]
 
 

@@ -63,7 +63,7 @@ def perceptron(*sizes: int) -> nn.Sequential:
 
 def bare(setting: Setting, window: Callable[[], None]) -> None:
     """MaskAAE as one would write it by hand."""
-    hidden, d = [base.MLP_HIDDEN] * base.MLP_DEPTH, setting.latent
+    hidden, d = [base.MLP_HIDDEN] * base.MLP_DEPTH, setting.latent_dim
     device = torch.device(setting.device)
     encoder, decoder = perceptron(SIZE, *hidden, d).to(device), perceptron(d, *hidden, SIZE).to(device)
     critic = perceptron(d, *[base.MLP_HIDDEN] * 4, 1).to(device)
@@ -118,10 +118,11 @@ base.LOOPS["bare"] = bare
 
 def shared(steps: int, seeds: list[int], threads: int) -> str:
     """A table of runs with fresh batches and with a shared one."""
-    from noiseless import Networks, Training, data, metrics, tables, train
-    from noiseless.evaluate import reference
+    from noiseless import Networks, Training, data, metrics, train
+    from noiseless.evaluate.heldout import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.capacity import SIZES
+    from noiseless.reproduce.studies.maskaae_capacity import SIZES
+    from noiseless.show import tables
 
     vectors = data.load("synthetic:n=8")
     features = metrics.build("raw", vectors.spec)
@@ -134,7 +135,7 @@ def shared(steps: int, seeds: list[int], threads: int) -> str:
             )
             schedule = {"critic_depth": 2}
             with tempfile.TemporaryDirectory() as folder:
-                networks = Networks(latent=16, width=32, depth=2)
+                networks = Networks(latent_dim=16, width=32, depth=2)
                 given: dict[str, Any] = {"networks": networks, "share_batch": share, **schedule}
                 run = train("maskaae", vectors, Path(folder) / "run", training=training, show=False, **given)
                 model = run.model(data=vectors)

@@ -1,6 +1,6 @@
 """What one round of the papers' optimisation costs at full size: fitting the sparse Gaussian process, choosing a batch.
 
-    python benchmarks/optimise_round.py [--objects 90000] [--latent 25] [--inducing 500] [--epochs 50] [--batch 50]
+    python benchmarks/optimise_round.py [--objects 90000] [--latent-dim 25] [--inducing 500] [--epochs 50] [--batch 50]
         [--threads 1] [--peers] [--out docs/results/optimise-round.md]
 
 Codes are normal; costs are a smooth function of them with noise, of the mean and deviation of the expressions'
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from noiseless.optimise.improvement import greedy
 from noiseless.optimise.sparse_gp import fit, initial
-from noiseless.tables import markdown
+from noiseless.show.tables import markdown
 
 COSTS = (4.7, 1.45)
 LR = 5e-4
@@ -34,7 +34,7 @@ LR = 5e-4
 def main(
     *,
     objects: int = 90_000,
-    latent: int = 25,
+    latent_dim: int = 25,
     inducing: int = 500,
     minibatch: int = 5000,
     epochs: int = 50,
@@ -46,13 +46,13 @@ def main(
 ) -> None:
     """Prints the tables."""
     torch.set_num_threads(threads)
-    x, y = problem(objects + objects // 9, latent)
+    x, y = problem(objects + objects // 9, latent_dim)
     z, costs, held, truth = x[:objects], y[:objects], x[objects:], y[objects:]
     count = epochs * -(-objects // minibatch)
     settings = {"inducing": inducing, "epochs": epochs, "batch": minibatch, "lr": LR}
     fitting, law = timed(lambda: fit(z, costs, generator(), **settings))
     box = (z.amin(dim=0), z.amax(dim=0))
-    candidates = box[0] + (box[1] - box[0]) * torch.rand(10_000, latent, generator=generator(), dtype=torch.float64)
+    candidates = box[0] + (box[1] - box[0]) * torch.rand(10_000, latent_dim, generator=generator(), dtype=torch.float64)
     choosing, _ = timed(lambda: greedy(law, candidates, box, batch))
     mean, _ = law.mean_and_variance(held)
     rows = [
@@ -67,7 +67,9 @@ def main(
         tables.append(markdown(compared(z, costs, inducing, minibatch, steps), within="step"))
     print("\n\n".join(tables))
     if out is not None:
-        given = f"--objects {objects} --latent {latent} --inducing {inducing} --epochs {epochs} --threads {threads}"
+        given = (
+            f"--objects {objects} --latent-dim {latent_dim} --inducing {inducing} --epochs {epochs} --threads {threads}"
+        )
         head = [
             "# One round of the papers' optimisation",
             f"`python benchmarks/optimise_round.py {given}{' --peers' if peers else ''} --out {out}`",

@@ -13,8 +13,9 @@ from typing import Literal
 import torch
 from cyclopts import run
 
-from noiseless import Networks, Training, data, metrics, tables, train
-from noiseless.evaluate import evaluate
+from noiseless import Networks, Training, data, metrics, train
+from noiseless.evaluate.distances import evaluate
+from noiseless.show import tables
 
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 

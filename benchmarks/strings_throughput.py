@@ -21,10 +21,11 @@ from cyclopts import run
 from evaluate_throughput import hardware
 from torch import Tensor, nn
 
-from noiseless import Networks, tables
+from noiseless import Networks
 from noiseless.model import Model
 from noiseless.nn.sequence import GRU
-from noiseless.recipes.core import find
+from noiseless.recipes.method import find
+from noiseless.show import tables
 from noiseless.strings import GrammarCodec, shipped
 from noiseless.values import Batch, Noise, Spec
 
@@ -69,7 +70,7 @@ def decoding(kind: str, width: int, codes: int, few: int) -> dict[str, Any]:
     torch.manual_seed(0)
     objective = find("grae")(spec_of(kind), Networks(width=width)).objective
     model = Model(objective.autoencoder, spec_of(kind), lambda _: None)
-    z = torch.randn(codes, model.latent)
+    z = torch.randn(codes, model.latent_dim)
     batched = timed(lambda: model.strings(z, torch.Generator().manual_seed(0)), 3 if kind == "expressions" else 1)
 
     def singly() -> None:

@@ -48,7 +48,7 @@ class Setting:
 
     width: int
     channels: int = 1
-    latent: int = 16
+    latent_dim: int = 16
     steps: int = 8
     device: str = "cpu"
     threads: int = 2
@@ -129,14 +129,14 @@ def normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
 
 def networks(setting: Setting) -> tuple[nn.Sequential, nn.Sequential]:
     if not setting.width:
-        return perceptron(VECTOR, setting.latent), perceptron(setting.latent, VECTOR)
+        return perceptron(VECTOR, setting.latent_dim), perceptron(setting.latent_dim, VECTOR)
     w, c = setting.width, setting.channels
     sizes = [c, w, 2 * w, 4 * w, 8 * w]
     halvings = [m for i, o in pairwise(sizes) for m in normed(nn.Conv2d(i, o, 4, 2, 1), o)]
     doublings = [m for i, o in ((8 * w, 4 * w), (4 * w, 2 * w)) for m in normed(nn.ConvTranspose2d(i, o, 4, 2, 1), o)]
     last = [nn.ConvTranspose2d(2 * w, c, 4, 1, 1), Crop(), nn.Sigmoid()]
-    encoder = nn.Sequential(Rescale(), *halvings, nn.Flatten(), nn.Linear(32 * w, setting.latent))
-    return encoder, nn.Sequential(nn.Linear(setting.latent, 512 * w), View(8 * w, 8, 8), *doublings, *last)
+    encoder = nn.Sequential(Rescale(), *halvings, nn.Flatten(), nn.Linear(32 * w, setting.latent_dim))
+    return encoder, nn.Sequential(nn.Linear(setting.latent_dim, 512 * w), View(8 * w, 8, 8), *doublings, *last)
 
 
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:
@@ -180,7 +180,7 @@ def ours(setting: Setting, window: Callable[[], None], method: str, precision: s
 
     from noiseless.autoencoder import Networks
     from noiseless.data import Data, Split
-    from noiseless.recipes.core import find
+    from noiseless.recipes.method import find
     from noiseless.training import Training, fit
     from noiseless.values import Spec
 
@@ -201,7 +201,7 @@ def ours(setting: Setting, window: Callable[[], None], method: str, precision: s
     parts = [Split(array, np.arange(start, stop)) for start, stop in ((0, DATA - 200), (DATA - 200, DATA - 100))]
     data = Data(spec, *parts, parts[1], fingerprint="", source="")
     width = setting.width or MLP_HIDDEN // 8
-    sizes = Networks(latent=setting.latent, width=width, depth=MLP_DEPTH)
+    sizes = Networks(latent_dim=setting.latent_dim, width=width, depth=MLP_DEPTH)
     if method == "rae-gp":
         arguments["gradient"] = 1e-3
     objective = find(method)(spec, sizes, **arguments).objective
@@ -244,7 +244,7 @@ def pythae(setting: Setting, window: Callable[[], None], model: str) -> None:
     config = getattr(models, f"{model}_Config" if model != "AE" else "AEConfig")
     encoder, decoder = networks(setting)
     built = getattr(models, model)(
-        config(input_dim=setting.shape, latent_dim=setting.latent), Encoder(encoder), Decoder(decoder)
+        config(input_dim=setting.shape, latent_dim=setting.latent_dim), Encoder(encoder), Decoder(decoder)
     )
     coupled = model == "RAE_L2"
     trainer, settings = (
@@ -420,11 +420,13 @@ def hardware(setting: Setting) -> str:
     return cpu if setting.device == "cpu" else f"{device_name()}; {cpu}"
 
 
-def settings(widths: list[int], device: str, threads: int, channels: int, latent: int) -> Iterator[tuple[str, Setting]]:
+def settings(
+    widths: list[int], device: str, threads: int, channels: int, latent_dim: int
+) -> Iterator[tuple[str, Setting]]:
     for width in widths:
         steps = max(1, 64 // width) if device == "cpu" else 50
-        name = f"{channels}x32x32, latent {latent}, width {width}"
-        yield name, Setting(width, channels, latent, steps, device, threads)
+        name = f"{channels}x32x32, latent {latent_dim}, width {width}"
+        yield name, Setting(width, channels, latent_dim, steps, device, threads)
     yield f"vectors of {VECTOR}, perceptron of {MLP_DEPTH} x {MLP_HIDDEN}", Setting(0, 1, 16, 200, device, threads)
 
 
@@ -436,7 +438,7 @@ def main(
     device: str = "cpu",
     threads: int | None = None,
     channels: int = 1,
-    latent: int = 16,
+    latent_dim: int = 16,
     only: str = "",
     exact_up_to: int = 32,
 ) -> None:
@@ -449,7 +451,7 @@ def main(
         device: cpu or cuda.
         threads: CPU threads of every competitor. Default: torch's.
         channels: Channels of the images.
-        latent: Size of a code.
+        latent_dim: Size of a code.
         only: Comma-separated words: competitors whose names hold one of them, beside the bare loop and our rae.
         exact_up_to: Width up to which the exact Jacobian norm is measured.
     """
@@ -457,7 +459,7 @@ def main(
     log = Path(os.environ.get("TMPDIR", "/tmp")) / f"train_throughput.{os.getpid()}.log"
     count = threads or torch.get_num_threads()
     command = "python benchmarks/train_throughput.py " + " ".join(sys.argv[1:])
-    chosen = list(settings([int(w) for w in widths.split(",") if w], device, count, channels, latent))
+    chosen = list(settings([int(w) for w in widths.split(",") if w], device, count, channels, latent_dim))
     parts = [f"# Speed of training\n\n`{command.strip()}`\n\n{hardware(chosen[0][1])}; batch {BATCH}."]
     for name, setting in chosen:
         rows = competitors(setting, exact=setting.width <= exact_up_to)

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from cyclopts import run
 
-from noiseless import Networks, Training, data, metrics, tables, train
-from noiseless.evaluate import evaluate
+from noiseless import Networks, Training, data, metrics, train
+from noiseless.evaluate.distances import evaluate
 from noiseless.runs import Run
+from noiseless.show import tables
 
 WEIGHTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
 

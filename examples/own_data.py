@@ -1,6 +1,6 @@
 """Data of one's own by a function: discs of random size and place.
 
-noiseless train rae-l2 --data own_data:discs --width 16 --latent 4 --out runs/discs
+noiseless train rae-l2 --data own_data:discs --width 16 --latent-dim 4 --out runs/discs
 """
 
 import numpy as np

@@ -9,11 +9,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder, Networks, build
-from noiseless.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser, Regularised, Term
+from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
 from noiseless.recipes import Method
-from noiseless.reconstruction.pixel import squared_error
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec, Trace
 
 
@@ -34,7 +35,7 @@ def sparse_ae(
     Arguments:
         weight: Weight of the codes' absolute values.
     """
-    autoencoder = build(spec, networks, Deterministic(networks.latent or 16))
+    autoencoder = build(spec, networks, Deterministic(networks.latent_dim or 16))
     terms = {"sparsity": Term(weight, absolute_code)}
     objective = Regularised(autoencoder, squared_error, terms, lambda p: optimiser.build(p, lr=1e-3))
     return Method(objective, Training(epochs=100, batch=100, schedule="plateau"))

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 import noiseless
-from noiseless import data, figures
+from noiseless import data
+from noiseless.show import grids
 
 run = Path("runs/quickstart")
 digits = data.load("digits")
@@ -21,4 +22,4 @@ print("squared error:", (model.reconstruct(images) - images / 255).square().flat
 halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or, along great circles, with every point on the way:
 paths = model.interpolate(images[:4], images[4:], steps=8)  # (4, 8, 1, 8, 8)
 new = model.sample(64, density="gmm", seed=0)  # (64, 1, 8, 8), floats in [0, 1]
-print("wrote", figures.grid(new, run / "samples.png"))
+print("wrote", grids.grid(new, run / "samples.png"))

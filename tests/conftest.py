@@ -18,8 +18,8 @@ from functools import partial  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from noiseless.nn.search import Search  # noqa: E402
-from noiseless.objectives import deciphering as objective  # noqa: E402
+from noiseless.nn.inversion import DecoderInversion  # noqa: E402
+from noiseless.objectives.deciphering import objective  # noqa: E402
 from noiseless.recipes import deciphering as recipe  # noqa: E402
 
 torch.set_num_threads(1)
@@ -30,7 +30,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deciphering autoencoders take their moments from few data, and search for codes in few steps."""
     monkeypatch.setattr(objective, "CALIBRATION", 2)
     monkeypatch.setattr(objective, "BATCH", 50)
-    monkeypatch.setattr(recipe, "Search", partial(Search, steps=3))
+    monkeypatch.setattr(recipe, "DecoderInversion", partial(DecoderInversion, steps=3))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

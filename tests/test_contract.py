@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from noiseless.objectives.core import Indexed, Objective, Optimiser
-from noiseless.recipes.core import names
+from noiseless.objectives.objective import Objective
+from noiseless.recipes.method import names
 from noiseless.runs import Run, train
 from noiseless.training import State, Training, fit
 from noiseless.training.engine import Engine
-from noiseless.training.feed import Feed
+from noiseless.training.feed import BatchLoader
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise
 from tiny import FAST, KINDS, NETWORKS, assert_same, kinds, method, run, weights
 
@@ -27,7 +28,7 @@ CASES = pytest.mark.parametrize(("name", "kind"), [(n, k) for n in NAMES for k i
 
 def batch_of(kind: str, step: int = 0) -> Batch:
     data = KINDS[kind]()
-    x, index = Feed(data.train, data.spec, 20, 0, torch.device("cpu"))(step, 0)
+    x, index = BatchLoader(data.train, data.spec, 20, 0, torch.device("cpu"))(step, 0)
     return Batch(x, index, step, Noise(step))
 
 
@@ -54,7 +55,7 @@ def test_each_phase_gives_gradients_to_its_parameters_and_to_no_other(name: str,
 @CASES
 def test_training_lowers_the_reconstruction(name: str, kind: str) -> None:
     made = method(name, KINDS[kind]().spec, optimiser=Optimiser(lr=3e-3))
-    data = KINDS[kind](60 if isinstance(made.objective, Indexed) else 120)  # by heart one learns fewer
+    data = KINDS[kind](60 if made.objective.draws_codes else 120)  # by heart one learns fewer
     rows: list[dict[str, Any]] = []
     settings = Training(**FAST, steps=60, log_every=10, schedule="constant")
     fit(made.objective, data, settings, _Rows(rows), show=False)
@@ -137,7 +138,7 @@ RESUMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 def test_a_resumed_run_is_the_run_that_never_stopped(
     name: str, settings: dict[str, Any], arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noiseless.gallery.draw", lambda *_: None)
+    monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
     data = KINDS[TAKEN[name][0]]()
     settings = {"validate_every": 5, **settings}
     run(name, data, tmp_path / "whole", steps=10, arguments=arguments, **settings)
@@ -159,7 +160,7 @@ def test_a_run_is_rebuilt_from_its_folder(name: str, tmp_path: Path) -> None:
     raw = data.test.take(np.arange(5))
     torch.testing.assert_close(model.reconstruct(raw), made.model(data=data).reconstruct(raw), rtol=0, atol=0)
     ready = made.ready()
-    if not isinstance(ready, Indexed):  # densities are fitted to the very codes that the model gives
+    if not ready.draws_codes:  # densities are fitted to the very codes that the model gives
         whole = data.train.take(np.arange(len(data.train)))
         torch.testing.assert_close(made.codes(ready, data), model.encode(whole), rtol=0, atol=0)
     assert model.sample(7, "gaussian").shape == (7, *data.spec.outputs)

@@ -20,12 +20,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from noiseless.autoencoder import Networks
-from noiseless.journal import read_header
-from noiseless.nn.joint import alone, gather, world
-from noiseless.recipes.core import names
+from noiseless.files import read_header
+from noiseless.nn.distributed import gather, single_process, world
+from noiseless.recipes.method import names
 from noiseless.training import Engine, Training, fit
-from noiseless.training.core import _introduce, _prepare, _Validation
-from noiseless.training.feed import Feed, mix
+from noiseless.training.feed import BatchLoader, mix
+from noiseless.training.loop import _introduce, _prepare
+from noiseless.training.validation import Validation
 from noiseless.values import Batch, Noise
 from tiny import FAST, derivations, images, vectors
 
@@ -68,18 +69,18 @@ def gradients(case: str, net: str, batch: int = 8) -> dict[str, Tensor]:
     data = images(shape=(1, 10, 8), held=21) if net.startswith("conv") else data
     torch.manual_seed(0)
     own = "deciphering" in name and net != "mlp"  # it has convolutional networks of its own
-    networks = Networks(latent=3, width=2, net=None if own else net)
+    networks = Networks(latent_dim=3, width=2, net=None if own else net)
     objective = names()[name](data.spec, networks, **arguments).objective
     training = Training(batch=batch, precision="float64", device="cpu")
     _prepare(objective, training, CPU)
     _introduce(objective, data, training, engine)
-    terms = _Validation(data, training, engine, CPU)(objective)
+    terms = Validation(data, training, engine, CPU)(objective)
     if net == "mlp":
         assert terms.get("validation/entropy", 0.0) < 3, "a datum that is left over met its own copy"
     plain = {"validation/reconstruction", "validation/code"}  # draws depend on how data are shared out
     plain = set() if "vae" in name or "learnt" in case or "Gaussian" in case else plain & terms.keys()
     found = {f"validation: {k}": torch.tensor(terms[k], dtype=torch.float64) for k in plain}
-    feed = Feed(data.train, data.spec, batch, 0, CPU, engine.rank, engine.world)
+    feed = BatchLoader(data.train, data.spec, batch, 0, CPU, engine.rank, engine.world)
     for slot, phase in enumerate(objective.phases()):
         x, index = feed(0, slot)
         objective.zero_grad()
@@ -100,8 +101,8 @@ def trained_alone() -> float:
     """The weights of a short training that no other process takes part in, in one number."""
     data = images(shape=(1, 10, 8))
     torch.manual_seed(0)
-    objective = names()["eae"](data.spec, Networks(latent=3, width=2)).objective
-    with alone():
+    objective = names()["eae"](data.spec, Networks(latent_dim=3, width=2)).objective
+    with single_process():
         assert (world(), Engine("cpu").world, Engine("cpu").main) == (1, 1, True)
         fit(objective, data, Training(**FAST, steps=6, validate_every=2, log_every=2), show=False)
     return torch.cat([p.detach().flatten() for p in objective.parameters()]).double().square().sum().item()
@@ -191,7 +192,7 @@ def test_one_of_two_processes_trains_alone_as_a_single_one_does(two: Path) -> No
     assert json.loads((two / "facts0.json").read_text())["alone"] == trained_alone()
 
 
-SETTINGS = ["--width", "4", "--latent", "4", "--batch", "20", "--threads", "1", "--log-every", "3"]
+SETTINGS = ["--width", "4", "--latent-dim", "4", "--batch", "20", "--threads", "1", "--log-every", "3"]
 
 
 def launcher(*arguments: str) -> list[str]:

@@ -75,11 +75,11 @@ def test_listings(name, source):
 
 def test_a_density_that_is_added_to_the_package(monkeypatch):
     from noiseless import densities
-    from noiseless.densities import core
+    from noiseless.densities import density
 
     Path("box.py").write_text(dict(LISTINGS)["box"], "utf-8")
-    found = {**core._catalogue(), **runpy.run_path("box.py")["DENSITIES"]}
-    monkeypatch.setattr(core, "_catalogue", lambda: found)
+    found = {**density._catalogue(), **runpy.run_path("box.py")["DENSITIES"]}
+    monkeypatch.setattr(density, "_catalogue", lambda: found)
     assert densities.build("box", 2).dim == 2
 
 

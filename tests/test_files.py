@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.files import read_json, sweep, whole, write_json
+from noiseless.files import atomic_write, read_json, sweep, write_json
 
 
 def test_a_file_appears_whole_and_takes_the_old_one_s_place(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"
     for text in ("one", "two"):
-        with whole(path) as part:
+        with atomic_write(path) as part:
             part.write_text(text)
             assert not path.exists() or path.read_text() == "one"
         assert path.read_text() == text
@@ -25,7 +25,7 @@ def test_a_file_appears_whole_and_takes_the_old_one_s_place(tmp_path: Path) -> N
 def test_a_folder_appears_whole_and_takes_the_old_one_s_place(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     for name in ("one", "two"):
-        with whole(path) as part:
+        with atomic_write(path) as part:
             part.mkdir()
             (part / name).touch()
         assert os.listdir(path) == [name]
@@ -37,7 +37,7 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail(error: Exception) -> None:
-        with whole(path) as part:
+        with atomic_write(path) as part:
             part.write_text("half")
             raise error
 
@@ -51,7 +51,7 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="choose another place"), whole(tmp_path / "file" / "below"):
+    with pytest.raises(RunError, match="choose another place"), atomic_write(tmp_path / "file" / "below"):
         pass
 
 
@@ -73,9 +73,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
     path = small_disk / "file"
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(b"old")
-    with pytest.raises(RunError, match="No space left on device"), whole(path) as part:
+    with pytest.raises(RunError, match="No space left on device"), atomic_write(path) as part:
         part.write_bytes(bytes(1 << 20))
     assert path.read_bytes() == b"old"
     assert os.listdir(small_disk) == ["file"]

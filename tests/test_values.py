@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from noiseless.values import Batch, Code, Dirac, Gaussian, Noise, Spec
+from noiseless.values import Batch, DiagonalGaussian, Dirac, Noise, Posterior, Spec
 
 
 def test_images_become_floats_in_0_and_1_and_stay() -> None:
@@ -50,9 +50,9 @@ def test_signs_are_signs() -> None:
 def test_codes_have_a_mean_and_draws() -> None:
     mean = torch.randn(4000, 2, dtype=torch.float64)
     log_std = torch.full_like(mean, -1.0).requires_grad_()
-    dirac, gaussian = Dirac(mean), Gaussian(mean, log_std)
-    assert isinstance(dirac, Code)
-    assert isinstance(gaussian, Code)
+    dirac, gaussian = Dirac(mean), DiagonalGaussian(mean, log_std)
+    assert isinstance(dirac, Posterior)
+    assert isinstance(gaussian, Posterior)
     assert dirac.sample(Noise(0)) is mean
     draw = gaussian.sample(Noise(0))
     spread = ((draw - mean) / torch.tensor(-1.0).exp()).detach()

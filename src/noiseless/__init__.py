@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from noiseless.autoencoder import Networks
-    from noiseless.objectives.core import Optimiser
     from noiseless.runs import Run, load, train
     from noiseless.training import Training
+    from noiseless.training.settings import Optimiser
 
 __all__ = ["Networks", "Optimiser", "Run", "Training", "load", "train"]
 
 PLACES = {
     "Networks": "autoencoder",
-    "Optimiser": "objectives.core",
+    "Optimiser": "training.settings",
     "Run": "runs",
     "Training": "training",
     "load": "runs",

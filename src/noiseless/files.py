@@ -7,18 +7,22 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
 from noiseless.errors import InputError, RunError
 
-__all__ = ["read_json", "slug", "sweep", "whole", "write_json"]
+__all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "sweep", "write_json", "write_tensors"]
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a temporary sibling of `path` to write, and puts it in place when the block ends well.
 
     The sibling may be made a file or a folder; an existing `path` is replaced. A file is synchronised to the disk
@@ -65,7 +69,7 @@ def slug(name: str) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -79,3 +83,37 @@ def read_json(path: Path) -> Any:
         raise InputError(
             f"{path} cannot be read as JSON ({error}); restore a copy, or remove it and make it again"
         ) from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+    """Writes tensors by name, and counters in the header, whole or not at all."""
+    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with atomic_write(path) as part:
+        part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, by name.
+
+    Raises:
+        InputError: it does not exist or is damaged.
+    """
+    return _read(path)[0]
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The counters of a file; errors as for :func:`read_tensors`."""
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; train or resume the run first")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            scalars = json.loads((file.metadata() or {})["noiseless"])
+            return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
+    except KeyError:
+        raise InputError(f"{path} was not written by this program; give the folder of a run") from None
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path} is damaged ({error}); restore a copy, or train the run anew") from error

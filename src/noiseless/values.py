@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Batch", "Code", "Dirac", "Gaussian", "Noise", "Spec", "Trace"]
+__all__ = ["Batch", "DiagonalGaussian", "Dirac", "Noise", "Posterior", "Spec", "Trace"]
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,15 @@ class Batch:
 
 
 @runtime_checkable
-class Code(Protocol):
-    """What an encoder gives for a batch: a law over codes with a mean, from which one can draw."""
+class Posterior(Protocol):
+    """What an encoder gives for a batch: a distribution over codes with a mean, from which one can draw."""
 
     @property
     def mean(self) -> Tensor:
         """The mean code, shape (B, d)."""
 
     def sample(self, noise: Noise) -> Tensor:
-        """A draw, differentiable in the law's parameters, shape (B, d)."""
+        """A draw, differentiable in the distribution's parameters, shape (B, d)."""
 
 
 @dataclass
@@ -158,7 +158,7 @@ class Dirac:
 
 
 @dataclass
-class Gaussian:
+class DiagonalGaussian:
     r"""A diagonal Gaussian code :math:`N(\mu, \operatorname{diag} \sigma^2)`.
 
     Its draws have :math:`s \sigma` where `noise_scale`, s, is not 1: they are then not draws of the law.
@@ -175,13 +175,14 @@ class Gaussian:
 
 @dataclass
 class Trace:
-    """One pass through an autoencoder: the batch, the law of its codes, the codes drawn, and the decoder's output.
+    """One pass through an autoencoder: the batch, the distribution of its codes, the codes drawn, and the decoder's
+    output.
 
     `logits` are the log-odds of the output where the decoder gives such.
     """
 
     batch: Batch
-    q: Code
+    q: Posterior
     z: Float[Tensor, "b d"]
     y: Float[Tensor, "b ..."]
     logits: Float[Tensor, "b ..."] | None = None

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 import noiseless.data as nd
-from noiseless.data import Raw, Request
+from noiseless.data import LoadOptions, Raw
 from noiseless.data.expressions import expressions, released, uniform
 from noiseless.data.lines import LEAST
 from noiseless.data.strings import coded
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.nn.sequence import SMALL
 from noiseless.strings import CharacterCodec, of, parser, shipped
+from noiseless.strings.language import is_molecules
 from noiseless.strings.parser import Parser
 
 MOLECULES = ["CCO", "c1ccccc1", "CC(=O)N", "C[C@H](N)C(=O)O", "N#CC", "C1CC1", "O=C=O", "CCCl", "Fc1ccncc1", "CCS"]
@@ -88,8 +88,8 @@ def test_size_0_is_all_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.ALL", 3)
     monkeypatch.setattr("noiseless.data.expressions.released", lambda: known)
     codec = of(nd.load("expressions").spec)
-    assert codec.read(expressions(Request(), size=0).array) == codec.read(expressions(Request()).array) == known
-    assert len(expressions(Request(), "uniform", size=0).array) == 3
+    assert codec.read(expressions(LoadOptions(), size=0).array) == codec.read(expressions(Request()).array) == known
+    assert len(expressions(LoadOptions(), "uniform", size=0).array) == 3
 
 
 def test_all_there_are_can_be_drawn() -> None:
@@ -301,4 +301,4 @@ def test_parts_go_with_their_strings() -> None:
     assert isinstance(raw, Raw)
     assert raw.parts is not None
     assert raw.parts.tolist() == [0, 2, 0, 1]
-    assert expressions(Request(), size=3).array.shape == (3, 15)
+    assert expressions(LoadOptions(), size=3).array.shape == (3, 15)

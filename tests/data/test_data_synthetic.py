@@ -1,4 +1,4 @@
-"""Synthetic data: reproducible, of the stated law, and with options in the name."""
+"""Synthetic data: reproducible, of the stated distribution, and with options in the name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import noiseless.data as nd
-from noiseless.data.raw import Request
+from noiseless.data.raw import LoadOptions
 from noiseless.data.synthetic import synthetic
 from noiseless.errors import InputError
 
@@ -30,7 +30,7 @@ def test_the_same_options_give_the_same_data_and_others_give_others() -> None:
 
 
 def test_the_numbers_do_not_depend_on_the_order_of_sums() -> None:
-    y = synthetic(Request(), n=3, width=16, size=20, test=20).array
+    y = synthetic(LoadOptions(), n=3, width=16, size=20, test=20).array
     weights = np.random.default_rng([0, 0])
     h = np.random.default_rng([0, 1]).standard_normal((len(y), 3))
     for inputs, outputs in ((3, 16), (16, 128)):
@@ -49,18 +49,18 @@ def test_the_law_is_a_normal_code_through_two_leaky_layers() -> None:
     z = np.random.default_rng([7, 1]).standard_normal((size + 4 + 10, n))
     h = np.where(z @ w1 > 0, z @ w1, 0.2 * (z @ w1))
     y = np.where(h @ w2 > 0, h @ w2, 0.2 * (h @ w2))
-    raw = synthetic(Request(), n=n, width=width, size=size, test=10, seed=7)
+    raw = synthetic(LoadOptions(), n=n, width=width, size=size, test=10, seed=7)
     np.testing.assert_allclose(raw.array, y, rtol=0, atol=2**-17 + 1e-6)
 
 
 def test_the_mean_square_is_that_of_the_code() -> None:
-    y = synthetic(Request(), n=8, size=5000, test=10).array
+    y = synthetic(LoadOptions(), n=8, size=5000, test=10).array
     assert np.mean(np.square(y)) == pytest.approx(1, rel=0.1)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_the_surface_has_n_dimensions(n: int) -> None:
-    raw = synthetic(Request(), n=n, width=64, size=20_000, test=1).array.astype(np.float64)
+    raw = synthetic(LoadOptions(), n=n, width=64, size=20_000, test=1).array.astype(np.float64)
     near = raw[np.argsort(np.linalg.norm(raw - raw[0], axis=1))[1 : 4 * n]] - raw[0]
     scales = np.linalg.svd(near, compute_uv=False)
     assert scales[n - 1] > 3 * scales[n]

@@ -1,4 +1,4 @@
-"""The flow: its density against a grid, the change of variables, a known law, and what is refused."""
+"""The flow: its density against a grid, the change of variables, a known distribution, and what is refused."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The standard Laplace law against torch.distributions."""
+"""The standard Laplace distribution against torch.distributions."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Mixtures: recovery of a known law, agreement with scikit-learn and torch.distributions, what a bad fit says."""
+"""Mixtures: recovery of a known one, agreement with scikit-learn and torch.distributions, what a bad fit says."""
 
 import numpy as np
 import pytest

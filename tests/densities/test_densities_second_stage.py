@@ -1,4 +1,4 @@
-"""The second stage: a curved law is recovered, the learnt variance, what options do, and what is refused."""
+"""The second stage: a curved distribution is recovered, the learnt variance, what options do, and what is refused."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def near(z: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("name", [SMALL, f"{SMALL},weight=0.01"])
 def test_a_curved_law_is_recovered(name):
-    """Of a Gaussian's draws 22 % are near the ellipse, of the law's 99.7 %; a share's standard error is below 1 %."""
+    """Of a Gaussian's draws 22 % are near the ellipse, of the others 99.7 %; a share's standard error is below 1 %."""
     codes = ring(3000, seed=0)
     stage, gaussian = (build(kind, 2).fit(codes, draws(1)).sample(4000, draws(2)) for kind in (name, "gaussian"))
     assert near(gaussian) < 0.3

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.metrics.frechet import Moments, cautions, distance, frechet_distance
+from noiseless.metrics.frechet import FeatureMoments, cautions, distance, frechet_distance
 from noiseless.metrics.sample import Sample
 
 torch.set_num_threads(1)
@@ -17,8 +17,8 @@ def gaussian(n: int, f: int, seed: int) -> Tensor:
     return torch.randn(n, f, generator=generator) @ mix + torch.randn(f, generator=generator)
 
 
-def law(mean: Tensor, covariance: Tensor) -> Moments:
-    return Moments(2, mean.double(), covariance.double())  # n - 1 = 1: the scatter is the covariance
+def law(mean: Tensor, covariance: Tensor) -> FeatureMoments:
+    return FeatureMoments(2, mean.double(), covariance.double())  # n - 1 = 1: the scatter is the covariance
 
 
 def test_diagonal_gaussians_in_closed_form():
@@ -42,7 +42,7 @@ def test_against_scipy_sqrtm():
     from scipy.linalg import sqrtm
 
     x, y = gaussian(50, 5, 1), gaussian(60, 5, 2)
-    a, b = Moments.of(x), Moments.of(y)
+    a, b = FeatureMoments.of(x), FeatureMoments.of(y)
     root = sqrtm(a.covariance.numpy() @ b.covariance.numpy()).real.trace()
     expected = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * root
     assert frechet_distance(Sample(x), Sample(y)) == pytest.approx(float(expected), rel=1e-10)
@@ -67,13 +67,13 @@ def test_symmetric_and_invariant_under_rotation(n: int):
 @pytest.mark.parametrize(("n", "k"), [(5, 7), (5, 40), (40, 5)])
 def test_few_rows_give_what_covariances_give(n: int, k: int):
     x, y = gaussian(n, 20, 7), gaussian(k, 20, 8)
-    expected = distance(Moments.of(x), Moments.of(y))
+    expected = distance(FeatureMoments.of(x), FeatureMoments.of(y))
     assert frechet_distance(Sample(x), Sample(y)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_streaming_equals_batch():
     x = gaussian(101, 9, 9).double() + 100
-    parts = [Moments.of(part) for part in x.split(17)]
+    parts = [FeatureMoments.of(part) for part in x.split(17)]
     total = sum(parts[1:], parts[0])
     assert total.n == 101
     torch.testing.assert_close(total.mean, x.mean(0), rtol=0, atol=1e-10)

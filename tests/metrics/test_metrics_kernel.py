@@ -1,4 +1,4 @@
-"""The kernel distance against its definition, and its expectation for equal laws."""
+"""The kernel distance against its definition, and its expectation for equal distributions."""
 
 import pytest
 import torch

@@ -11,7 +11,7 @@ from scipy.special import hyp1f1
 
 from noiseless.errors import InputError
 from noiseless.metrics import measures
-from noiseless.metrics.latent import active, draws, energy, nac, normal_entropy, portrait, shape
+from noiseless.metrics.latent import active, draws, energy, latent_statistics, nac, normal_entropy, shape
 
 
 def mean_distance(r: float, d: int) -> float:
@@ -71,7 +71,7 @@ def test_energy_does_not_change_under_rotations_and_shape_under_affine_maps() ->
 def test_shape_tells_normal_codes_from_others_whatever_their_moments() -> None:
     signs = draws(600, 3, 1).sign() * 3 + draws(600, 3, 2) / 2
     stretched = draws(600, 3, 0) * torch.tensor([0.01, 1.0, 30.0]).double() - 8
-    normal, other = portrait(stretched), portrait(signs)
+    normal, other = latent_statistics(stretched), latent_statistics(signs)
     assert normal["energy"] > 1
     assert abs(normal["shape"]) < 0.005 < 0.03 < other["shape"]
 
@@ -80,7 +80,7 @@ def test_shape_of_flat_codes_is_that_within_their_plane() -> None:
     plane = draws(300, 2, 3).exp()
     flat = torch.cat([plane, plane.sum(dim=1, keepdim=True), torch.full((300, 1), 7.0).double()], dim=1)
     assert shape(flat) == pytest.approx(shape(plane), abs=1e-8)
-    assert shape(draws(6, 5, 0)) is None  # a simplex, whatever the law
+    assert shape(draws(6, 5, 0)) is None  # a simplex, whatever the distribution
     assert shape(draws(7, 5, 0)) is not None
 
 
@@ -115,14 +115,14 @@ def test_active_dimensions_are_those_that_vary() -> None:
 
 
 def test_entropy_beside_normal_draws() -> None:
-    """The bias is larger than what two samples of a law differ by; flat and clustered codes fall far below both."""
+    """The bias is larger than what two samples of one differ by; flat and clustered codes fall far below both."""
     n, d = 500, 16
-    normal = [portrait(draws(n, d, seed))["entropy"] for seed in (0, 1)]
+    normal = [latent_statistics(draws(n, d, seed))["entropy"] for seed in (0, 1)]
     assert abs(normal[0] - normal[1]) < 0.3 < normal[0] - normal_entropy(d)
     flat = draws(n, d, 2) * (torch.arange(d) < 8)
     clusters = draws(5, d, 3).repeat(n // 5, 1) + 0.1 * draws(n, d, 4)
     for z in (flat, clusters):
-        assert portrait(z)["entropy"] < normal[1] - 5
+        assert latent_statistics(z)["entropy"] < normal[1] - 5
 
 
 @pytest.mark.parametrize("d", [1, 3, 60])
@@ -131,11 +131,11 @@ def test_a_portrait_can_be_written_whatever_the_codes(d: int) -> None:
     varied = draws(20, d, 0).float()
     varied[:, 0] = 0.0
     for z in (constant, varied, draws(2, d, 0), draws(20, d, 0) * 1e6):
-        row = portrait(z)
+        row = latent_statistics(z)
         json.dumps(row, allow_nan=False)
         assert len(row["mean"]) == len(row["variance"]) == d
-    assert portrait(constant)["nac"] is portrait(constant)["shape"] is None
-    assert portrait(constant)["active"] == 0
+    assert latent_statistics(constant)["nac"] is latent_statistics(constant)["shape"] is None
+    assert latent_statistics(constant)["active"] == 0
 
 
 def test_what_is_no_set_of_codes_is_refused() -> None:
@@ -143,7 +143,7 @@ def test_what_is_no_set_of_codes_is_refused() -> None:
     broken[1, 0] = math.nan
     for z, message in ((draws(1, 2, 0), "at least 2"), (draws(3, 0, 0), "1 dimension"), (broken, "1 of 4 codes")):
         with pytest.raises(InputError, match=message):
-            portrait(z)
+            latent_statistics(z)
 
 
 def test_codes_are_no_column_of_distances() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noiseless.errors import InputError
-from noiseless.metrics.strings import exact, portrait
+from noiseless.metrics.strings import exact, string_shares
 
 
 def letters(string: str) -> str | None:
@@ -14,13 +14,13 @@ def letters(string: str) -> str | None:
 
 def test_shares_by_hand() -> None:
     made = ["a", "A", "b", "1", None, "c", "c", "c"]
-    found = portrait(made, letters, {"b", "z"})
+    found = string_shares(made, letters, {"b", "z"})
     assert found == {"valid": 6 / 8, "unique": 3 / 6, "novel": 2 / 3}
-    assert portrait(["a"], letters, set()) == {"valid": 1.0, "unique": 1.0, "novel": 1.0}
+    assert string_shares(["a"], letters, set()) == {"valid": 1.0, "unique": 1.0, "novel": 1.0}
 
 
 def test_shares_of_nothing_valid_are_blank() -> None:
-    assert portrait([None, "1"], letters, {"a"}) == {"valid": 0.0, "unique": None, "novel": None}
+    assert string_shares([None, "1"], letters, {"a"}) == {"valid": 0.0, "unique": None, "novel": None}
 
 
 def test_exact_counts_letter_by_letter() -> None:
@@ -29,6 +29,6 @@ def test_exact_counts_letter_by_letter() -> None:
 
 def test_nothing_to_judge_is_refused() -> None:
     with pytest.raises(InputError, match="no strings"):
-        portrait([], letters, set())
+        string_shares([], letters, set())
     with pytest.raises(InputError, match="1 strings are compared with 2"):
         exact(["a"], ["a", "b"])

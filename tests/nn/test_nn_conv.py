@@ -11,13 +11,15 @@ from noiseless.nn.conv import LARGE, SMALL, Architecture, ConvDecoder, ConvEncod
 NETS = pytest.mark.parametrize("net", [SMALL, LARGE], ids=["small", "large"])
 
 
-def pair(shape: tuple[int, ...], net: Architecture, latent: int = 3, width: int = 2) -> tuple[ConvEncoder, ConvDecoder]:
+def pair(
+    shape: tuple[int, ...], net: Architecture, latent_dim: int = 3, width: int = 2
+) -> tuple[ConvEncoder, ConvDecoder]:
     torch.manual_seed(0)
-    return ConvEncoder(shape, latent, width, net), ConvDecoder(latent, shape, width, net)
+    return ConvEncoder(shape, latent_dim, width, net), ConvDecoder(latent_dim, shape, width, net)
 
 
 @pytest.mark.parametrize(
-    ("shape", "latent", "net", "encoder", "decoder"),
+    ("shape", "latent_dim", "net", "encoder", "decoder"),
     [
         ((1, 32, 32), 16, SMALL, 11.08, 11.61),
         ((1, 28, 28), 16, SMALL, 11.08, 11.61),
@@ -26,10 +28,10 @@ def pair(shape: tuple[int, ...], net: Architecture, latent: int = 3, width: int 
     ],
 )
 def test_parameters_are_the_papers(
-    shape: tuple[int, ...], latent: int, net: Architecture, encoder: float, decoder: float
+    shape: tuple[int, ...], latent_dim: int, net: Architecture, encoder: float, decoder: float
 ) -> None:
     with torch.device("meta"):
-        networks = ConvEncoder(shape, latent, 128, net), ConvDecoder(latent, shape, 128, net)
+        networks = ConvEncoder(shape, latent_dim, 128, net), ConvDecoder(latent_dim, shape, 128, net)
     millions = [sum(p.numel() for p in network.parameters()) / 1e6 for network in networks]
     assert millions == pytest.approx([encoder, decoder], abs=0.006)
 
@@ -139,7 +141,7 @@ def test_a_shifted_image_gives_shifted_features(net: Architecture) -> None:
 
 @NETS
 def test_weights_start_as_keras_s(net: Architecture) -> None:
-    encoder, decoder = pair((3, 32, 32), net, latent=8, width=16)
+    encoder, decoder = pair((3, 32, 32), net, latent_dim=8, width=16)
     for module in (*encoder.modules(), *decoder.modules()):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             field = module.weight[0, 0].numel() if module.weight.ndim == 4 else 1

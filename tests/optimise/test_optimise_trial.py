@@ -17,9 +17,9 @@ from noiseless.errors import InputError, RunError
 from noiseless.optimise import Found, Proposal, Round, Terms, Trial, best, build, optimise, scored, summary
 from noiseless.optimise.objects import key
 from noiseless.optimise.report import progress
+from noiseless.optimise.scores import Score
+from noiseless.optimise.scores.expression import WORST
 from noiseless.optimise.votes import elect
-from noiseless.scores import Score
-from noiseless.scores.expression import WORST
 
 SEARCHES = ["paper:inducing=20,epochs=2,candidates=50", "random", "density"]
 

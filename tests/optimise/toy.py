@@ -12,8 +12,8 @@ from torch import Tensor
 from noiseless import densities
 from noiseless.optimise import Problem
 from noiseless.optimise.objects import key
+from noiseless.optimise.scores import Score
 from noiseless.optimise.sparse_gp import SparseGP
-from noiseless.scores import Score
 
 TARGET = torch.tensor([0.6, -0.5, 0.4], dtype=torch.float64)
 

@@ -39,7 +39,7 @@ def list_(
 
 
 def _methods() -> dict[str, str]:
-    from noiseless.recipes.core import names
+    from noiseless.recipes.method import names
 
     return {name: (inspect.getdoc(recipe) or "").partition("\n")[0] for name, recipe in names().items()}
 
@@ -57,7 +57,7 @@ def _densities() -> dict[str, str]:
 
 
 def _reconstructions() -> dict[str, str]:
-    from noiseless.reconstruction.core import names
+    from noiseless.objectives.reconstruction.term import names
 
     return names()
 
@@ -75,7 +75,7 @@ def _tables() -> dict[str, str]:
 
 
 def _scores() -> dict[str, str]:
-    from noiseless.scores import names
+    from noiseless.optimise.scores import names
 
     return names()
 

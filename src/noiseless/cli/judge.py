@@ -9,36 +9,38 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 
 from noiseless import data as datasets
-from noiseless import evaluate as evaluation
-from noiseless import gallery, metrics, tables
+from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
     DataDir,
     Densities,
-    Own,
     Owning,
     Seed,
     Size,
     Source,
     Use,
+    UserCode,
     Using,
     check_threads,
     decided,
     panel,
 )
-from noiseless.compare import compare as compare_methods
 from noiseless.data import Data
 from noiseless.data.lines import read_lines
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
-from noiseless.evaluate_strings import evaluate_given_strings, evaluate_strings
-from noiseless.named import is_named, load_callable
-from noiseless.objectives.core import Optimiser
-from noiseless.results import Reference, Row, noted, record
-from noiseless.runs import Run
+from noiseless.evaluate import distances as evaluation
+from noiseless.evaluate import latent
+from noiseless.evaluate.compare import compare as compare_methods
+from noiseless.evaluate.results import Reference, Row, noted, record
+from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
+from noiseless.registry import is_named, load_callable
+from noiseless.runs import Run, pictures
+from noiseless.show import tables
 from noiseless.strings import of, refuse_other
+from noiseless.strings.language import is_molecules
 from noiseless.training import Stopped, Training, check_device
+from noiseless.training.settings import Optimiser
 
 __all__ = ["compare", "evaluate"]
 
@@ -80,7 +82,7 @@ def evaluate(
     out: Annotated[Path | None, Parameter(help="The folder of results.json. Default: the run.")] = None,
     seed: Seed = 0,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Print the distances of what a run makes to held-out data; of strings, which are valid, different and new.
 
@@ -118,7 +120,7 @@ def evaluate(
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
-    latent: list[Row] = []
+    codes: list[Row] = []
     more: list[Row] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
@@ -136,7 +138,7 @@ def evaluate(
         )
     else:
         opened, model = use.open(cast(Path, run), own)
-        if model.searched:
+        if not model.amortised:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
         if chosen is None:
@@ -146,17 +148,17 @@ def evaluate(
             other = evaluation.second_look([model.trained_on], loaded, chosen)
             more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
-        pictures = gallery.draw(model, loaded, names, [], opened.directory / "pictures")
-        latent = evaluation.latent(model, loaded, picture=pictures / "latent.png", **about)
-        latent = noted(latent, use.label, opened.record["notes"])
-        wrote(pictures)
+        folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
+        codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
+        codes = noted(codes, use.label, opened.record["notes"])
+        wrote(folder)
     for found in filter(None, (rows, more)):
         _show(found)
     if out is not None or run is not None:
         wrote(record(cast(Path, out or run), rows + more))
-    if latent:
-        _show_latent(latent)
-        wrote(record(cast(Path, out or run), latent, "latent.json"))
+    if codes:
+        _show_latent(codes)
+        wrote(record(cast(Path, out or run), codes, "latent.json"))
 
 
 def compare(

@@ -16,20 +16,20 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import drawings, figures, scores, tables
 from noiseless.cli.console import narrow, note, show, tell, wrote
-from noiseless.cli.options import Own, Owning, Use, Using
+from noiseless.cli.options import Owning, Use, UserCode, Using
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.named import is_named, load_callable
-from noiseless.optimise import Decode, Problem, build, scored
+from noiseless.optimise import Decode, Problem, build, scored, scores
 from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.protocol import place
 from noiseless.optimise.report import COLUMNS
+from noiseless.optimise.scores import Goal, Score
+from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run
-from noiseless.scores import Goal, Score
+from noiseless.show import drawings, grids, tables
 from noiseless.values import Spec
 
 __all__ = ["optimise"]
@@ -85,7 +85,7 @@ def optimise(
     goal: Annotated[Goal | None, Parameter(help="Which way is better, for a score of your own.")] = None,
     out: Annotated[Path | None, Parameter(help="The folder. Default: in the run, optimise/OBJECTIVE-SEARCH.")] = None,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Look for codes whose strings score better than the training data.
 
@@ -174,7 +174,7 @@ def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
     """The best objects that are not in the training data, where such can be drawn."""
     tiles = drawings.tiles([row["string"] for row in rows], spec) if rows and drawings.has_pictures(spec) else None
     if tiles is not None:
-        figures.grid(tiles, path, columns=5)
+        grids.grid(tiles, path, columns=5)
 
 
 def _report(content: dict[str, Any]) -> None:

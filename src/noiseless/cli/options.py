@@ -13,20 +13,20 @@ from cyclopts.validators import Number
 
 from noiseless.errors import InputError
 from noiseless.model import Model
-from noiseless.own import Own
-from noiseless.runs import Moments, Run, Weights
+from noiseless.runs import BatchNormMoments, Run, Weights
+from noiseless.runs.user_code import UserCode
 
 __all__ = [
     "Count",
     "DataDir",
     "Densities",
     "Overwrite",
-    "Own",
     "Owning",
     "Seed",
     "Size",
     "Source",
     "Use",
+    "UserCode",
     "Using",
     "check_threads",
     "decided",
@@ -58,9 +58,9 @@ class Use:
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     threads: int | None = None
     data_dir: Path | None = None
-    moments: Moments = "running"
+    moments: BatchNormMoments = "running"
 
-    def open(self, run: Path, own: Own) -> tuple[Run, Model]:
+    def open(self, run: Path, own: UserCode) -> tuple[Run, Model]:
         """The run and its model."""
         if self.threads is not None:
             torch.set_num_threads(check_threads(self.threads))
@@ -96,7 +96,7 @@ def check_threads(threads: int) -> int:
 
 
 Using = Annotated[Use, panel("Model", 5)]
-Owning = Annotated[Own, panel("Code of your own, as MODULE:FUNCTION", 6)]
+Owning = Annotated[UserCode, panel("Code of your own, as MODULE:FUNCTION", 6)]
 Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
 Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")

@@ -13,15 +13,14 @@ from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.masked import mask_of
 from noiseless.cli.console import note, tell
-from noiseless.cli.options import DataDir, Own, Owning, Size, Source, check_threads, panel
+from noiseless.cli.options import DataDir, Owning, Size, Source, UserCode, check_threads, panel
 from noiseless.errors import InputError
-from noiseless.objectives.core import Optimiser
-from noiseless.recipes.core import Recipe, find, names
+from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run
 from noiseless.training import Engine, Stopped, Training
+from noiseless.training.settings import Optimiser
 
 __all__ = ["application", "resume"]
 
@@ -92,7 +91,7 @@ def _help(name: str, recipe: Recipe) -> str:
     summary, _, rest = (inspect.getdoc(recipe) or "A method of your own.").partition("\n")
     paper = (inspect.getdoc(importlib.import_module(recipe.__module__)) or "").partition("\n\n")[0]
     source = "From: " + " ".join(paper.split()) if paper else ""
-    data = "expressions" if recipe.__module__.endswith(".structured") else "digits"
+    data = "expressions" if recipe.__module__.endswith(".grammar") else "digits"
     example = f"Example: noiseless train {name} --data {data} --width 16 --steps 400"
     return "\n\n".join(filter(None, [summary, source, example, rest.strip()]))
 
@@ -145,7 +144,7 @@ def resume(
     ] = 0,
     threads: Annotated[int | None, Parameter(help="CPU threads from now on. Default: the run's.")] = None,
     data_dir: DataDir = None,
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Go on with a run that was stopped or killed, bit for bit.
 
@@ -167,6 +166,6 @@ def _report(run: Run) -> None:
     note(run.record["notes"])
     method = run.method()
     verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {method.densities[0]}"]
-    if mask_of(method.objective.autoencoder.decoder) is not None:
+    if method.objective.autoencoder.active is not None:
         verbs.append(f"prune {run.directory} --out {run.directory}-pruned")
     tell(f"next: {', '.join(f'noiseless {verb}' for verb in verbs)}")

@@ -11,18 +11,18 @@ from cyclopts import Parameter
 from torch import Tensor
 
 from noiseless import data as datasets
-from noiseless import gallery
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Own, Owning, Seed, Size, Use, Using, check_threads
+from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
 from noiseless.data.lines import TEXTS, tokens
 from noiseless.data.progress import bar
-from noiseless.drawings import is_molecules
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
-from noiseless.prune import prune as remove_closed
 from noiseless.runs import Run, Weights
+from noiseless.runs.prune import prune as remove_closed
+from noiseless.show import export
 from noiseless.strings import of, refuse_other
+from noiseless.strings.language import is_molecules
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
@@ -59,7 +59,7 @@ def sample(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Draw new data from a density of the codes. Strings are written as .txt, or drawn as .png where they can be.
 
@@ -68,10 +68,10 @@ def sample(
     opened, model = use.open(run, own)
     density = density or opened.method().densities[0]
     place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
-    gallery.check(place, model.spec, n, overwrite or out is None)
+    export.check(place, model.spec, n, overwrite or out is None)
     drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
     note([*opened.record["notes"], model.density(density).note, use.few(n)])
-    wrote(gallery.save(drawn, model.spec, place, overwrite or out is None))
+    wrote(export.save(drawn, model.spec, place, overwrite or out is None))
     note(_unfinished(drawn, model, decoding))
 
 
@@ -84,7 +84,7 @@ def encode(
     size: Size = None,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the codes of data; without data, those of the training part, to which densities are fitted.
 
@@ -94,10 +94,10 @@ def encode(
     Example: noiseless encode runs/digits digits --out codes.npy
     """
     opened, model = use.open(run, own)
-    codes = Spec("codes", (model.latent,))
-    gallery.check(out, codes, 1, overwrite)
+    codes = Spec("codes", (model.latent_dim,))
+    export.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
-    wrote(gallery.save(encoded, codes, out, overwrite))
+    wrote(export.save(encoded, codes, out, overwrite))
 
 
 def decode(
@@ -112,7 +112,7 @@ def decode(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the data that codes stand for.
 
@@ -120,11 +120,11 @@ def decode(
     """
     _, model = use.open(run, own)
     read = _codes(codes)
-    if read.shape[1] != model.latent:
-        raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent})")
-    gallery.check(out, model.spec, len(read), overwrite)
+    if read.shape[1] != model.latent_dim:
+        raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent_dim})")
+    export.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
-    wrote(gallery.save(made, model.spec, out, overwrite))
+    wrote(export.save(made, model.spec, out, overwrite))
     note([use.few(len(read)), *_unfinished(made, model, decoding)])
 
 
@@ -138,7 +138,7 @@ def prune(
     ] = "best",
     threads: Annotated[int | None, Parameter(help="CPU threads. Default: torch's.")] = None,
     overwrite: Overwrite = False,
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Remove the latent dimensions that a run's mask has closed, for good.
 
@@ -155,7 +155,7 @@ def prune(
         masks = ", ".join(f"{j} (mask {mu:.2f})" for j, mu in pruned.undecided.items())
         note([f"{len(pruned.undecided)} of the kept dimensions are undecided, {masks}: train anew with more steps"])
     tell(
-        f"{len(pruned.kept)} of {pruned.latent} dimensions are kept: {' '.join(map(str, pruned.kept))}",
+        f"{len(pruned.kept)} of {pruned.latent_dim} dimensions are kept: {' '.join(map(str, pruned.kept))}",
         f"parameters of the autoencoder: {after:,}, before {before:,}",
         f"largest change of an output over draws of N(0, I): {pruned.change:.2g}",
     )
@@ -183,7 +183,7 @@ def interpolate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     use: Using = Use(),
-    own: Owning = Own(),
+    own: Owning = UserCode(),
 ) -> None:
     """Write the paths between random pairs of data, or of draws from a density.
 
@@ -194,7 +194,7 @@ def interpolate(
     opened, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
-    gallery.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
+    export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     if data is not None:
         z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
     else:
@@ -205,7 +205,7 @@ def interpolate(
         rows: Tensor | list[list[str | None]] = points.unflatten(0, (n, steps))
     else:
         rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
-    wrote(gallery.save_paths(rows, model.spec, place, overwrite or out is None))
+    wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
     note(_unfinished(points, model, decoding))
 
 
@@ -239,7 +239,7 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
     array = _array(run, data, size, use)
-    if model.searched:
+    if not model.amortised:
         slow = f"{len(array):,} data are encoded by search, which is slow"
         note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
     codes = []

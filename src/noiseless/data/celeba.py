@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from noiseless.data.cache import remembered
 from noiseless.data.decode import Framing
-from noiseless.data.kept import remembered
 from noiseless.data.pictures import gathered, stacked
-from noiseless.data.raw import Raw, Request
+from noiseless.data.raw import LoadOptions, Raw
 from noiseless.data.sources import absent, folders
 from noiseless.errors import InputError
 
@@ -30,7 +30,7 @@ WINDOW = (19, 39, 159, 179)
 SIZE = 64
 
 
-def celeba(request: Request) -> Raw:
+def celeba(request: LoadOptions) -> Raw:
     """Faces of celebrities: 202,599 colour images, cropped and resized to 64x64 (found, not downloaded)."""
     images, partition = _place(request.data_dir)
     framing = Framing(size=request.size or SIZE, expected=EXPECTED, window=WINDOW)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from noiseless.data.raw import TEST, TRAIN, Raw, Request, joined
+from noiseless.data.raw import TEST, TRAIN, LoadOptions, Raw, joined
 from noiseless.data.sources import absent, cache, download, folders
 from noiseless.errors import InputError
 
@@ -35,7 +35,7 @@ LARGEST = 100_000 * RECORD
 HELD_OUT = 10_000
 
 
-def cifar10(request: Request) -> Raw:
+def cifar10(request: LoadOptions) -> Raw:
     """Small photographs: 60,000 colour images of 32x32, 10 classes (found or downloaded, 170 MB)."""
     records = [_records(name, content) for name, content in _contents(_place(request.data_dir))]
     images = [rows[:, 1:].reshape(-1, 3, 32, 32) for rows in records]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from noiseless.data.raw import Raw, Request
+from noiseless.data.raw import LoadOptions, Raw
 
 __all__ = ["DATASETS", "digits"]
 
 
-def digits(request: Request) -> Raw:  # noqa: ARG001
+def digits(request: LoadOptions) -> Raw:  # noqa: ARG001
     """Handwritten digits: 1,797 grey images of 8x8, 10 classes (comes with scikit-learn)."""
     from sklearn.datasets import load_digits
 

@@ -22,7 +22,7 @@ import hashlib
 from itertools import product
 from random import Random
 
-from noiseless.data.raw import Raw, Request
+from noiseless.data.raw import LoadOptions, Raw
 from noiseless.data.strings import codec_for, coded
 from noiseless.errors import InputError, unknown
 from noiseless.strings import Counts, Grammar, shipped
@@ -39,7 +39,7 @@ BRACKETS = ("(", "sin(", "exp(")
 
 
 def expressions(
-    request: Request,  # noqa: ARG001
+    request: LoadOptions,  # noqa: ARG001
     which: str = "released",
     codec: str = "grammar",
     size: int = 0,

@@ -22,7 +22,7 @@ from typing import cast
 
 import numpy as np
 
-from noiseless.data.raw import TEST, TRAIN, Raw, Request, joined
+from noiseless.data.raw import TEST, TRAIN, LoadOptions, Raw, joined
 from noiseless.data.sources import absent, cache, download, folders
 from noiseless.errors import InputError
 
@@ -57,12 +57,12 @@ HELD_OUT = 10_000
 LARGEST = 1 << 31
 
 
-def mnist(request: Request, first: int = 0) -> Raw:
+def mnist(request: LoadOptions, first: int = 0) -> Raw:
     """Handwritten digits: 70,000 grey images of 28x28, 10 classes (found or downloaded, 12 MB)."""
     return _load("mnist", request, first)
 
 
-def fashion_mnist(request: Request, first: int = 0) -> Raw:
+def fashion_mnist(request: LoadOptions, first: int = 0) -> Raw:
     """Pieces of clothing: 70,000 grey images of 28x28, 10 classes (found or downloaded, 31 MB)."""
     return _load("fashion-mnist", request, first)
 
@@ -98,7 +98,7 @@ def _parsed(path: Path, stream: BufferedIOBase, axes: int) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
-def _load(name: str, request: Request, first: int) -> Raw:
+def _load(name: str, request: LoadOptions, first: int) -> Raw:
     """All of a set; or the first training images only, of which a tenth becomes the validation part."""
     if first < 0:
         raise InputError(f"the option 'first' of data set {name!r} is {first}, and must be 0 (all of them) or more")

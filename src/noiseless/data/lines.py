@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 
-from noiseless.data.raw import Raw, Request
+from noiseless.data.raw import LoadOptions, Raw
 from noiseless.data.strings import codec_for, coded, encoded, longest
 from noiseless.errors import InputError
 from noiseless.strings import Codec, Grammar, shipped
@@ -33,7 +33,7 @@ ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
 
 def smiles(
-    request: Request,  # noqa: ARG001
+    request: LoadOptions,  # noqa: ARG001
     path: str = "",
     codec: str = "grammar",
     bad: str = "refuse",
@@ -66,7 +66,7 @@ def smiles(
 
 
 def strings(
-    request: Request,  # noqa: ARG001
+    request: LoadOptions,  # noqa: ARG001
     path: str = "",
     grammar: str = "",
     codec: str = "grammar",

@@ -26,7 +26,7 @@ from random import Random
 import numpy as np
 
 from noiseless.data.lines import ALPHABET, CHARACTERS, RULES
-from noiseless.data.raw import TEST, TRAIN, Raw, Request
+from noiseless.data.raw import TEST, TRAIN, LoadOptions, Raw
 from noiseless.data.sources import absent, folders
 from noiseless.data.strings import codec_for, coded
 from noiseless.errors import InputError
@@ -39,7 +39,7 @@ INSIDE = "moses/dataset/data"
 
 
 def moses(
-    request: Request, codec: str = "grammar", size: int = 0, length: int = 0, bad: str = "skip", seed: int = 0
+    request: LoadOptions, codec: str = "grammar", size: int = 0, length: int = 0, bad: str = "skip", seed: int = 0
 ) -> Raw:
     """Molecules of MOSES, 1.9 million SMILES (found in the wheel molsets); moses:size=20000 draws some of them.
 

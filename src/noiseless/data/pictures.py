@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from noiseless.data.archive import TAR, ZIP, members, stem
+from noiseless.data.cache import remembered
 from noiseless.data.decode import SUFFIXES, Framing, decoded
-from noiseless.data.kept import remembered
 from noiseless.data.layout import classes, parts_and_rest
 from noiseless.data.lines import TEXTS
 from noiseless.data.progress import bar

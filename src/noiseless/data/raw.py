@@ -1,6 +1,6 @@
 r"""What a loader hands over: one array of all data, their labels, and the part that each row belongs to.
 
-A loader is a function of a :class:`Request`; further parameters need defaults, and become options in the name
+A loader is a function of a :class:`LoadOptions`; further parameters need defaults, and become options in the name
 (``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from
 names to loaders, adds these names to the library; no other file has to change. A function of the user's own,
 given as ``module:function``, takes no argument and returns a :class:`Raw`.
@@ -17,13 +17,13 @@ import numpy as np
 from noiseless.errors import InputError
 from noiseless.strings.codec import Codec
 
-__all__ = ["TEST", "TRAIN", "VALIDATION", "Raw", "Request", "joined"]
+__all__ = ["TEST", "TRAIN", "VALIDATION", "LoadOptions", "Raw", "joined"]
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Request:
+class LoadOptions:
     """What the user asks of a loader beside the name.
 
     Arguments:

@@ -19,7 +19,7 @@ import platformdirs
 
 from noiseless.data.progress import bar
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 
 __all__ = ["absent", "cache", "download", "folders", "keeps_decoded"]
 
@@ -75,7 +75,7 @@ def download(address: str, path: Path, digest: str) -> None:
     """
     algorithm, _, expected = digest.partition(":")
     check = hashlib.new(algorithm)
-    with _opened(address) as response, whole(path) as part, part.open("wb") as stream:
+    with _opened(address) as response, atomic_write(path) as part, part.open("wb") as stream:
         for chunk in _chunks(address, response):
             check.update(chunk)
             stream.write(chunk)

@@ -19,7 +19,7 @@ from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.files import whole
+from noiseless.files import atomic_write
 from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec, parser
 
 __all__ = ["Bad", "Coding", "codec_for", "coded", "encoded", "longest"]
@@ -97,7 +97,7 @@ def encoded(
                 wrong[k] = str(error)
             advance(1)
     if known is None and keeps_decoded():
-        with contextlib.suppress(RunError), whole(path) as part, part.open("wb") as stream:
+        with contextlib.suppress(RunError), atomic_write(path) as part, part.open("wb") as stream:
             np.save(stream, ids)  # a cache that cannot be written is done without
     return ids, wrong
 
@@ -138,7 +138,7 @@ def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
                 most = max(most, len(parser(grammar).ids(string)))
             advance(1)
     if keeps_decoded():
-        with contextlib.suppress(RunError), whole(path) as part:
+        with contextlib.suppress(RunError), atomic_write(path) as part:
             part.write_text(str(most), encoding="utf-8")
     return most
 

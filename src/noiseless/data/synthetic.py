@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, Request
+from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
 
 __all__ = ["DATASETS", "synthetic"]
@@ -30,7 +30,7 @@ ROWS = 5000
 
 
 def synthetic(
-    request: Request,  # noqa: ARG001
+    request: LoadOptions,  # noqa: ARG001
     n: int = 8,
     width: int = 512,
     size: int = 50_000,

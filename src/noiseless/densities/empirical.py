@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.trained import at_least
 from noiseless.errors import InputError
 

@@ -25,11 +25,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.nn.flow import zuko
-from noiseless.objectives.core import Objective, Optimiser, Phase
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch
 
 __all__ = ["DENSITIES", "Flow"]
@@ -78,7 +79,7 @@ class Flow(LatentDensity):
         """Maximises the likelihood; weights, held-out codes and order follow from `generator`.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
             RunError: as :func:`~noiseless.densities.trained.train`.
         """
         u = self.standardised.fit(checked(z, self.dim))
@@ -106,8 +107,8 @@ class Flow(LatentDensity):
             InputError: a dimension of the codes never moves, so that there is no density.
         """
         self.require_fit()
-        law, parts = self.flow(), self.standardised(z).float().split(CHUNK)
-        return torch.cat([law.log_prob(part) for part in parts]).double() + self.standardised.log_slope()
+        flow, parts = self.flow(), self.standardised(z).float().split(CHUNK)
+        return torch.cat([flow.log_prob(part) for part in parts]).double() + self.standardised.log_slope()
 
     def _flow(self, seed: int) -> nn.Module:
         make = zuko("the density 'flow'").flows.NSF

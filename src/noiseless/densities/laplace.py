@@ -1,10 +1,10 @@
-r"""The standard Laplace law on codes: fitted to nothing, as N(0, I) is.
+r"""The standard Laplace distribution on codes: fitted to nothing, as N(0, I) is.
 
 .. math:: p(z) = \prod_{j=1}^d \tfrac12 e^{-|z_j|}, \qquad E z_j = 0, \quad E |z_j| = 1
 
-Among all laws with :math:`E |z_j| = 1` it has the largest entropy, :math:`1 + \log 2` nats a dimension, so codes
-normalised to this moment (:class:`noiseless.bottlenecks.normalised.L1Normed`) whose entropy is maximised tend to it.
-For codes that nothing pulls there it is a baseline that mostly fails.
+Among all distributions with :math:`E |z_j| = 1` it has the largest entropy, :math:`1 + \log 2` nats a dimension, so
+codes normalised to this moment (:class:`noiseless.autoencoder.bottlenecks.normalised.L1Normed`) whose entropy is
+maximised tend to it. For codes that nothing pulls there it is a baseline that mostly fails.
 
 Reference: Batch norm with entropic regularization turns deterministic autoencoders into generative models, A. Ghose,
 A. Rashwan, P. Poupart, 2020, section 3, https://arxiv.org/abs/2002.10631.
@@ -19,13 +19,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 
 __all__ = ["DENSITIES", "Laplace"]
 
 
 class Laplace(LatentDensity):
-    r"""Independent Laplace laws of mean absolute value 1, whatever the codes.
+    r"""Independent Laplace distributions of mean absolute value 1, whatever the codes.
 
     .. math:: \log p(z) = -\lVert z \rVert_1 - d \log 2
 

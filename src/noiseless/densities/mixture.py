@@ -34,7 +34,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.errors import InputError
 
@@ -81,7 +81,7 @@ class Mixture(LatentDensity):
         """Fits by EM from a k-means start whose seed is drawn from `generator`.
 
         Raises:
-            InputError: more components than codes, or as :func:`~noiseless.densities.core.checked`.
+            InputError: more components than codes, or as :func:`~noiseless.densities.density.checked`.
         """
         z = checked(z, self.dim)
         if len(self.weights) > len(z):

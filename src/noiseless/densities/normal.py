@@ -1,4 +1,4 @@
-r"""Gaussian laws on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
+r"""Gaussian distributions on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
 
 .. math:: N(0, I), \qquad N(\bar z, S), \qquad
     \bar z = \frac1n \sum_i z_i, \quad S = \frac1{n - 1} \sum_i (z_i - \bar z)(z_i - \bar z)^\top.
@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
 
 __all__ = ["DENSITIES", "Gaussian", "Normal"]
@@ -81,7 +81,7 @@ class Gaussian(LatentDensity):
         """Takes mean and covariance; where the covariance is singular, `note` says so.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
         """
         z = checked(z, self.dim)
         mean = z.mean(dim=0)

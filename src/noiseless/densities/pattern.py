@@ -1,4 +1,4 @@
-r"""Fresh patterns: the law of the codes :math:`e(p)` of random patterns p, drawn by the model itself.
+r"""Fresh patterns: the distribution of the codes :math:`e(p)` of random patterns p, drawn by the model itself.
 
 A deciphering autoencoder (Maeda, 2023, https://arxiv.org/abs/2310.01712) needs no density fitted to its codes: its
 encoder turns new patterns into codes. So nothing is fitted here; what draws is the model's objective, to which
@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
-from noiseless.objectives.core import Indexed, Objective
+from noiseless.objectives.objective import Objective
 
-__all__ = ["DENSITIES", "Pattern", "bound"]
+__all__ = ["DENSITIES", "Pattern"]
 
 
 class Pattern(LatentDensity):
@@ -45,7 +45,7 @@ class Pattern(LatentDensity):
         Raises:
             InputError: the model has none.
         """
-        if not isinstance(objective, Indexed):
+        if not objective.draws_codes:
             raise InputError(
                 f"the density 'pattern' draws fresh patterns of a deciphering autoencoder, and {model} has none; take "
                 f"another, such as gmm"
@@ -75,11 +75,6 @@ class Pattern(LatentDensity):
             InputError: always.
         """
         raise InputError("the density 'pattern' has no log-density: codes come out of a network that has no inverse")
-
-
-def bound(density: LatentDensity, objective: Objective, model: str = "this one") -> LatentDensity:
-    """The density; one that a model itself draws is tied to it, with arguments and errors of :meth:`Pattern.bind`."""
-    return density.bind(objective, model) if isinstance(density, Pattern) else density
 
 
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"pattern": Pattern}

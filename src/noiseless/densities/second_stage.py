@@ -4,14 +4,14 @@ r"""The second stage of Dai and Wipf: a variational autoencoder whose data are t
     u \sim N(0, I), \quad \tilde z \sim N(f(u), \gamma I), \quad z = \bar z + s \tilde z
 
 Codes, unlike images, fill the space that they lie in (Dai and Wipf: for those of a variational autoencoder at its
-optimum). A variational autoencoder with as many latent dimensions as its data have can then fit their law, where for
-images, on a manifold, it fits the manifold and not the law on it. For codes that lie on a manifold themselves the
-argument does not hold, but nothing else keeps one from trying.
+optimum). A variational autoencoder with as many latent dimensions as its data have can then fit their distribution,
+where for images, on a manifold, it fits the manifold and not the distribution on it. For codes that lie on a manifold
+themselves the argument does not hold, but nothing else keeps one from trying.
 
 The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient; here its optimum for the batch,
-:func:`~noiseless.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their code has. A
-positive `weight` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 + w KL`,
-whose draws are the decoder's means; theirs is 1.5e-3 for MNIST, 1e-3 for CIFAR-10, 2e-3 for CelebA.
+:func:`~noiseless.objectives.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their
+code has. A positive `weight` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 +
+w KL`, whose draws are the decoder's means; theirs is 1.5e-3 for MNIST, 1e-3 for CIFAR-10, 2e-3 for CelebA.
 
 Networks as in Dai and Wipf: hidden layers with ReLU, the last layer sees the input beside their output; Adam at rate
 1e-4, batches of 64. Deviations: codes are standardised, and the posterior's logarithmic deviation is bounded to
@@ -37,16 +37,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.gaussian import Variational
-from noiseless.densities.core import LatentDensity, checked
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
+from noiseless.densities.density import LatentDensity, checked
 from noiseless.densities.normal import draw_seed, standard
 from noiseless.densities.trained import CHUNK, Length, Standardised, at_least, seeded, train
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLP
-from noiseless.objectives.core import Optimiser, Regularised, Term
-from noiseless.penalties.kl import kl
-from noiseless.reconstruction.likelihood import gaussian_learnt
-from noiseless.reconstruction.pixel import squared_error
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.reconstruction.likelihood import gaussian_learnt
+from noiseless.objectives.reconstruction.pixel import squared_error
+from noiseless.objectives.regularised import Regularised, Term
+from noiseless.training.settings import Optimiser
 from noiseless.values import Batch, Noise
 
 __all__ = ["DENSITIES", "SecondStage"]
@@ -102,7 +103,7 @@ class SecondStage(LatentDensity):
         """Trains the second stage; weights, held-out codes, order and noise follow from `generator`.
 
         Raises:
-            InputError: as :func:`~noiseless.densities.core.checked`.
+            InputError: as :func:`~noiseless.densities.density.checked`.
             RunError: as :func:`~noiseless.densities.trained.train`.
         """
         codes = self.standardised.fit(checked(z, self.dim))

@@ -3,7 +3,7 @@ r"""What densities that are networks share: standardised codes, and training by 
 .. math:: \tilde z_j = \frac{z_j - \bar z_j}{s_j}, \qquad \log p(z) = \log \tilde p(\tilde z) - \sum_j \log s_j
 
 Networks are trained, and evaluated, in float32; the standardisation is in float64. A dimension that never moves is
-drawn as the constant that it is, and the law then has no density with respect to Lebesgue measure.
+drawn as the constant that it is, and the distribution then has no density with respect to Lebesgue measure.
 
 A tenth of the codes, one at the least, is held out: the rate is halved whenever the loss on them has not improved for
 three validations, training ends after twelve such, and the weights with the lowest are kept. A density is fitted by one
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from noiseless.data import Data, Split
 from noiseless.densities.normal import draw_seed
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import alone
-from noiseless.objectives.core import Objective
+from noiseless.nn.distributed import single_process
+from noiseless.objectives.objective import Objective
 from noiseless.training import Stopped, Training, fit
 from noiseless.values import Spec
 
@@ -128,9 +128,9 @@ def train(
     data, best = _parted(u, generator), _Best()
     seed = draw_seed(generator)
     chosen = Training(schedule="plateau", lr_patience=3, patience=12, device=device, precision="float32", seed=seed)
-    training = chosen.over(length.over(len(data.train)))
+    training = chosen.with_defaults(length.over(len(data.train)))
     try:
-        with alone():
+        with single_process():
             fit(objective, data, training, best, show=sys.stderr.isatty())
     except Stopped as stopped:
         stopped.args = ("the fit of the density was stopped, and nothing of it is kept",)

@@ -8,8 +8,8 @@ r"""Distances between a real and a generated set: features first, then pure func
 ['f1/8', 'f8', 'fd', 'kid', 'kid std', 'precision', 'recall', 'score']
 """
 
-from noiseless.metrics.core import Measure, measure_all, measures, warnings
 from noiseless.metrics.features import Features, build, eight_bit, names
+from noiseless.metrics.measure import Measure, measure_all, measures, warnings
 from noiseless.metrics.sample import Sample
 
 __all__ = ["Features", "Measure", "Sample", "build", "eight_bit", "measure_all", "measures", "names", "warnings"]

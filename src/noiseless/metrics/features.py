@@ -1,8 +1,8 @@
 r"""Features: frozen maps :math:`\phi` under which two sets of data are compared.
 
-Distances between laws of images are taken between the laws of :math:`\phi(x)`, and say as much about :math:`\phi` as
-about the images: numbers under different features, sizes or ways of resizing cannot be compared. A feature map
-therefore has a name that goes into every result.
+Distances between distributions of images are taken between the distributions of :math:`\phi(x)`, and say as much about
+:math:`\phi` as about the images: numbers under different features, sizes or ways of resizing cannot be compared. A
+feature map therefore has a name that goes into every result.
 
 Images are compared as they would be stored. Before anything else they become 8-bit values
 
@@ -131,7 +131,7 @@ class Units(nn.Module):
         return self.spec.restore(x), None
 
 
-class Own(nn.Module):
+class CustomFeatures(nn.Module):
     """A callable of the user's, from a batch in [0, 1] to rows of features."""
 
     def __init__(self, own: Callable[[Tensor], Tensor]):
@@ -193,7 +193,7 @@ def build(
     if resize is not None and name != "efficientnet":
         raise InputError(f"features {name!r} cannot be resized; only 'efficientnet' takes a resize")
     if own is not None:
-        return Features(name, Own(own).to(where), device=where)
+        return Features(name, CustomFeatures(own).to(where), device=where)
     if name not in names():
         raise unknown("features", name, names())
     if name in ("identity", "raw"):

@@ -12,7 +12,7 @@ has fewer rows than features, with :math:`C_i = A_i^\top A_i` for the centred ro
 \sqrt{n_i - 1}`, the last trace is the nuclear norm of the small matrix :math:`A_1 A_2^\top`, and no covariance is
 formed.
 
-The estimate is biased upwards by a term of order :math:`1/n` that depends on the laws, so numbers at different
+The estimate is biased upwards by a term of order :math:`1/n` that depends on the distributions, so numbers at different
 :math:`n` cannot be compared, and below as many rows as features the covariance is singular: a caution then goes with
 the number.
 
@@ -32,11 +32,11 @@ from torch import Tensor
 from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
 
-__all__ = ["Moments", "cautions", "distance", "frechet_distance", "measure", "moments"]
+__all__ = ["FeatureMoments", "cautions", "distance", "frechet_distance", "measure", "moments"]
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class FeatureMoments:
     r"""Count, mean and scatter of a set, which add up over its parts.
 
     For two sets :math:`a, b` and :math:`\delta = m_b - m_a`,
@@ -63,19 +63,19 @@ class Moments:
     scatter: Float64[Tensor, "f f"]
 
     @classmethod
-    def of(cls, x: Float[Tensor, "n f"]) -> Moments:
+    def of(cls, x: Float[Tensor, "n f"]) -> FeatureMoments:
         """The moments of at least one row."""
         mean = x.double().mean(0)
         centred = x.double() - mean
         return cls(len(x), mean, centred.T @ centred)
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: FeatureMoments) -> FeatureMoments:
         """The moments of the union."""
         n = self.n + other.n
         delta = other.mean - self.mean
         mean = self.mean + delta * (other.n / n)
         scatter = self.scatter + other.scatter + torch.outer(delta, delta) * (self.n * other.n / n)
-        return Moments(n, mean, scatter)
+        return FeatureMoments(n, mean, scatter)
 
     @property
     def covariance(self) -> Float64[Tensor, "f f"]:
@@ -89,7 +89,7 @@ class Moments:
         return self.scatter / (self.n - 1)
 
 
-def distance(a: Moments, b: Moments) -> float:
+def distance(a: FeatureMoments, b: FeatureMoments) -> float:
     r"""Squared Fréchet distance :math:`d^2` of two Gaussians, at least 0.
 
     >>> distance(Moments.of(torch.tensor([[0.0], [2.0]])), Moments.of(torch.tensor([[3.0], [5.0]])))
@@ -113,9 +113,9 @@ def frechet_distance(real: Sample, fake: Sample) -> float:
     return _distance(m, k, x.square().sum(), y.square().sum(), torch.linalg.svdvals(x @ y.T).sum())
 
 
-def moments(sample: Sample) -> Moments:
+def moments(sample: Sample) -> FeatureMoments:
     """The sample's moments."""
-    return Moments.of(sample.features)
+    return FeatureMoments.of(sample.features)
 
 
 def root(sample: Sample) -> Float64[Tensor, "f f"]:
@@ -154,5 +154,5 @@ def _overlap(root: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _distance(m1: Tensor, m2: Tensor, t1: Tensor, t2: Tensor, overlap: Tensor) -> float:
-    """Rounding can leave a tiny negative number where the laws agree; a distance is not negative."""
+    """Rounding can leave a tiny negative number where the distributions agree; a distance is not negative."""
     return max(0.0, float((m1 - m2).square().sum() + t1 + t2 - 2 * overlap))

@@ -6,9 +6,9 @@ For features :math:`x_i` of real and :math:`y_j` of fake data, :math:`m` of each
 .. math:: \widehat{\mathrm{MMD}}^2 = \frac{1}{m (m-1)} \sum_{i \ne j} \big(k(x_i, x_j) + k(y_i, y_j)\big)
           - \frac{2}{m^2} \sum_{i, j} k(x_i, y_j)
 
-is unbiased: it is zero in expectation for equal laws, and hence sometimes negative. It is averaged over 100 random
-subsets of :math:`m = \min(1000, n)` data from either side, drawn without replacement. Where a subset would be the
-whole of both sides, one does. Unlike the Fréchet distance its expectation does not depend on :math:`n`.
+is unbiased: it is zero in expectation for equal distributions, and hence sometimes negative. It is averaged over 100
+random subsets of :math:`m = \min(1000, n)` data from either side, drawn without replacement. Where a subset would be
+the whole of both sides, one does. Unlike the Fréchet distance its expectation does not depend on :math:`n`.
 
 Inner products are float32 and their sums float64: measured on 1280 features, this moves an estimate by 1e-9, where its
 width over subsets is 1e-4.

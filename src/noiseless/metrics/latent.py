@@ -1,9 +1,11 @@
-r"""Portrait of a latent space: how far a set of codes is from N(0, I), the law that isotropic samples are drawn from.
+r"""Portrait of a latent space: how far a set of codes is from N(0, I), the distribution that isotropic samples are
+drawn from.
 
 For :math:`n` codes :math:`z_i \in \mathbb R^d` with mean :math:`m` and unbiased covariance :math:`C`, and
 :math:`Z, Z'` independent draws of N(0, I):
 
-* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.entropy`, in nats. It is biased, +0.85 at d = 16 and
+* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, +0.85 at d = 16
+and
   n = 100: compare it with that of as many draws of N(0, I), not with :math:`\tfrac d2 \log 2 \pi e`;
 * the squared **energy** distance to N(0, I) itself, in the units of the codes,
 
@@ -42,11 +44,11 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from noiseless.entropy import entropy
 from noiseless.errors import InputError
-from noiseless.metrics.frechet import Moments
+from noiseless.metrics.entropy import entropy
+from noiseless.metrics.frechet import FeatureMoments
 
-__all__ = ["ACTIVE", "active", "draws", "energy", "nac", "normal_entropy", "portrait", "shape"]
+__all__ = ["ACTIVE", "active", "draws", "energy", "latent_statistics", "nac", "normal_entropy", "shape"]
 
 ACTIVE = 0.01
 """The variance above which a dimension is active."""
@@ -55,7 +57,7 @@ FLAT = 1e-10
 ROWS = 1024
 
 
-def portrait(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dict[str, Any]:
+def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dict[str, Any]:
     """All numbers of the module's list, as one row of a table.
 
     Arguments:
@@ -102,7 +104,7 @@ def energy(z: Float[Tensor, "n d"]) -> float:
     Time is of order :math:`n^2 d` (two seconds for 10,000 codes of 128 numbers on one core), memory of order :math:`n`.
 
     Raises:
-        InputError: as :func:`portrait`.
+        InputError: as :func:`latent_statistics`.
     """
     z = _checked(z)
     n, d = z.shape
@@ -114,13 +116,13 @@ def shape(z: Float[Tensor, "n d"]) -> float | None:
     """The energy distance of the standardised codes; None where there are not 2 more of them than directions.
 
     Directions with less than :data:`FLAT` of the largest variance are left out, so that what remains is compared with a
-    normal law of fewer dimensions.
+    normal distribution of fewer dimensions.
 
     Raises:
-        InputError: as :func:`portrait`.
+        InputError: as :func:`latent_statistics`.
     """
     z = _checked(z)
-    variances, axes = torch.linalg.eigh(Moments.of(z).covariance)
+    variances, axes = torch.linalg.eigh(FeatureMoments.of(z).covariance)
     kept = variances > FLAT * variances[-1]
     rank = int(kept.sum())
     if not variances[-1] > 0 or len(z) < rank + 2:
@@ -139,9 +141,9 @@ def nac(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> float | None:
         threshold: as for :func:`active`.
 
     Raises:
-        InputError: as :func:`portrait`.
+        InputError: as :func:`latent_statistics`.
     """
-    covariance = Moments.of(_checked(z)[:, active(z, threshold)]).covariance
+    covariance = FeatureMoments.of(_checked(z)[:, active(z, threshold)]).covariance
     a = len(covariance)
     if a < 2:
         return None
@@ -161,7 +163,7 @@ def active(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> Bool[Tensor, "
         threshold: a variance, 0 or more.
 
     Raises:
-        InputError: as :func:`portrait`, or a negative threshold.
+        InputError: as :func:`latent_statistics`, or a negative threshold.
     """
     if not threshold >= 0:
         raise InputError(f"the threshold of active dimensions is {threshold}; expected a variance, 0 or more")
@@ -179,7 +181,7 @@ def _checked(z: Tensor) -> Float64[Tensor, "n d"]:
 
 
 def _to_normal(z: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-    r""":math:`\mathbb E \|z_i - Z\|`, the mean of a noncentral :math:`\chi` law, to a relative error of 1e-9.
+    r""":math:`\mathbb E \|z_i - Z\|`, the mean of a noncentral :math:`\chi` distribution, to a relative error of 1e-9.
 
     For :math:`X = \|z - Z\|^2` with mean :math:`\mu = d + \|z\|^2` and Laplace transform
     :math:`\varphi(t) = (1 + 2t)^{-d/2} \exp(-\|z\|^2 t / (1 + 2t))`,

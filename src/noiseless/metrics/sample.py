@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.files import whole
+from noiseless.files import atomic_write
 
 __all__ = ["Sample"]
 
@@ -98,7 +98,7 @@ class Sample:
         tensors = {"features": self.features.contiguous()}
         if self.logits is not None:
             tensors["logits"] = self.logits.contiguous()
-        with whole(path) as part:
+        with atomic_write(path) as part:
             save_file(tensors, part)
 
     @classmethod

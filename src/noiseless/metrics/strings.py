@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from noiseless.errors import InputError
 
-__all__ = ["exact", "portrait"]
+__all__ = ["exact", "string_shares"]
 
 String = str | None
 Identity = Callable[[str], String]
@@ -45,7 +45,7 @@ def exact(made: Sequence[String], original: Sequence[str]) -> float:
     return sum(a == b for a, b in zip(made, original, strict=True)) / len(made)
 
 
-def portrait(made: Sequence[String], identity: Identity, known: Collection[str]) -> dict[str, float | None]:
+def string_shares(made: Sequence[String], identity: Identity, known: Collection[str]) -> dict[str, float | None]:
     """The shares valid, unique and novel.
 
     Arguments:

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 
 __all__ = ["LARGE", "SMALL", "Architecture", "ConvDecoder", "ConvEncoder"]
 
@@ -127,7 +127,7 @@ class ConvDecoder(nn.Module):
     """Codes to images: a dense layer, two or three doubling transposed convolutions, one more, and a sigmoid.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         shape: (C, H, W).
         width: the same w as the encoder's.
         architecture: :data:`SMALL` or :data:`LARGE`.
@@ -136,7 +136,7 @@ class ConvDecoder(nn.Module):
 
     def __init__(
         self,
-        latent: int,
+        latent_dim: int,
         shape: tuple[int, ...],
         width: int = 128,
         architecture: Architecture = SMALL,
@@ -149,7 +149,7 @@ class ConvDecoder(nn.Module):
         self.start = (height >> doublings, breadth >> doublings, 8 * width)
         self.top, self.left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
         self.size = shape[1:]
-        self.dense = nn.Linear(latent, self.start[0] * self.start[1] * self.start[2])
+        self.dense = nn.Linear(latent_dim, self.start[0] * self.start[1] * self.start[2])
         channels = [8 * width >> k for k in range(doublings + 1)]
         self.doublings = nn.ModuleList(_Doubling(c_in, c_out, kernel) for c_in, c_out in pairwise(channels))
         self.last = nn.ConvTranspose2d(channels[-1], shape[0], kernel, padding=(kernel - 1) // 2)

@@ -20,7 +20,7 @@ class LatentCritic(nn.Module):
     """Codes to scores through dense layers with ReLU.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         width: units of a hidden layer, 1 or more.
         depth: hidden layers, 0 (a linear critic) or more.
 
@@ -28,11 +28,11 @@ class LatentCritic(nn.Module):
         InputError: `width` or `depth` is below that.
     """
 
-    def __init__(self, latent: int, width: int = 512, depth: int = 4) -> None:
+    def __init__(self, latent_dim: int, width: int = 512, depth: int = 4) -> None:
         super().__init__()
         if width < 1 or depth < 0:
             raise InputError(f"a critic of width {width} and depth {depth}: the first must be 1 or more, the other 0")
-        self.layers = MLP(latent, *[width] * depth, 1)
+        self.layers = MLP(latent_dim, *[width] * depth, 1)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
         """The scores: high where a code looks like a draw of the prior."""

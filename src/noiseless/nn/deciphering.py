@@ -33,9 +33,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 
-__all__ = ["Cipher", "GroupedDecoder", "Shifted", "widths"]
+__all__ = ["GroupedDecoder", "PatternEncoder", "Shifted", "widths"]
 
 STEP = 16
 """The four halvings."""
@@ -60,19 +60,24 @@ def _norm(channels: int) -> nn.Sequential:
     return nn.Sequential(BatchNorm(channels, momentum=0.1, eps=1e-5), nn.LeakyReLU(0.01, inplace=True))
 
 
-class Cipher(nn.Module):
+class PatternEncoder(nn.Module):
     """Patterns to latents: the encoder.
 
     Arguments:
         shape: of a datum.
-        latent: d.
+        latent_dim: d.
         width: channels of the first stage, w.
         learnt: whether the input is a constant that is learnt, in place of noise.
         convolutional: whether stages are convolutions, for images, or dense layers.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], latent: int, width: int = 128, learnt: bool = False, convolutional: bool = True
+        self,
+        shape: tuple[int, ...],
+        latent_dim: int,
+        width: int = 128,
+        learnt: bool = False,
+        convolutional: bool = True,
     ) -> None:
         super().__init__()
         size: tuple[int, ...] = (shape[0], *_rounded(shape)) if convolutional else (torch.Size(shape).numel(),)
@@ -88,7 +93,7 @@ class Cipher(nn.Module):
             stages[0] = nn.Sequential(*(m for m in stages[0] if not isinstance(m, BatchNorm)))
         self.stages = nn.ModuleList(stages)
         pixels = size[1] * size[2] // STEP**2 if convolutional else 1
-        self.dense = nn.Linear(8 * width * pixels, latent)
+        self.dense = nn.Linear(8 * width * pixels, latent_dim)
 
     def noise(self, like: Tensor) -> Tensor:
         """Zeros of the input's shape for as many data as `like` has, to draw noise like."""

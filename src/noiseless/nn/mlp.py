@@ -33,7 +33,7 @@ class MLP(nn.Sequential):
 
 
 def glorot_normal(module: nn.Module) -> None:
-    """Draws the weights of every perceptron within `module` anew, from the normal law of Glorot's variance."""
+    """Draws the weights of every perceptron within `module` anew, from the normal distribution of Glorot's variance."""
     for part in module.modules():
         if isinstance(part, MLP):
             for layer in part:
@@ -57,11 +57,11 @@ class MLPDecoder(nn.Module):
     """Codes to data of any shape; images end in a sigmoid unless their logits are wanted, vectors are linear."""
 
     def __init__(
-        self, latent: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2, logits: bool = False
+        self, latent_dim: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2, logits: bool = False
     ) -> None:
         super().__init__()
         self.shape, self.squashed = shape, len(shape) == 3 and not logits
-        self.layers = MLP(latent, *[hidden] * depth, torch.Size(shape).numel())
+        self.layers = MLP(latent_dim, *[hidden] * depth, torch.Size(shape).numel())
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
         """Maps and takes the data's shape."""

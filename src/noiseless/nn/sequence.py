@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noiseless.errors import InputError
-from noiseless.nn.joint import BatchNorm
+from noiseless.nn.distributed import BatchNorm
 
 __all__ = ["GRU", "LARGE", "SMALL", "Architecture", "SequenceDecoder", "SequenceEncoder", "allow_second_gradients"]
 
@@ -118,21 +118,21 @@ class SequenceDecoder(nn.Module):
     """Codes to a number for each token at each step.
 
     Arguments:
-        latent: d, the size of a code.
+        latent_dim: d, the size of a code.
         shape: (T, D).
         architecture: :data:`SMALL` or :data:`LARGE`.
         scale: of the recurrent layers, above 0; 1 for the paper's.
     """
 
     def __init__(
-        self, latent: int, shape: tuple[int, ...], architecture: Architecture = SMALL, scale: float = 1.0
+        self, latent_dim: int, shape: tuple[int, ...], architecture: Architecture = SMALL, scale: float = 1.0
     ) -> None:
         super().__init__()
         self.steps, tokens = shape
         hidden = _scaled(architecture.recurrent, scale)
-        self.norm = BatchNorm(latent) if architecture.norm else nn.Identity()
-        self.dense = nn.Linear(latent, latent)
-        self.recurrent = GRU(latent, hidden)
+        self.norm = BatchNorm(latent_dim) if architecture.norm else nn.Identity()
+        self.dense = nn.Linear(latent_dim, latent_dim)
+        self.recurrent = GRU(latent_dim, hidden)
         self.outputs = nn.Linear(hidden, tokens)
         self.apply(_initialise)
 

@@ -2,7 +2,7 @@ r"""An autoencoder against a critic of its codes: the update schemes of WAE-GAN 
 
 .. math:: L = L_{REC}(y, x) + \lambda L_E(D(z)) + \sum_k w_k L_k, \qquad D = \arg\min L_D(p, z), \quad p \sim N(0, I)
 
-with the losses of encoder and critic from :mod:`noiseless.penalties.critic`. Two schemes:
+with the losses of encoder and critic from :mod:`noiseless.objectives.penalties.critic`. Two schemes:
 
 | scheme | phases, in the order of the paper |
 |---|---|
@@ -19,9 +19,9 @@ of the decoder move only where something is decoded.
 
 **Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
 codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
-maximum mean discrepancy between codes and prior (:mod:`noiseless.penalties.mmd`), which is unbiased, needs no critic
-and means the same in every step and every run; its weight says how much of it the choice of best weights trades for
-reconstruction.
+maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs
+no critic and means the same in every step and every run; its weight says how much of it the choice of best weights
+trades for reconstruction.
 
 Sources: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 1,
 https://arxiv.org/abs/1711.01558; Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015), section
@@ -41,20 +41,21 @@ from torch import Tensor, nn
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
-from noiseless.nn.joint import gather
-from noiseless.objectives.core import Phase, Term, Watched, reconstruct
-from noiseless.penalties.critic import Game
-from noiseless.penalties.mmd import MMD
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.nn.distributed import gather
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.objectives.penalties.critic import Game
+from noiseless.objectives.penalties.mmd import MMD
+from noiseless.objectives.reconstruction.term import Reconstruction
+from noiseless.objectives.regularised import Term, reconstruct
 from noiseless.values import Batch, Trace
 
-__all__ = ["Adversarial", "Make", "Optimisers", "seen"]
+__all__ = ["Adversarial", "AdversarialOptimisers", "Make", "seen"]
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class Optimisers:
+class AdversarialOptimisers:
     """What makes the optimiser of each phase.
 
     Arguments:
@@ -86,7 +87,7 @@ def seen(
     return defined | {"distance": game.distance(gather(on_prior), gather(on_codes))}
 
 
-class Adversarial(Watched):
+class Adversarial(Objective):
     r"""An autoencoder whose codes a critic cannot tell from draws of N(0, I).
 
     Arguments:
@@ -110,7 +111,7 @@ class Adversarial(Watched):
         critic: nn.Module,
         reconstruction: Reconstruction,
         game: Game,
-        optimisers: Optimisers,
+        optimisers: AdversarialOptimisers,
         weight: float = 1.0,
         terms: Mapping[str, Term] | None = None,
         discrepancy: Term = Term(1.0, MMD()),
@@ -135,7 +136,7 @@ class Adversarial(Watched):
         """The critic's update and the autoencoder's, and the encoder's where it is apart."""
         make, model = self.optimisers, self.autoencoder
         whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
-        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, steady=True)
+        critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, no_lr_decay=True)
         if make.generator is None:
             return [critic, Phase("autoencoder", whole, self.joint, make.autoencoder)]
         autoencoder = Phase("autoencoder", whole, self.rebuild, make.autoencoder)
@@ -169,20 +170,13 @@ class Adversarial(Watched):
         """The mean codes."""
         return self.autoencoder.encode(batch.x).mean
 
-    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
         z = self._draw(batch)
         joint = gather(z)
         active = latent.active(joint).sum() if len(joint) > 1 else None
         counted = {} if active is None else {"active": active.to(z)}
         return counted | seen(joint, latent.ACTIVE, self.critic(batch.noise.normal(z)), self.critic(z), self.game)
-
-    def portrait(self) -> dict[str, list[float]]:
-        """Nothing."""
-        return {}
-
-    def check(self) -> None:
-        """Refuses nothing."""
 
     def _draw(self, batch: Batch) -> Tensor:
         return self.autoencoder.encode(batch.x).sample(batch.noise)

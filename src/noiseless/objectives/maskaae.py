@@ -1,7 +1,7 @@
 r"""MaskAAE: an autoencoder, a critic of its masked codes, and a mask that learns how many dimensions it needs.
 
 With codes :math:`\hat z = E(x)`, their mean :math:`\bar z` over the batch, draws :math:`p \sim N(0, I)`, the mask
-:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.bottlenecks.masked`), a critic C and :math:`d` dimensions, the four phases of
+:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.nn.mask`), a critic C and :math:`d` dimensions, the four phases of
 a step are, in this order and each on a fresh batch,
 
 .. math::
@@ -43,26 +43,27 @@ https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.bottlenecks.masked import ACTIVE, Mask, MaskedDecoder
 from noiseless.errors import InputError, RunError
-from noiseless.nn.joint import gather
+from noiseless.nn.distributed import gather
+from noiseless.nn.mask import ACTIVE, Mask, MaskedDecoder
 from noiseless.objectives.adversarial import Make, seen
-from noiseless.objectives.core import Phase, Watched, reconstruct
-from noiseless.penalties.critic import Game
-from noiseless.penalties.mmd import mmd
-from noiseless.reconstruction.core import Reconstruction
+from noiseless.objectives.objective import Objective, Phase
+from noiseless.objectives.penalties.critic import Game
+from noiseless.objectives.penalties.mmd import mmd
+from noiseless.objectives.reconstruction.term import Reconstruction
+from noiseless.objectives.regularised import reconstruct
 from noiseless.values import Batch, Dirac, Trace
 
-__all__ = ["MaskAAE", "Optimisers", "Polarising", "Weights", "hidden_variance", "polarity"]
+__all__ = ["LossWeights", "MaskAAE", "MaskAAEOptimisers", "Polarising", "hidden_variance", "polarity"]
 
 SHARPNESS = 10.0
 r"""The :math:`\beta` of (14)."""
@@ -100,10 +101,10 @@ class Polarising:
                 raise InputError(f"the polarising weight's {name!r} is {value}, and must be {least} or more and finite")
 
     @classmethod
-    def paper(cls, latent: int) -> Polarising:
+    def paper(cls, latent_dim: int) -> Polarising:
         """That of the paper's code: from 2/m, doubled every 4 T steps, T = 112.5 m within limits."""
-        turn = 75 if latent <= 20 else min(10_000, math.floor(112.5 * latent))
-        return cls(2 / latent, 4 * turn)
+        turn = 75 if latent_dim <= 20 else min(10_000, math.floor(112.5 * latent_dim))
+        return cls(2 / latent_dim, 4 * turn)
 
     @classmethod
     def late(cls, steps: int) -> Polarising:
@@ -119,7 +120,7 @@ class Polarising:
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossWeights:
     r"""What the terms are multiplied by, beside a reconstruction that is a sum over a datum's numbers.
 
     Arguments:
@@ -143,7 +144,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Optimisers:
+class MaskAAEOptimisers:
     """What makes the optimiser of each phase."""
 
     autoencoder: Make
@@ -163,7 +164,7 @@ def polarity(mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
     return (mu * (1 - mu)).abs().sum()
 
 
-class MaskAAE(Watched):
+class MaskAAE(Objective):
     """An autoencoder whose mask finds how many dimensions of the code the data need.
 
     Arguments:
@@ -174,7 +175,7 @@ class MaskAAE(Watched):
         optimisers: of the phases.
         weights: of the terms.
         schedule: that of the polarising weight for so many steps.
-        steps: how many they are, until :meth:`plan_for` says otherwise.
+        steps: how many they are, until :meth:`set_total_steps` says otherwise.
         rounds: updates of the critic in a step, 1 or more.
         share_batch: one batch and its encodings for all phases of a step, in place of a fresh one for each.
 
@@ -188,8 +189,8 @@ class MaskAAE(Watched):
         critic: nn.Module,
         reconstruction: Reconstruction,
         game: Game,
-        optimisers: Optimisers,
-        weights: Weights,
+        optimisers: MaskAAEOptimisers,
+        weights: LossWeights,
         schedule: Callable[[int], Polarising],
         steps: int,
         rounds: int = 5,
@@ -197,7 +198,7 @@ class MaskAAE(Watched):
     ) -> None:
         super().__init__()
         if not isinstance(autoencoder.decoder, MaskedDecoder):
-            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.bottlenecks.masked.MaskedDecoder")
+            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.nn.mask.MaskedDecoder")
         if rounds < 1:
             raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
@@ -222,12 +223,12 @@ class MaskAAE(Watched):
         critic, mask = list(self.critic.parameters()), list(self.mask.parameters())
         return [
             Phase("autoencoder", [*encoder, *decoder], self.rebuild, make.autoencoder, shared=share),
-            Phase("critic", critic, self.judge, make.critic, self.rounds, shared=share, steady=True),
+            Phase("critic", critic, self.judge, make.critic, self.rounds, shared=share, no_lr_decay=True),
             Phase("generator", encoder, self.deceive, make.generator, shared=share),
             Phase("mask", mask, self.select, self._projected, shared=share),
         ]
 
-    def plan_for(self, steps: int) -> None:
+    def set_total_steps(self, steps: int) -> None:
         """Takes the polarising schedule of so many steps.
 
         Raises:
@@ -280,15 +281,21 @@ class MaskAAE(Watched):
             "discrepancy": self.weights.discrepancy * discrepancy,
         }
 
-    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """The number of active dimensions; of a batch, their covariance (18) and the distance."""
         p, z = self._masked(batch, self.autoencoder.encode(batch.x).sample(batch.noise))
         active, critic = self.mask.active, self.critic
         return {"active": active.sum().to(z)} | seen(gather(z)[:, active], 0.0, critic(p), critic(z), self.game)
 
-    def portrait(self) -> dict[str, list[float]]:
+    def weight_summary(self) -> dict[str, list[float]]:
         """The mask, a number for each dimension."""
         return {"mask": self.mask.mu.detach().cpu().tolist()}
+
+    def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:
+        """Form paper polarises as often as before, though its schedule follows the latent size."""
+        if arguments.get("form") != "paper":
+            return {}, []
+        return {"polarising_every": self.polarising.every}, [f"form paper polarises from 2/{kept}"]
 
     def check(self) -> None:
         """Refuses a mask that is not finite, or without active dimensions."""

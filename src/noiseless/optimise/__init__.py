@@ -1,7 +1,7 @@
 """Optimisation in a latent space: codes whose decoded strings score better than the training data."""
 
-from noiseless.optimise.core import Decode, Problem, Proposal, Round, build, names
 from noiseless.optimise.objects import scored
+from noiseless.optimise.problem import Decode, Problem, Proposal, Round, build, names
 from noiseless.optimise.protocol import optimise
 from noiseless.optimise.report import best, report, summary
 from noiseless.optimise.trial import Found, Terms, Trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noiseless.optimise.core import Proposal, Round
+from noiseless.optimise.problem import Proposal, Round
 
 __all__ = ["SEARCHES", "density", "random"]
 

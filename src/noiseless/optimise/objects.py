@@ -15,10 +15,9 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from noiseless.files import whole
-from noiseless.journal import read_header, read_tensors
-from noiseless.optimise.core import Tell
-from noiseless.scores import Score
+from noiseless.files import atomic_write, read_header, read_tensors
+from noiseless.optimise.problem import Tell
+from noiseless.optimise.scores import Score
 
 __all__ = ["key", "scored"]
 
@@ -49,6 +48,6 @@ def scored(
         identities.append(key(score.identity(string)))
         tell("scoring training data", done, len(strings))
     found = {"scores": torch.tensor(scores, dtype=torch.float64), "identities": torch.tensor(identities)}
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(safetensors.torch.save(found, metadata={"noiseless": json.dumps(terms)}))
     return found["scores"], found["identities"]

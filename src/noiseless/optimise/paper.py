@@ -19,8 +19,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.optimise.core import Proposal, Round
 from noiseless.optimise.improvement import greedy
+from noiseless.optimise.problem import Proposal, Round
 from noiseless.optimise.sparse_gp import Posterior, fit
 
 __all__ = ["SEARCHES", "paper"]

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from noiseless import figures, tables
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.optimise.core import Problem, build
+from noiseless.optimise.problem import Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
+from noiseless.show import plots, tables
 
 __all__ = ["optimise", "place"]
 
@@ -89,4 +89,4 @@ def _write(content: dict[str, Any], found: Mapping[int, Found], problem: Problem
     tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
     lines = progress(found, problem)
     if any(row[key] not in (float("inf"), float("-inf")) for row in lines for key in row if key != "step"):
-        figures.curves(lines, out / "best-so-far.png", along="codes")
+        plots.curves(lines, out / "best-so-far.png", along="codes")

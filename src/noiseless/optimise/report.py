@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from noiseless.optimise.core import Problem
 from noiseless.optimise.objects import key
+from noiseless.optimise.problem import Problem
 from noiseless.optimise.trial import Found
 
 __all__ = ["COLUMNS", "best", "progress", "report", "summary"]
@@ -98,7 +98,7 @@ def report(trials: Mapping[int, Found], problem: Problem, about: Mapping[str, An
 
 
 def progress(trials: Mapping[int, Found], problem: Problem) -> list[Row]:
-    """The best score so far after each code, for :func:`noiseless.figures.curves`: of all, and of new objects."""
+    """The best score so far after each code, for :func:`noiseless.show.plots.curves`: of all, and of new objects."""
     sign, known = problem.score.sign, _known(problem)
     training = sign * float((sign * problem.scores[problem.scores.isfinite()]).min())
     rows: list[Row] = []

@@ -22,9 +22,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
-from noiseless.files import whole
-from noiseless.journal import read_header, read_tensors
-from noiseless.optimise.core import Problem, Proposal, Round, Search, Tell
+from noiseless.files import atomic_write, read_header, read_tensors
+from noiseless.optimise.problem import Problem, Proposal, Round, Search, Tell
 from noiseless.optimise.votes import elect
 from noiseless.training.feed import mix
 
@@ -171,7 +170,7 @@ class Trial:
     def _write(self) -> None:
         tensors = {"codes": self.found.codes, "scores": self.found.scores}
         about = self._about() | {"strings": self.found.strings, "rounds": self.found.rounds}
-        with whole(self.path) as part:
+        with atomic_write(self.path) as part:
             part.write_bytes(safetensors.torch.save(tensors, metadata={"noiseless": json.dumps(about)}))
 
     def _read(self) -> Found:

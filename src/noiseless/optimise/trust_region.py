@@ -34,7 +34,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
-from noiseless.optimise.core import Proposal, Round
+from noiseless.optimise.problem import Proposal, Round
 
 __all__ = ["SEARCHES", "Region", "region", "turbo"]
 

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.optimise.core import Decode
-from noiseless.scores import Score
+from noiseless.optimise.problem import Decode
+from noiseless.optimise.scores import Score
 
 __all__ = ["elect"]
 

@@ -1,5 +1,5 @@
 """The methods: one file a paper, each method a function that spells out its composition."""
 
-from noiseless.recipes.core import Method, find, names
+from noiseless.recipes.method import Method, find, names
 
 __all__ = ["Method", "find", "names"]

@@ -16,12 +16,13 @@ from __future__ import annotations
 from typing import Literal
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import Variational
-from noiseless.bottlenecks.point import Deterministic
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.critic import Logistic
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, frame
+from noiseless.autoencoder.bottlenecks.gaussian import Variational
+from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.objectives.penalties.critic import Logistic
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Critic, builder
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["aae"]
@@ -54,6 +55,6 @@ def aae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size and epochs that Ghosh et al. have for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[posterior])
+    parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[posterior])
     critic = Critic(critic_width, critic_depth, critic_lr, Logistic(), generator_lr)
     return parts.adversarial(critic, LR, notes=("the learning rates are ours, not the paper's",))

@@ -1,8 +1,8 @@
 r"""Deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712: new patterns give new data.
 
 Every training datum has a random pattern of active channels; an encoder that never sees the datum, and a decoder, learn
-to make the datum from it (:mod:`noiseless.objectives.deciphering`). AdamW at 2e-3 (2e-4 for the shift's embedding),
-weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
+to make the datum from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW at 2e-3 (2e-4 for the shift's
+embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
 
 The paper's distance is LPIPS, whose weights cannot come with this library: `--reconstruction lpips` takes them from a
 file. The default for images is the same construction on EfficientNet-Lite0, `efficientnet`, which works offline.
@@ -16,18 +16,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from noiseless import reconstruction as reconstructions
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
-from noiseless.nn.deciphering import Cipher, GroupedDecoder, Shifted, widths
+from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
+from noiseless.nn.inversion import DecoderInversion
 from noiseless.nn.mlp import MLPDecoder
-from noiseless.nn.search import Search
-from noiseless.objectives.core import Optimiser
-from noiseless.objectives.deciphering import Axes, Deciphering, Plan
-from noiseless.patterns import Kind, Layout, Patterns
-from noiseless.recipes.core import Method
+from noiseless.objectives import reconstruction as reconstructions
+from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
+from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
+from noiseless.recipes.method import Method
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["TRAININGS", "deciphering"]
@@ -85,7 +85,7 @@ def deciphering(
         raise InputError(
             f"clusters are groups of channels, which gaussian patterns do not have; leave out --clusters {clusters}"
         )
-    latent, width = networks.latent or LATENT, networks.width
+    latent_dim, width = networks.latent_dim or LATENT, networks.width
     distance = reconstructions.build(reconstruction or _distance(spec), spec)
     given: dict[str, Any] = {
         "clusters": clusters,
@@ -97,12 +97,12 @@ def deciphering(
     plan = _plan(form, given, width, convolutional)
     axes = {"none": 0, "horizontal": 1, "both": 2}[plan.shift]
 
-    decoder = _decoder(spec, latent, width, axes, convolutional, distance.logits)
+    decoder = _decoder(spec, latent_dim, width, axes, convolutional, distance.logits)
     decode = decoder.forward if isinstance(decoder, MLPDecoder) else decoder.unbounded
-    search = Search(decode, latent, distance.logits)
+    search = DecoderInversion(decode, latent_dim, distance.logits)
     objective = Deciphering(
-        Autoencoder(search, decoder, Deterministic(latent), distance.logits),
-        Cipher(spec.shape, latent, width, input == "constant", convolutional),
+        Autoencoder(search, decoder, Deterministic(latent_dim), distance.logits),
+        PatternEncoder(spec.shape, latent_dim, width, input == "constant", convolutional),
         Patterns(Layout(widths(width)[:3], tuple(active or _active(width))), pattern),
         distance.of,
         lambda p, lr: replace(optimiser, optimiser=optimiser.optimiser or "adamw", lr=None).build(p, lr),
@@ -151,9 +151,9 @@ def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bo
 
 
 def _decoder(
-    spec: Spec, latent: int, width: int, axes: int, convolutional: bool, logits: bool
+    spec: Spec, latent_dim: int, width: int, axes: int, convolutional: bool, logits: bool
 ) -> GroupedDecoder | Shifted | MLPDecoder:
     if not convolutional:
-        return MLPDecoder(latent, spec.shape, 8 * width, 2, logits)
-    network = GroupedDecoder(latent + (width if axes else 0), spec.shape, width, logits)
+        return MLPDecoder(latent_dim, spec.shape, 8 * width, 2, logits)
+    network = GroupedDecoder(latent_dim + (width if axes else 0), spec.shape, width, logits)
     return Shifted(network, axes, width) if axes else network

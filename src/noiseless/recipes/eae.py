@@ -3,11 +3,11 @@ r"""Batch norm with entropic regularization turns deterministic autoencoders int
 .. math:: L_{EAE} = L_{REC} - \lambda \hat H(z), \qquad z = BN(E(x))
 
 A batch norm without affine part fixes mean and variance of every dimension of the code, and the entropy of the batch of
-codes is maximised: the law with these moments and the largest entropy is N(0, I), from which samples are then drawn,
-without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the decoder's
-weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN are taken.
-Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an entropy in
-nats, is ours.
+codes is maximised: the distribution with these moments and the largest entropy is N(0, I), from which samples are then
+drawn, without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the
+decoder's weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN
+are taken. Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an
+entropy in nats, is ours.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from __future__ import annotations
 from typing import Literal
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.normalised import BatchNormed, L1Normed
-from noiseless.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
+from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.entropy import NegativeEntropy
-from noiseless.penalties.norm import DecoderNorm
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, frame
+from noiseless.objectives.penalties.entropy import NegativeEntropy
+from noiseless.objectives.penalties.norm import DecoderNorm
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import builder
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["eae"]
@@ -53,17 +55,18 @@ def eae(
     Arguments:
         weight: Weight of the entropy of the codes, in nats.
         k: Which nearest neighbour the entropy's estimate takes.
-        normalisation: batch: codes of mean 0 and variance 1, whose law of largest entropy is N(0, I); l1: codes of mean
-            absolute value 1, whose law is Laplace's; none: as the encoder gives them (no minimum unless weight is 0).
+        normalisation: batch: codes of mean 0 and variance 1, whose distribution of largest entropy is N(0, I); l1:
+            codes of mean absolute value 1, whose distribution is Laplace's; none: as the encoder gives them (no minimum
+            unless weight is 0).
         decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, else 0.
         spectral: Normalise all layers spectrally. Default: on CelebA alone.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
+    parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
     if SPECTRAL[parts.constants] if spectral is None else spectral:
         normalise(parts.autoencoder)
-    terms = {"entropy": Term(weight, NegativeEntropy(k), least=k + 1)}
+    terms = {"entropy": Term(weight, NegativeEntropy(k), min_batch_size=k + 1)}
     calibrated = decay is not None or not DECAY[parts.constants]
     decay = decay if decay is not None else parts.size * DECAY[parts.constants]
     if decay:

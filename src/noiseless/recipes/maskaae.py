@@ -34,15 +34,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
-from noiseless.bottlenecks.masked import START, MaskedDecoder
 from noiseless.nn.critic import LatentCritic
+from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
-from noiseless.objectives.core import Optimiser
-from noiseless.objectives.maskaae import MaskAAE, Optimisers, Polarising, Weights
-from noiseless.penalties.critic import Game, Logistic, Wasserstein
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, constants_for, frame
+from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising
+from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
+from noiseless.recipes.constants import Constants, constants_for
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Critic, builder
 from noiseless.training import Training
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["maskaae", "wae_wgan"]
@@ -167,28 +168,28 @@ def maskaae(
     """
     chosen, networks, optimiser = FORMS[form], _paper(spec, networks), _rmsprop(optimiser)
     balance = chosen.balance(spec)
-    latent = networks.latent or min(CAPACITY[constants_for(spec, constants)], spec.size)
-    parts = frame(spec, replace(networks, latent=latent), optimiser, constants, reconstruction)
+    latent_dim = networks.latent_dim or min(CAPACITY[constants_for(spec, constants)], spec.size)
+    parts = builder(spec, replace(networks, latent_dim=latent_dim), optimiser, constants, reconstruction)
     model = parts.autoencoder
     masked = Autoencoder(
-        model.encoder, MaskedDecoder(latent, model.decoder, balance.start), model.bottleneck, model.logits
+        model.encoder, MaskedDecoder(latent_dim, model.decoder, balance.start), model.bottleneck, model.logits
     )
     share = mask_reconstruction if mask_reconstruction is not None else balance.reconstruction
     hidden = variance if variance is not None else balance.variance
     undecayed = replace(optimiser, lr=mask_lr, weight_decay=None)  # decay would close dimensions for no reason
     objective = MaskAAE(
         masked,
-        LatentCritic(latent, 8 * networks.width if critic_width is None else critic_width, critic_depth),
+        LatentCritic(latent_dim, 8 * networks.width if critic_width is None else critic_width, critic_depth),
         parts.reconstruction,
         GAMES[game](),
-        Optimisers(
+        MaskAAEOptimisers(
             autoencoder=lambda p: optimiser.build(p, LR),
             critic=parts.at(balance.critic if critic_lr is None else critic_lr),
             generator=parts.at(balance.generator if generator_lr is None else generator_lr),
             mask=lambda p: undecayed.build(p, balance.mask),
         ),
-        Weights(hidden * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
-        lambda steps: _schedule(chosen.polarising(latent, steps), polarising_start, polarising_every),
+        LossWeights(hidden * spec.size, share / spec.size, STRICTNESS * parts.discrepancy),
+        lambda steps: _schedule(chosen.polarising(latent_dim, steps), polarising_start, polarising_every),
         chosen.steps,
         critic_rounds,
         share_batch,
@@ -227,7 +228,7 @@ def wae_wgan(
         constants: Take the latent size that Ghosh et al. have for this data set.
     """
     networks, optimiser = _paper(spec, networks), _rmsprop(optimiser)
-    parts = frame(spec, networks, optimiser, constants, reconstruction)
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
     width = 8 * networks.width if critic_width is None else critic_width
     balance = FORMS[form].balance(spec)
     lr = balance.critic if critic_lr is None else critic_lr

@@ -27,26 +27,29 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.gradient import JacobianNorm, SquaredOutputGradient
-from noiseless.penalties.norm import DecoderNorm, code_norm
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Frame, frame
+from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
+from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["ae", "ae_l2", "rae", "rae_gp", "rae_l2", "rae_sn"]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRAE:
     r"""One method's constants on one data set, in the units of the authors' code.
 
     Arguments:
         beta: :math:`\beta_c`, weight of the mean over latent dimensions of :math:`z^2`, the reconstruction being a mean
             over pixels. Ours is :math:`\beta = 2 N \beta_c / d`.
         decay: :math:`\lambda_c`, weight of the sum of squared decoder kernels. Ours is :math:`\lambda = N \lambda_c`.
-        gradient: weight of the code's penalty (:class:`~noiseless.penalties.gradient.SquaredOutputGradient`), a mean as
-            above; N times that here.
+        gradient: weight of the code's penalty
+            (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), a mean as above; N times that
+            here.
         epochs: where they differ from the data set's.
     """
 
@@ -61,41 +64,41 @@ class Setting:
     """What the methods of a data set share in the authors' code, and what each has of its own."""
 
     lr: float
-    methods: dict[str, Published]
+    methods: dict[str, PublishedRAE]
 
 
 PUBLISHED: dict[str, Setting] = {
     "mnist": Setting(
         lr=5e-4,
         methods={
-            "ae": Published(),
-            "ae-l2": Published(decay=1e-7),
-            "rae": Published(beta=5e-4),
-            "rae-l2": Published(beta=1e-4, decay=1e-7),
-            "rae-gp": Published(beta=1e-4, gradient=0.5e-7),
-            "rae-sn": Published(beta=0.009),
+            "ae": PublishedRAE(),
+            "ae-l2": PublishedRAE(decay=1e-7),
+            "rae": PublishedRAE(beta=5e-4),
+            "rae-l2": PublishedRAE(beta=1e-4, decay=1e-7),
+            "rae-gp": PublishedRAE(beta=1e-4, gradient=0.5e-7),
+            "rae-sn": PublishedRAE(beta=0.009),
         },
     ),
     "cifar10": Setting(
         lr=5e-4,
         methods={
-            "ae": Published(),
-            "ae-l2": Published(decay=1e-6),
-            "rae": Published(beta=1e-2),
-            "rae-l2": Published(beta=1e-3, decay=1e-6),
-            "rae-gp": Published(beta=9e-4, epochs=70),  # shipped with a gradient weight of 0: no value to take over
-            "rae-sn": Published(beta=0.03),
+            "ae": PublishedRAE(),
+            "ae-l2": PublishedRAE(decay=1e-6),
+            "rae": PublishedRAE(beta=1e-2),
+            "rae-l2": PublishedRAE(beta=1e-3, decay=1e-6),
+            "rae-gp": PublishedRAE(beta=9e-4, epochs=70),  # shipped with a gradient weight of 0: no value to take over
+            "rae-sn": PublishedRAE(beta=0.03),
         },
     ),
     "celeba": Setting(
         lr=1e-3,
         methods={
-            "ae": Published(),
-            "ae-l2": Published(decay=1e-6, epochs=100),
-            "rae": Published(beta=1e-4),
-            "rae-l2": Published(beta=1e-4, decay=1e-7),
-            "rae-gp": Published(beta=1e-4, gradient=1e-7),
-            "rae-sn": Published(beta=2.4e-3),
+            "ae": PublishedRAE(),
+            "ae-l2": PublishedRAE(decay=1e-6, epochs=100),
+            "rae": PublishedRAE(beta=1e-4),
+            "rae-l2": PublishedRAE(beta=1e-4, decay=1e-7),
+            "rae-gp": PublishedRAE(beta=1e-4, gradient=1e-7),
+            "rae-sn": PublishedRAE(beta=2.4e-3),
         },
     ),
 }
@@ -104,21 +107,31 @@ PUBLISHED: dict[str, Setting] = {
 JACOBIAN_WEIGHT = 1e-4
 
 
-class _Published:
-    """A frame with what the paper's code has for one method on these data, in our units."""
+@dataclass(frozen=True)
+class _Paper:
+    """What the paper's code has for one method on these data, in our units.
 
-    def __init__(self, name: str, shared: Frame) -> None:
-        setting = PUBLISHED[shared.constants]
-        self.shared, self.lr, self.published = shared, setting.lr, setting.methods[name]
-        self.calibrated = True  # until a weight is a default, which is for the squared error
+    Arguments:
+        name: the method's.
+        shared: what all methods have.
+    """
+
+    name: str
+    shared: MethodBuilder
+
+    @property
+    def setting(self) -> Setting:
+        return PUBLISHED[self.shared.constants]
+
+    @property
+    def published(self) -> PublishedRAE:
+        return self.setting.methods[self.name]
 
     def beta(self, given: float | None) -> Term:
-        self.calibrated &= given is not None
-        published = 2 * self.shared.size * self.published.beta / self.shared.autoencoder.latent
+        published = 2 * self.shared.size * self.published.beta / self.shared.autoencoder.latent_dim
         return Term(given if given is not None else published, code_norm)
 
     def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
-        self.calibrated &= given is not None
         norm = DecoderNorm(over)
         norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
         return Term(given if given is not None else self.shared.size * self.published.decay, norm)
@@ -127,7 +140,6 @@ class _Published:
         penalty = JacobianNorm(probes) if form == "paper" else SquaredOutputGradient()
         if given is not None:
             return Term(given, penalty, every)
-        self.calibrated = False
         if form == "paper":
             return Term(JACOBIAN_WEIGHT * self.shared.spec.size, penalty, every)
         if self.published.gradient is None:
@@ -137,9 +149,10 @@ class _Published:
             )
         return Term(self.published.gradient * self.shared.size, penalty, every)
 
-    def method(self, terms: dict[str, Term], *notes: str) -> Method:
+    def method(self, terms: dict[str, Term], weights: tuple[float | None, ...], notes: tuple[str, ...] = ()) -> Method:
+        """The method; default weights, those that are None, are calibrated for the squared error."""
         training = self.shared.training(epochs=self.published.epochs)
-        return self.shared.regularised(terms, self.lr, training, notes=notes, calibrated=self.calibrated)
+        return self.shared.regularised(terms, self.setting.lr, training, notes=notes, calibrated=None not in weights)
 
 
 def ae(
@@ -156,7 +169,7 @@ def ae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size, rate and epochs that the paper has for this data set.
     """
-    return _Published("ae", frame(spec, networks, optimiser, constants, reconstruction)).method({})
+    return _Paper("ae", builder(spec, networks, optimiser, constants, reconstruction)).method({}, ())
 
 
 def ae_l2(
@@ -177,8 +190,8 @@ def ae_l2(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("ae-l2", frame(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"decoder": paper.decay(decay, decay_over)})
+    paper = _Paper("ae-l2", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"decoder": paper.decay(decay, decay_over)}, (decay,))
 
 
 def rae(
@@ -197,8 +210,8 @@ def rae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae", frame(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"code": paper.beta(beta)})
+    paper = _Paper("rae", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta)}, (beta,))
 
 
 def rae_l2(
@@ -221,8 +234,8 @@ def rae_l2(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-l2", frame(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)})
+    paper = _Paper("rae-l2", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)}, (beta, decay))
 
 
 def rae_sn(
@@ -241,9 +254,9 @@ def rae_sn(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-sn", frame(spec, networks, optimiser, constants, reconstruction))
+    paper = _Paper("rae-sn", builder(spec, networks, optimiser, constants, reconstruction))
     normalise(paper.shared.autoencoder)
-    return paper.method({"code": paper.beta(beta)})
+    return paper.method({"code": paper.beta(beta)}, (beta,))
 
 
 def rae_gp(
@@ -273,8 +286,9 @@ def rae_gp(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-gp", frame(spec, networks, optimiser, constants, reconstruction))
+    paper = _Paper("rae-gp", builder(spec, networks, optimiser, constants, reconstruction))
     allow_second_gradients(paper.shared.autoencoder.decoder)
     ours = form == "paper" and gradient is None
     notes = ("the weight of the gradient penalty is ours, not the paper's",) if ours else ()
-    return paper.method({"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}, *notes)
+    terms = {"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}
+    return paper.method(terms, (beta, gradient), notes)

@@ -18,12 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.gaussian import ConstantVariance, Variational
-from noiseless.objectives.core import Optimiser, Penalty, Term
-from noiseless.penalties.kl import kl
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Frame, frame
-from noiseless.reconstruction import in_nats
+from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
+from noiseless.objectives.penalties.kl import kl
+from noiseless.objectives.reconstruction import in_nats
+from noiseless.objectives.regularised import Penalty, Term
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["cv_vae", "two_stage_vae", "vae"]
@@ -32,7 +34,7 @@ LR = 1e-4
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedVAE:
     r"""A method's constants on one data set.
 
     Arguments:
@@ -45,8 +47,8 @@ class Published:
     batch: int | None = None
 
 
-VAE = {"mnist": Published(0.312), "cifar10": Published(0.024), "celeba": Published(0.09024, batch=1000)}
-CV_VAE = {"mnist": Published(0.039), "cifar10": Published(9e-4, epochs=70), "celeba": Published(0.01)}
+VAE = {"mnist": PublishedVAE(0.312), "cifar10": PublishedVAE(0.024), "celeba": PublishedVAE(0.09024, batch=1000)}
+CV_VAE = {"mnist": PublishedVAE(0.039), "cifar10": PublishedVAE(9e-4, epochs=70), "celeba": PublishedVAE(0.01)}
 
 
 def vae(
@@ -65,7 +67,7 @@ def vae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
+    parts = builder(spec, networks, optimiser, constants, reconstruction, Variational)
     return variational(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"))
 
 
@@ -87,7 +89,7 @@ def cv_vae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, lambda d: ConstantVariance(d, sigma))
+    parts = builder(spec, networks, optimiser, constants, reconstruction, lambda d: ConstantVariance(d, sigma))
     return variational(parts, CV_VAE, beta, reconstruction, ("gmm", "gaussian", "normal"))
 
 
@@ -110,13 +112,13 @@ def two_stage_vae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, Variational)
+    parts = builder(spec, networks, optimiser, constants, reconstruction, Variational)
     return variational(parts, VAE, beta, reconstruction, ("second-stage", "gmm", "normal"))
 
 
 def variational(
-    parts: Frame,
-    table: dict[str, Published],
+    parts: MethodBuilder,
+    table: dict[str, PublishedVAE],
     beta: float | None,
     reconstruction: str,
     densities: tuple[str, ...],

@@ -4,18 +4,20 @@ r"""A VAE whose posterior is a normalising flow (Rezende and Mohamed, 2015), htt
 
 The method of the row "VAE + flow" that Dai and Wipf (2019, https://arxiv.org/abs/1903.05789) compare with, and others
 after them; of its flow and its settings we know none. Here the flow is a chain of affine autoregressive maps
-(:mod:`noiseless.bottlenecks.flow`), and everything else is `vae`'s, so that the two differ in the posterior alone.
+(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is `vae`'s, so that the two differ in the posterior
+alone.
 """
 
 from __future__ import annotations
 
 from noiseless.autoencoder import Networks
-from noiseless.bottlenecks.flow import FlowPosterior
-from noiseless.objectives.core import Optimiser
-from noiseless.penalties.sampled_kl import sampled_kl
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, frame
+from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
+from noiseless.objectives.penalties.sampled_kl import sampled_kl
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import builder
 from noiseless.recipes.vae import VAE, variational
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["vae_flow"]
@@ -41,5 +43,7 @@ def vae_flow(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that Ghosh et al. have for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction, lambda d: FlowPosterior(d, transforms, hidden))
+    parts = builder(
+        spec, networks, optimiser, constants, reconstruction, lambda d: FlowPosterior(d, transforms, hidden)
+    )
     return variational(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"), sampled_kl)

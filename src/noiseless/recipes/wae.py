@@ -2,10 +2,11 @@ r"""Wasserstein autoencoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018
 
 .. math:: L = L_{REC} + \lambda \, D(q(z), N(0, I)), \qquad q(z) = \frac1n \sum_i \delta(z - E(x_i))
 
-Codes are deterministic, and their aggregated law is drawn to the prior: by the maximum mean discrepancy (wae-mmd) or by
-a critic on codes (wae-gan, algorithm 1: the critic's update and the autoencoder's in turn). The constants of wae-mmd
-are those with which Ghosh et al. (ICLR 2020) compare, models/wae_mmd in their code, converted from means over pixels to
-sums; its noise on CelebA's inputs is left out. Those of wae-gan are Tolstikhin et al.'s (:data:`PUBLISHED`).
+Codes are deterministic, and their aggregated distribution is drawn to the prior: by the maximum mean discrepancy
+(wae-mmd) or by a critic on codes (wae-gan, algorithm 1: the critic's update and the autoencoder's in turn). The
+constants of wae-mmd are those with which Ghosh et al. (ICLR 2020) compare, models/wae_mmd in their code, converted from
+means over pixels to sums; its noise on CelebA's inputs is left out. Those of wae-gan are Tolstikhin et al.'s
+(:data:`PUBLISHED`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noiseless.autoencoder import Networks
-from noiseless.objectives.core import Optimiser, Term
-from noiseless.penalties.critic import Logistic
-from noiseless.penalties.mmd import MMD, Kernel
-from noiseless.recipes.core import Method
-from noiseless.recipes.image import Constants, Critic, frame
+from noiseless.objectives.penalties.critic import Logistic
+from noiseless.objectives.penalties.mmd import MMD, Kernel
+from noiseless.objectives.regularised import Term
+from noiseless.recipes.constants import Constants
+from noiseless.recipes.method import Method
+from noiseless.recipes.parts import Critic, builder
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["wae_gan", "wae_mmd"]
@@ -28,7 +31,7 @@ MMD_EPOCHS = {"cifar10": 70}
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWAE:
     r"""The constants of wae-gan on one data set.
 
     Arguments:
@@ -45,10 +48,10 @@ class Published:
     epochs: int | None = None
 
 
-PUBLISHED: dict[str, Published] = {
-    "mnist": Published(10 / 0.05 / 784, 1e-3, 5e-4),
-    "cifar10": Published(1 / 0.2 / 12288, 3e-4, 1e-3),  # none published: CelebA's, relative to N
-    "celeba": Published(1 / 0.2 / 12288, 3e-4, 1e-3, epochs=55),
+PUBLISHED: dict[str, PublishedWAE] = {
+    "mnist": PublishedWAE(10 / 0.05 / 784, 1e-3, 5e-4),
+    "cifar10": PublishedWAE(1 / 0.2 / 12288, 3e-4, 1e-3),  # none published: CelebA's, relative to N
+    "celeba": PublishedWAE(1 / 0.2 / 12288, 3e-4, 1e-3, epochs=55),
 }
 
 
@@ -71,11 +74,11 @@ def wae_mmd(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction)
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
     chosen = weight if weight is not None else parts.discrepancy
     ours = kernel == "rbf" and weight is None
     notes = ("the weight of the discrepancy is that of the other kernel: none is published for rbf",) if ours else ()
-    terms = {"mmd": Term(chosen, MMD(kernel), least=2)}
+    terms = {"mmd": Term(chosen, MMD(kernel), min_batch_size=2)}
     training = parts.training(epochs=MMD_EPOCHS.get(parts.constants))
     densities = ("normal", "gmm", "gaussian")
     return parts.regularised(terms, LR, training, densities, notes, calibrated=weight is not None)
@@ -103,7 +106,7 @@ def wae_gan(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    parts = frame(spec, networks, optimiser, constants, reconstruction)
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
     published = PUBLISHED[parts.constants]
     chosen = weight if weight is not None else published.weight * spec.size
     rate = critic_lr if critic_lr is not None else published.critic_lr

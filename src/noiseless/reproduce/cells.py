@@ -21,29 +21,27 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluate
-from noiseless.files import read_json, write_json
-from noiseless.journal import read_header
+from noiseless.evaluate.distances import evaluate
+from noiseless.evaluate.results import Reference, Row, known, noted, record
+from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
 from noiseless.model import Model
-from noiseless.named import is_named, load_callable
-from noiseless.objectives.core import Optimiser
-from noiseless.recipes.core import defaults, find
-from noiseless.record import plain
-from noiseless.reproduce.command import admit
-from noiseless.reproduce.core import Line, Request, Source
-from noiseless.results import Reference, Row, known, noted, record
-from noiseless.runs import Moments, Run, train
-from noiseless.training import Stopped, Training, settle
-from noiseless.training.settings import best_device
+from noiseless.recipes.method import defaults, find
+from noiseless.registry import is_named, load_callable
+from noiseless.reproduce.command import refuse_overwrite
+from noiseless.reproduce.request import Line, Request, Source
+from noiseless.runs import BatchNormMoments, Run, train
+from noiseless.runs.record import plain
+from noiseless.training import Stopped, Training, resolve
+from noiseless.training.settings import Optimiser, best_device
 
 __all__ = ["Cell", "Measured", "cells", "features_for", "measure", "parted", "told", "trained"]
 
-LABELS: dict[Moments, str] = {"running": "best", "batch": "best, moments of the batch"}
+LABELS: dict[BatchNormMoments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
 ALWAYS = ("normal", "gaussian", "gmm")
 """Densities that are measured in every cell, whichever of them a table shows."""
-Protocol: TypeAlias = tuple[str | None, Reference, Moments]
+Protocol: TypeAlias = tuple[str | None, Reference, BatchNormMoments]
 """Features, unless the request's; the part that is compared with; the moments of batch norms."""
 INCIDENTAL = {"device", "precision", "threads", "compile", "deterministic", "batch_norm", "track"}
 INCIDENTAL |= {"log_every", "checkpoint_every", "pictures_every"}
@@ -90,7 +88,9 @@ class Cell:
         """How the run is trained, and the recipe's constants."""
         data = self.loaded
         method = find(self.line.recipe)(data.spec, **self.arguments)
-        return settle(self.training.over(method.training), method.objective, data), method.objective.constants()
+        return resolve(
+            self.training.with_defaults(method.training), method.objective, data
+        ), method.objective.constants()
 
     @property
     def settled(self) -> Training:
@@ -180,7 +180,7 @@ def measure(request: Request, study: str, lines: Sequence[Line]) -> list[Measure
         InputError: as for :func:`cells`, or a report of other terms is where this one is to be written.
         Stopped: a signal came.
     """
-    admit(study, request)
+    refuse_overwrite(study, request)
     return [_measured(cell) for cell in cells(request, study, lines)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from noiseless.errors import InputError
 from noiseless.files import read_json
 
-__all__ = ["admit", "command", "refuse_loss"]
+__all__ = ["command", "refuse_loss", "refuse_overwrite"]
 
 ALWAYS = ("objects", "data", "scale")
 """What is said even where it is the default."""
@@ -41,7 +41,7 @@ def command(study: str, request: Any) -> str:
     return shlex.join(words)
 
 
-def admit(study: str, request: Any) -> None:
+def refuse_overwrite(study: str, request: Any) -> None:
     """Refuses, before anything is trained, a report for which another one would be lost; see :func:`refuse_loss`."""
     if not request.overwrite:
         refuse_loss(request.place(study), command(study, request))

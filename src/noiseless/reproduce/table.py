@@ -24,13 +24,13 @@ from typing import Any
 import torch
 from scipy.stats import rankdata, spearmanr
 
-from noiseless.record import plain
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import command
-from noiseless.reproduce.core import Line, Report, Request
-from noiseless.tables import markdown
+from noiseless.reproduce.request import Line, Report, Request
+from noiseless.runs.record import plain
+from noiseless.show.tables import markdown
 
-__all__ = ["Doubtful", "Published", "Table", "agreement", "machine", "ranks", "spread"]
+__all__ = ["Doubtful", "PublishedNumbers", "Table", "agreement", "machine", "ranks", "spread"]
 
 FORMAT = 1
 NOTHING = "not measured"
@@ -40,7 +40,7 @@ class Doubtful(float):
     """A published number that does not measure what its column says, or is unverified: shown, and never compared."""
 
 
-Published = Mapping[str, Mapping[str, Sequence[float | None]]]
+PublishedNumbers = Mapping[str, Mapping[str, Sequence[float | None]]]
 """Data set -> row's label -> a number for each column, None where nothing is published."""
 
 
@@ -87,7 +87,7 @@ class Table:
     lines: Sequence[Line]
     columns: Sequence[str]
     measured: Sequence[Measured]
-    published: Published = field(default_factory=dict)
+    published: PublishedNumbers = field(default_factory=dict)
     remarks: Sequence[str] = ()
     origins: Sequence[str] = ()
     judged: int = 10_000
@@ -147,7 +147,7 @@ class Table:
         Arguments:
             sections: further Markdown, after the table.
             content: further entries of the JSON.
-            pictures: as a :class:`~noiseless.reproduce.core.Report` has them.
+            pictures: as a :class:`~noiseless.reproduce.request.Report` has them.
         """
         notes = "\n".join(f"* {note}" for note in self.notes)
         head = [f"# {self.title}: {self.request.data_name}, scale {self.request.scale}", self._command(), self._grid()]

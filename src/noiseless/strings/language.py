@@ -1,14 +1,19 @@
-"""Whether two sets of strings have one language: the same tokens by the same numbers."""
+"""The language of data: what they spell, and whether two sets of strings have the same tokens by the same numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
+
+import numpy as np
+from torch import Tensor
 
 from noiseless.errors import InputError
 from noiseless.strings.codec import Codec, of
+from noiseless.strings.grammar import shipped
 from noiseless.values import Spec
 
-__all__ = ["refuse_other"]
+__all__ = ["String", "is_expressions", "is_molecules", "refuse_other", "shown", "spelled"]
 
 
 def refuse_other(given: Codec | None, trained: Spec, run: str) -> None:
@@ -47,3 +52,26 @@ def _described(codec: Codec) -> list[str]:
     alphabet = [f"the alphabet {codec.alphabet[:-1]!r}"] if codec.alphabet else []
     rules = codec.grammar.text.splitlines() if codec.grammar is not None else []
     return [f"tokens are {codec.unit}", *alphabet, *rules]
+
+
+String = str | None
+
+
+def spelled(raw: np.ndarray | Tensor, spec: Spec) -> list[str]:
+    """The strings of data as they are stored."""
+    return shown(of(spec).read(np.asarray(raw)))
+
+
+def shown(strings: Iterable[String]) -> list[str]:
+    """A derivation that was not complete is an empty text."""
+    return [string or "" for string in strings]
+
+
+def is_expressions(spec: Spec) -> bool:
+    """Whether data are strings of the grammar of expressions."""
+    return spec.language == shipped("expressions").text
+
+
+def is_molecules(spec: Spec) -> bool:
+    """Whether data are SMILES: their loader says so, or their grammar does, as in older runs."""
+    return spec.kind == "molecules" or spec.language == shipped("smiles").text

@@ -1,8 +1,9 @@
 """Training: one loop for every objective, and what it needs."""
 
-from noiseless.training.core import Keeper, Stopped, fit
 from noiseless.training.engine import Engine
-from noiseless.training.settings import Training, check_device, settle
+from noiseless.training.interrupts import Stopped
+from noiseless.training.loop import Callback, fit
+from noiseless.training.settings import Training, check_device, resolve
 from noiseless.training.state import State
 
-__all__ = ["Engine", "Keeper", "State", "Stopped", "Training", "check_device", "fit", "settle"]
+__all__ = ["Callback", "Engine", "State", "Stopped", "Training", "check_device", "fit", "resolve"]

@@ -18,7 +18,7 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from noiseless.errors import RunError
-from noiseless.nn.joint import is_alone
+from noiseless.nn.distributed import is_single_process
 from noiseless.training.settings import Training, best_device, check_device
 
 __all__ = ["Engine"]
@@ -28,7 +28,8 @@ PATIENCE = timedelta(hours=3)
 
 
 class Engine:
-    """This process and its fellows; in one process, or :func:`~noiseless.nn.joint.alone`, everything is the identity.
+    """This process and its fellows; in one process, or :func:`~noiseless.nn.distributed.single_process`, everything is
+    the identity.
 
     Arguments:
         device: what :class:`~noiseless.training.settings.Training` asks for.
@@ -41,7 +42,7 @@ class Engine:
         chosen = device if device != "auto" else best_device()
         check_device(chosen)
         self.rank, self.world, self._device = 0, 1, torch.device(chosen)
-        if not is_alone():
+        if not is_single_process():
             state = PartialState(cpu=chosen == "cpu", timeout=PATIENCE)
             self.rank, self.world, self._device = state.process_index, state.num_processes, state.device
 

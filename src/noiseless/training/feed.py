@@ -12,7 +12,7 @@ from torch import Tensor
 from noiseless.data import Split
 from noiseless.values import Spec
 
-__all__ = ["Feed", "mix"]
+__all__ = ["BatchLoader", "mix"]
 
 
 def mix(*numbers: int) -> int:
@@ -21,7 +21,7 @@ def mix(*numbers: int) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-class Feed:
+class BatchLoader:
     """Batches of a split: kept on the device where they fit, gathered by index, normalised there.
 
     Arguments:

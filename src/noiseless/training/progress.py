@@ -97,7 +97,7 @@ class Bar:
         """The data per second of training since the last call, and the seconds in all."""
         elapsed, steps = self._elapse(), self.state.step - self.last
         self.last = self.state.step
-        return {"images_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
+        return {"samples_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
 
     def resume(self) -> None:
         """Leaves out of the next rate what was done since the last: validating, saving, drawing."""
@@ -112,7 +112,7 @@ class Bar:
         """Updates the bar."""
         names = (k for k in row if "/" in k)
         terms = "  ".join(f"{name.removeprefix('autoencoder/')} {row[name]:.4g}" for name in names)
-        text = f"{row['images_per_s']:,.0f} {self.unit}/s  {terms}"
+        text = f"{row['samples_per_s']:,.0f} {self.unit}/s  {terms}"
         self.bar.update(self.task, completed=self.state.step, terms=text)
         if self.visible and self.bar.disable and "validation/loss" in row:
             self.console.print(f"step {self.state.step:,} of {self.steps:,}  {text}", soft_wrap=True, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -11,9 +12,9 @@ from torch import nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.objectives.core import Objective
+from noiseless.objectives.objective import Objective
 
-__all__ = ["Training", "best_device", "check_device", "settle"]
+__all__ = ["Optimiser", "Training", "best_device", "check_device", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Training:
         if self.epochs is not None and self.steps is not None:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
-    def over(self, defaults: Training) -> Training:
+    def with_defaults(self, defaults: Training) -> Training:
         """These settings, with `defaults` where they are None; steps here displace epochs there, epochs steps."""
         missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
         if self.steps is not None:
@@ -108,7 +109,7 @@ class Training:
 DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
 
 
-def settle(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
+def resolve(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
     """`training` with every default and every `auto` decided, so that a record of it can be repeated elsewhere.
 
     Arguments:
@@ -121,12 +122,12 @@ def settle(training: Training, objective: Objective, data: Data, world: int = 1)
         InputError: the data have fewer than a batch, a batch is too small for the objective or cannot be shared
             equally, the device cannot be used, or a tracker is not installed.
     """
-    chosen = training.over(DEFAULTS)
+    chosen = training.with_defaults(DEFAULTS)
     batch, count = chosen.batch or 0, len(data.train)
     if batch % world:
         raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
-    if batch < objective.least:
-        least = f"needs {objective.least} data; give --batch {objective.least} or more"
+    if batch < objective.min_batch_size:
+        least = f"needs {objective.min_batch_size} data; give --batch {objective.min_batch_size} or more"
         raise InputError(f"a batch of {batch} is too small for a term of the loss, which {least}")
     if count < batch:
         raise InputError(
@@ -169,3 +170,34 @@ def _gains_from_bfloat16(objective: Objective, device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return convolutional and device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How parameters follow their gradients.
+
+    Arguments:
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
+            adam, or the paper's.
+        lr: Learning rate. Default: the paper's for the data set.
+        weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw). Default: 0, or the paper's.
+    """
+
+    optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise InputError(f"the learning rate is {self.lr}, and must be above 0 and finite")
+        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
+
+    def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
+        rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
+        if self.optimiser == "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)
+        if self.optimiser == "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)

@@ -1,1 +1,0 @@
-"""Bottlenecks: what turns an encoder's outputs into a law over codes; one idea a file."""

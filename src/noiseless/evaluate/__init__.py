@@ -1,0 +1,1 @@
+"""Evaluation: distances, latent diagnostics, strings, and comparisons of methods."""

@@ -1,0 +1,187 @@
+"""Several methods on the same data: each trained in turn, one table and one picture of them all; it can be resumed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from noiseless.autoencoder import Networks
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.evaluate.distances import evaluate, second_look
+from noiseless.evaluate.results import Row, known, noted, record
+from noiseless.evaluate.strings import STRINGS, evaluate_strings
+from noiseless.files import read_json, slug, write_json
+from noiseless.metrics import Features
+from noiseless.recipes.method import Recipe, call, find
+from noiseless.runs import Run, train
+from noiseless.runs.user_code import UserCode
+from noiseless.show import drawings, grids
+from noiseless.training import Training
+
+__all__ = ["compare"]
+
+
+def compare(
+    methods: Sequence[str],
+    data: Data,
+    out: Path,
+    features: Features | None,
+    *,
+    training: Training = Training(),
+    size: int | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    names: Sequence[str] = (),
+    n: int = 10_000,
+    show: bool = True,
+) -> list[Row]:
+    """Trains or resumes each method in `out`/METHOD and evaluates it; what is there already is not done again.
+
+    Arguments:
+        methods: names of recipes, or `module:function` of one's own.
+        data: what all are trained on.
+        out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
+        features: what they are compared by; None where data are strings, which are judged as such. If a method is
+            trained on these very ones, all are compared by a second kind too.
+        training, size: as for :func:`noiseless.runs.train`, the same for all.
+        arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
+        names: densities; by default each method's own.
+        n: as for :func:`noiseless.evaluate.distances.evaluate`.
+
+    Returns:
+        The rows of all methods, each with its `method`.
+
+    Raises:
+        InputError: `out` holds something else, or a comparison on other data or with other arguments.
+    """
+    recipes = {method: find(method) for method in methods}
+    given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
+    # what data are not for is refused before anything is trained; one method at a time is held
+    seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
+    looks = _looks(seen, data, features)
+    _same_comparison(out, data, training, size, arguments or {})
+    rows: list[Row] = []
+    pictures: dict[str, Tensor] = {}
+    for method, recipe in recipes.items():
+        run = _run(out / slug(method), recipe, given[method])
+        found = [_known(run, look, names, n, training.seed) for look in looks]
+        if not all(found):
+            run = _trained(recipe, data, run, training, size, given[method], show)
+            pairs = zip(looks, found, strict=True)
+            found = [there or _evaluated(run, data, look, names, n, show) for look, there in pairs]
+        rows += [{"method": method, **row} for part in found for row in part]
+        pictures |= _pictures(method, run, data, names)
+    write_json(out / "results.json", rows)
+    if pictures:
+        grids.comparison(pictures, out / "samples.png")
+    return rows
+
+
+def _looks(seen: Sequence[str | None], data: Data, features: Features | None) -> list[Features | None]:
+    """The features, and others where they flatter a method: unflattered ranks need them of every method."""
+    if features is None:
+        return [None]
+    second = second_look(seen, data, features)
+    return [features, second] if second is not None else [features]
+
+
+def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `arguments` that the recipe takes; one that it does not take may not have been set."""
+    taken = inspect.signature(recipe).parameters
+    for name, value in arguments.items():
+        if name not in taken and value != type(value)():
+            raise InputError(f"{method} takes no {name}, so that it cannot be compared under {value}; leave them out")
+    return {name: value for name, value in arguments.items() if name in taken}
+
+
+def _pictures(method: str, run: Run, data: Data, names: Sequence[str]) -> dict[str, Tensor]:
+    """Samples under each density, where data have pictures."""
+    if data.spec.is_image:
+        model = run.model(data=data)
+        return {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
+    if drawings.has_pictures(data.spec):
+        model = run.model(data=data)
+        made = {name: drawings.tiles(model.strings(model.draw(8, name)), data.spec) for name in _densities(run, names)}
+        return {f"{method}, {name}": tiles for name, tiles in made.items() if tiles is not None}
+    return {}
+
+
+def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:
+    """Writes what makes the runs comparable, or refuses a folder where that was something else."""
+    terms = json.loads(json.dumps(_plain(data, training, size, arguments)))
+    path = out / "compare.json"
+    if not path.is_file():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"{out} exists already and is no comparison; choose another --out")
+        return write_json(path, terms)
+    then = read_json(path)
+    differing = [key for key in terms if not isinstance(then, dict) or then.get(key) != terms[key]]
+    if differing:
+        was = then.get(differing[0]) if isinstance(then, dict) else then
+        raise InputError(
+            f"{out} is a comparison under other terms: {differing[0]} was {was} and is {terms[differing[0]]}; "
+            "choose another --out"
+        )
+    return None
+
+
+def _plain(data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    given = {key: str(value) if callable(value) else value for key, value in vars(training).items()}
+    for part in arguments.values():
+        given |= {
+            key: f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+            for key, value in vars(part).items()
+        }
+    return {"data": f"{data.spec.name} ({data.fingerprint})", "size": size, **given}
+
+
+def _run(folder: Path, recipe: Recipe, arguments: Mapping[str, Any]) -> Run:
+    networks = arguments.get("networks", Networks())
+    return Run(folder, UserCode(recipe, networks.encoder, networks.decoder))
+
+
+def _densities(run: Run, names: Sequence[str]) -> list[str]:
+    return list(names or run.method().densities)
+
+
+def _known(run: Run, features: Features | None, names: Sequence[str], n: int, seed: int) -> list[Row]:
+    if not (run.directory / "results.json").is_file() or run.steps[0] < run.steps[1]:
+        return []
+    fingerprint = run.record["data"]["fingerprint"]
+    kind = features.name if features is not None else STRINGS
+    return known(run.directory, fingerprint, kind, _densities(run, names), n=n, seed=seed)
+
+
+def _trained(
+    recipe: Recipe,
+    data: Data,
+    run: Run,
+    training: Training,
+    size: int | None,
+    arguments: Mapping[str, Any],
+    show: bool,
+) -> Run:
+    if not (run.directory / "run.json").is_file():
+        return train(recipe, data, run.directory, training=training, size=size, show=show, **arguments)
+    done, planned = run.steps
+    if done < planned:
+        run.resume(data, show=show)
+    return run
+
+
+def _evaluated(run: Run, data: Data, features: Features | None, names: Sequence[str], n: int, show: bool) -> list[Row]:
+    seed, chosen = run.training.seed, _densities(run, names)
+    if features is None:
+        model = run.model(device=run.training.device, data=data)
+        rows = evaluate_strings(model, data, chosen, n=n, seed=seed)
+    else:
+        model = run.model(device=str(features.device), data=data)
+        rows = evaluate(model, data, chosen, features, n=n, seed=seed, show=show)
+    rows = noted(rows, "best", run.record["notes"])
+    record(run.directory, rows)
+    return rows

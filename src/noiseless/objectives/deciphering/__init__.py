@@ -1,0 +1,1 @@
+"""Deciphering autoencoders: the objective, its patterns and its clusters."""

@@ -1,0 +1,392 @@
+r"""Runs: folders from which everything can be rebuilt, and no code can be run.
+
+    run.json                what was run: recipe, arguments, data, training, versions
+    log.jsonl               a row of numbers every so many steps
+    checkpoint.safetensors  the whole state: weights, average, optimisers; counters in its header
+    best.safetensors        the weights that validated best
+    initial.safetensors     the weights it started from, if they were another run's
+    densities/NAME.safetensors
+    pictures/*.png, results.json
+
+A run is (recipe, arguments, data, seed): a checkpoint is reopened by calling the recipe again. Only recipes of this
+package are looked up from what a folder says; a recipe, a network or a data function of the user's own has to be named
+again. On several processes the first one writes, and the others wait for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from noiseless import data as datasets
+from noiseless import densities
+from noiseless.autoencoder import Networks
+from noiseless.data import Data
+from noiseless.errors import InputError
+from noiseless.files import read_header, read_tensors, slug, sweep, write_json
+from noiseless.model import Model
+from noiseless.nn.distributed import take_moments
+from noiseless.objectives.objective import Objective
+from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
+from noiseless.runs import pictures
+from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
+from noiseless.runs.record import read as read_record
+from noiseless.runs.user_code import UserCode
+from noiseless.runs.writer import RunWriter, coded, initial_weights, load_weights
+from noiseless.training import Engine, State, Training, check_device, fit, resolve
+from noiseless.values import Spec
+
+__all__ = ["BatchNormMoments", "Run", "Weights", "load", "train"]
+
+Weights = Literal["best", "last", "average"]
+BatchNormMoments = Literal["running", "batch"]
+Precision = Literal["float32", "bfloat16", "float64"]
+
+
+def train(
+    recipe: str | Recipe,
+    data: str | Path | Data,
+    out: str | Path,
+    *,
+    training: Training = Training(),
+    size: int | None = None,
+    data_dir: Path | None = None,
+    overwrite: bool = False,
+    init_from: Path | None = None,
+    until: int | None = None,
+    show: bool = True,
+    draw: bool = True,
+    **arguments: Any,  # the recipe's own: bound to its signature, so that a misspelt one fails
+) -> Run:
+    """Trains a method on data, and fits its densities.
+
+    Arguments:
+        recipe: a method's name or function.
+        data: a data set's name, a path, or what :func:`noiseless.data.load` gave.
+        out: the folder of the run.
+        training: how it is trained.
+        size: resizes images.
+        data_dir: where to look for named data sets first.
+        overwrite: replace an existing folder.
+        init_from: a run whose weights to start from.
+        until: the step to stop at for now, without changing the plan: the run can be resumed.
+        show: progress on the terminal.
+        draw: pictures when it ends, with the densities that they need.
+        arguments: the recipe's arguments.
+
+    Raises:
+        InputError: something given cannot be used; nothing was written.
+        RunError, Stopped: see :func:`noiseless.training.fit`.
+    """
+    if not isinstance(data, Data):
+        with Engine(training.device).main_first():
+            data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
+    about = of_data(data, size, data_dir)
+    run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
+    run.fit(method, data, until=until, show=show, draw=draw)
+    return run
+
+
+def load(
+    directory: str | Path,
+    *,
+    weights: Weights = "best",
+    own: UserCode = UserCode(),
+    device: str = "cpu",
+    data: Data | None = None,
+) -> Model:
+    """A trained model, ready to encode, decode, reconstruct, interpolate and sample.
+
+    Arguments:
+        directory: the folder of the run.
+        weights: those that validated best, the last, or their moving average.
+        own: what of the run is your own code.
+        device: where to compute.
+        data: the run's data, if at hand, for densities that are yet to be fitted.
+    """
+    return Run(Path(directory), own=own).model(weights, device=device, data=data)
+
+
+@dataclass
+class Run:
+    """A run's folder, in which :func:`noiseless.training.fit` keeps what it makes."""
+
+    directory: Path
+    own: UserCode = field(default_factory=UserCode)
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        recipe: str | Recipe,
+        arguments: Mapping[str, Any],
+        data: Data,
+        training: Training,
+        about: Mapping[str, Any],
+        overwrite: bool = False,
+        init_from: Path | None = None,
+    ) -> tuple[Run, Method]:
+        """Builds the method, and writes the folder once that has succeeded.
+
+        Arguments:
+            directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`train`.
+            about: what run.json says about the data.
+        """
+        function = find(recipe) if isinstance(recipe, str) else recipe
+        name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
+        engine = Engine(training.device)
+        method = call(function, data.spec, arguments, training.seed)
+        method.objective.check_count(len(data.train))
+        settled = resolve(training.with_defaults(method.training), method.objective, data, engine.world)
+        method.objective.set_total_steps(cast(int, settled.steps))
+        initial = initial_weights(method.objective, init_from) if init_from is not None else None
+        record = {
+            "format": FORMAT,
+            "noiseless": version("noiseless"),
+            "torch": torch.__version__,
+            "processes": engine.world,
+            "recipe": name,
+            "arguments": plain(arguments),
+            "defaults": {name: value for name, value in defaults(function).items() if name not in arguments},
+            "constants": method.objective.constants(),
+            "data": dict(about),
+            "training": plain(vars(settled)),
+            "notes": list(method.notes),
+        }
+        networks = arguments.get("networks", Networks())
+        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, data.source))
+        with engine.main_first():
+            if engine.main:
+                make_room(directory, overwrite)
+                if initial is not None:
+                    RunWriter(run.directory, data).initial(initial)
+                write_json(directory / "run.json", record)
+        return run, method
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json says.
+
+        Raises:
+            InputError: there is no run here, or one of another version.
+        """
+        return read_record(self.directory)
+
+    @property
+    def spec(self) -> Spec:
+        """What the run's data look like."""
+        data = self.record["data"]
+        words = {key: data[key] for key in ("tokens", "language", "alphabet", "kind") if key in data}
+        return Spec(data["name"], tuple(data["shape"]), tuple(data["shift"]), tuple(data["scale"]), **words)
+
+    @property
+    def training(self) -> Training:
+        """How it was trained."""
+        settings = self.record["training"]
+        return Training(**{**settings, "track": tuple(settings["track"])})
+
+    def method(self) -> Method:
+        """The method, with the weights that its seed gives."""
+        record = self.record
+        recipe = self.own.recipe_of(record["recipe"], self.directory)
+        arguments = self.own.arguments_of(record["defaults"] | record["arguments"], self.directory)
+        return call(recipe, self.spec, arguments, record["training"]["seed"])
+
+    def data(self, data_dir: Path | None = None) -> Data:
+        """The data it was trained on, found again.
+
+        Raises:
+            InputError: they are no longer there, no longer the same, or come from a function that has to be named
+                again.
+        """
+        record = self.record["data"]
+        source = self.own.source_of(record["source"], self.directory)
+        kept = Path(record["data_dir"]) if record["data_dir"] else None
+        seed = self.record["training"]["seed"]
+        try:
+            found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
+        except InputError as error:
+            named = source != record["source"]
+            said = "" if named else "; if they have moved, say with --source where they are"
+            raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
+        if found.fingerprint != record["fingerprint"]:
+            raise InputError(
+                f"the data {source!r} have changed since {self.directory} was trained on them "
+                f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
+            )
+        return found
+
+    def fit(
+        self,
+        method: Method,
+        data: Data,
+        *,
+        resume: bool = False,
+        until: int | None = None,
+        show: bool = True,
+        draw: bool = True,
+    ) -> State:
+        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
+        engine = Engine(self.training.device)
+        journal = RunWriter(self.directory, data)
+        start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
+        if start is None and self._has("initial.safetensors"):
+            load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
+        with engine.main_first():
+            if engine.main:
+                sweep(self.directory)
+                journal.rewind(start[1]["step"] if start else 0)
+                shutil.rmtree(self.directory / "densities", ignore_errors=True)
+        state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
+        if engine.main and draw and (state.stalled or state.step == self.training.steps):
+            model = self.model("best", device=str(state.device), data=data)
+            pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
+        return state
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The steps that are done, as of the last checkpoint, and those that were planned."""
+        path = self.directory / "checkpoint.safetensors"
+        return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
+
+    def resume(
+        self,
+        data: Data | None = None,
+        *,
+        data_dir: Path | None = None,
+        more: int = 0,
+        threads: int | None = None,
+        until: int | None = None,
+        show: bool = True,
+        draw: bool = True,
+    ) -> State:
+        """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
+
+        With `more` steps the plan is longer from now on, and what depends on its length follows: under the schedule
+        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. `threads`
+        are the CPU threads from now on, in place of the run's.
+        """
+        method, engine, now = self.method(), Engine(self.training.device), self.training
+        now = dataclasses.replace(
+            now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
+        )
+        refuse_changed(self.directory, self.record, method.objective.constants())
+        if data is None:
+            with engine.main_first():
+                data = self.data(data_dir)
+        with engine.main_first():
+            if engine.main and now != self.training:
+                write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
+        return self.fit(method, data, resume=True, until=until, show=show, draw=draw)
+
+    def objective(self, weights: Weights = "best") -> Objective:
+        """The trained objective.
+
+        Raises:
+            InputError: these weights were not kept, or are not readable.
+        """
+        objective = self.method().objective
+        if weights == "best":
+            if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
+                raise InputError(
+                    f"{self.directory} has no best weights yet: it was stopped before it was validated; resume it, or "
+                    "take --weights last"
+                )
+            tensors, _ = self._read("best.safetensors")
+        else:
+            prefix = {"last": "model/", "average": "ema/module."}[weights]
+            stored, _ = self._read("checkpoint.safetensors")
+            tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+        if not tensors:
+            raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
+        load_weights(objective, tensors, self.directory)
+        return objective
+
+    def ready(
+        self,
+        weights: Weights = "best",
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        moments: BatchNormMoments = "running",
+    ) -> Objective:
+        """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
+        check_device(device)
+        objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
+        if weights != "best":  # the best were kept with such moments
+            objective = objective.recalibrated()
+        objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
+        take_moments(objective, of_batch=moments == "batch")
+        if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
+            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return objective
+
+    def model(
+        self,
+        weights: Weights = "best",
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        data: Data | None = None,
+        data_dir: Path | None = None,
+        moments: BatchNormMoments = "running",
+    ) -> Model:
+        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
+        objective = self.ready(weights, device=device, precision=precision, moments=moments)
+
+        def fitted(name: str) -> densities.LatentDensity:
+            return self.density(name, objective, data, weights, data_dir, moments)
+
+        return Model(objective.autoencoder, self.spec, fitted, trained_on=objective.trained_on)
+
+    def codes(
+        self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The mean codes of the training part, in its order: those to which densities are fitted.
+
+        Arguments:
+            objective: what :meth:`ready` gave.
+            data, data_dir: the run's data, or where to look for them.
+        """
+        found = data or self.data(data_dir)
+        chunks = np.array_split(np.arange(len(found.train)), -(-len(found.train) // 5000))
+        parts = [part for chunk in chunks for part in np.split(chunk, range(500, len(chunk), 500))]
+        return torch.cat([coded(objective, found, part) for part in parts])
+
+    def density(
+        self,
+        name: str,
+        objective: Objective,
+        data: Data | None = None,
+        weights: Weights = "best",
+        data_dir: Path | None = None,
+        moments: BatchNormMoments = "running",
+    ) -> densities.LatentDensity:
+        """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
+        suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
+        path = self.directory / "densities" / f"{slug(name)}{suffix}.safetensors"
+        model = f"{self.directory} ({self.record['recipe']})"
+        if path.is_file():
+            return densities.load(path).bind(objective, model)
+        density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, model)
+        density.device = str(next(objective.parameters()).device)
+        generator = torch.Generator().manual_seed(self.record["training"]["seed"])
+        density.fit(self.codes(objective, data, data_dir), generator)
+        densities.save(density, path, name=name, codes="mean")
+        return density
+
+    def _has(self, name: str) -> bool:
+        return (self.directory / name).is_file()
+
+    def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return read_tensors(self.directory / name), read_header(self.directory / name)

@@ -1,0 +1,1 @@
+"""What draws, and what writes tables and files; it knows no model."""

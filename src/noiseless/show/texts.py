@@ -1,0 +1,76 @@
+"""What a model of strings makes, as text files and, where the language has them, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from noiseless.errors import InputError
+from noiseless.files import atomic_write
+from noiseless.show import drawings, grids
+from noiseless.strings import language
+from noiseless.strings.language import String, shown
+from noiseless.values import Spec
+
+__all__ = ["check", "save", "save_paths"]
+
+MOST_TILES = 1000
+
+
+def check(path: Path, spec: Spec, count: int, overwrite: bool = False) -> None:
+    """Refuses, before any work, a place that :func:`save` could not write to.
+
+    Raises:
+        InputError: `path` exists and may not be replaced, ends in neither .txt nor .png, or the latter for strings that
+            have no pictures or are too many for one.
+    """
+    if path.exists() and (not overwrite or path.is_dir()):
+        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    if path.suffix not in (".txt", ".png"):
+        raise InputError(f"{spec.name} are strings, which are written as .txt or .png, and --out is {path}")
+    if path.suffix == ".png" and not drawings.has_pictures(spec):
+        raise _plain(spec)
+    if path.suffix == ".png" and count > MOST_TILES:
+        raise InputError(f"{count} strings are too many for one picture; give a .txt file to --out")
+
+
+def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes strings, one a line (.txt), or their pictures (.png).
+
+    Raises:
+        InputError: as for :func:`check`.
+    """
+    check(path, spec, len(strings), overwrite)
+    if path.suffix == ".txt":
+        return _write(shown(strings), path)
+    return grids.grid(_tiles(strings, spec), path)
+
+
+def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes interpolations, one a line with tabs between its strings (.txt), or their pictures; errors as above."""
+    check(path, spec, sum(map(len, rows)), overwrite)
+    if path.suffix == ".txt":
+        return _write(("\t".join(shown(row)) for row in rows), path)
+    return grids.interpolations(torch.stack([_tiles(row, spec) for row in rows]), path)
+
+
+def _tiles(strings: Sequence[String], spec: Spec) -> Tensor:
+    made = drawings.tiles(strings, spec)
+    if made is None:
+        raise _plain(spec)
+    return made
+
+
+def _plain(spec: Spec) -> InputError:
+    reason = "are molecules, whose pictures need pip install 'noiseless[molecules]'"
+    reason = reason if language.is_molecules(spec) else "have no pictures"
+    return InputError(f"the strings of {spec.name} {reason}; write them as .txt")
+
+
+def _write(lines: Iterable[str], path: Path) -> Path:
+    with atomic_write(path) as part:
+        part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path

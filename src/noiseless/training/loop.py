@@ -1,0 +1,253 @@
+r"""The training loop: one function for every objective, on one process or several.
+
+For each phase that is due in a step: only that phase's parameters require gradients; a batch is drawn; its named terms
+are summed and differentiated; gradients are averaged over processes; the phase's optimiser steps.
+
+Everything random is a function of (seed, step, phase, position in the joint batch), and the whole state is written to
+checkpoints. So a run that was stopped at any moment and goes on is, on a CPU, bit for bit the run that never stopped,
+and a step on several processes has the gradients of one.
+
+The loop never waits for the device: values of terms stay there until every `log_every` steps, when they are read
+together; a term that is not finite is found then, before anything is saved.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from noiseless.autoencoder import Autoencoder
+from noiseless.data import Data
+from noiseless.errors import InputError, RunError
+from noiseless.nn.distributed import BatchNorm
+from noiseless.objectives.objective import Objective, Phase, TrainingInfo
+from noiseless.training.engine import Engine, tracking
+from noiseless.training.feed import BatchLoader, mix
+from noiseless.training.interrupts import Stopped, machine, signals
+from noiseless.training.progress import Bar, Log
+from noiseless.training.settings import Training, resolve
+from noiseless.training.state import State
+from noiseless.training.validation import Validation, layout_for
+from noiseless.values import Batch, Noise
+
+__all__ = ["Callback", "fit"]
+
+Result = TypeVar("Result")
+OVERDUE = 300.0
+"""Seconds after which a checkpoint is due, unless the user said every how many steps."""
+
+
+@runtime_checkable
+class Callback(Protocol):
+    """Where a run is kept: what the loop hands out. Only the first process calls it."""
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Appends a row of numbers."""
+
+    def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        """Keeps the whole state, in place of the one before."""
+
+    def best(self, tensors: dict[str, Tensor]) -> None:
+        """Keeps the weights that validated best so far."""
+
+    def picture(self, objective: Objective, step: int) -> None:
+        """Draws what the objective can do at this step."""
+
+
+def fit(
+    objective: Objective,
+    data: Data,
+    training: Training,
+    keeper: Callback | None = None,
+    start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
+    show: bool = True,
+    directory: Path | None = None,
+    until: int | None = None,
+) -> State:
+    """Trains `objective` on `data`.
+
+    Arguments:
+        objective: what is minimised, in which phases; changed in place.
+        data: its training part is trained on, its validation part drives schedules and the choice of best weights.
+        training: how; None means the defaults of :class:`Training`'s docstring (100 data a batch, 100 epochs).
+        keeper: where logs, checkpoints and pictures go; None keeps nothing.
+        start: tensors and scalars of a checkpoint to go on from.
+        show: a progress bar where the terminal can show one.
+        directory: where trackers write.
+        until: the step to stop at for now, with a checkpoint: from 1 to the last that `training` plans.
+
+    Returns:
+        The final state.
+
+    Raises:
+        InputError: the data and the settings do not fit.
+        RunError: a term became infinite or NaN; nothing after the last checkpoint was kept.
+        Stopped: SIGINT or SIGTERM came; a checkpoint was written.
+    """
+    engine = Engine(training.device)
+    training = resolve(training, objective, data, engine.world)
+    objective.set_total_steps(cast(int, training.steps))
+    device = engine.place(training.device)
+    _prepare(objective, training, device)
+    if start is None:
+        _introduce(objective, data, training, engine)
+    state = State(objective, training)
+    if start is not None:
+        state.load(*start)
+        _introduce(objective, data, training, engine)
+        state.restarts = objective.restarts()
+    rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
+    last = steps if until is None else until
+    if not 1 <= last <= steps:
+        raise InputError(f"until is {until}, and must be a step from 1 to the {steps} that are planned")
+    feed = BatchLoader(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
+    validation = Validation(data, training, engine, device)
+    validate_every = cast(int, training.validate_every)
+    unit = "images" if data.spec.is_image else "data"
+    log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
+    keeper = keeper if engine.main else None
+    update = _Update(objective, state, feed, training, engine, log)
+    saved_at = time.monotonic()
+
+    objective.train()
+    with machine(training), signals() as received, tracking(training, directory) as track, bar:
+        while state.step < last and not state.stalled:
+            update()
+            state.step += 1
+
+            logging, done = state.step % training.log_every == 0, state.step == steps
+            agreeing = logging or world == 1
+            stop = agreeing and engine.any(bool(received))
+            validating = done or state.step % validate_every == 0
+            saving = state.step == last or stop or _multiple(state.step, training.checkpoint_every)
+            if training.checkpoint_every is None:
+                saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
+            drawing = _multiple(state.step, training.pictures_every)
+            if not (logging or validating or saving or drawing):
+                continue
+            row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            _good(state, objective.check, advice="")
+            if validating:
+                validated = state.validated.recalibrated()
+                row |= _good(state, functools.partial(validation, validated))
+                row |= objective.weight_summary()
+                if state.follow(row["validation/loss"]) and keeper is not None:
+                    keeper.best(dict(validated.state_dict()))
+            if keeper is not None:
+                keeper.log(row)
+            track(row)
+            bar.show(row)
+            if saving or state.stalled:
+                _good(state, state.check)
+                if keeper is not None:
+                    keeper.checkpoint(state.tensors(), state.scalars())
+                state.saved, saved_at = state.step, time.monotonic()
+            if drawing and keeper is not None:
+                keeper.picture(state.validated.recalibrated(), state.step)
+            if stop:
+                raise Stopped(received[0] if received else signal.SIGTERM, state.step)
+            bar.resume()
+    update.release()
+    return state
+
+
+class _Update:
+    """A step of the state: every phase that is due, then the average of the weights."""
+
+    def __init__(
+        self, objective: Objective, state: State, feed: BatchLoader, training: Training, engine: Engine, log: Log
+    ) -> None:
+        self.state, self.feed, self.training, self.engine, self.log = state, feed, training, engine, log
+        self.layout = layout_for(objective)
+        self.everything = list(objective.parameters())
+        self.trainable = [parameter.requires_grad for parameter in self.everything]
+        self.owned = [set(map(id, phase.parameters)) for phase in state.phases]
+
+    def __call__(self) -> None:
+        state, slot = self.state, 0
+        state.begin()
+        for phase, optimiser, mine in zip(state.phases, state.optimisers, self.owned, strict=True):
+            if state.step % phase.interval:
+                slot += phase.repeats
+                continue
+            if len(self.owned) > 1:
+                for parameter, free in zip(self.everything, self.trainable, strict=True):
+                    parameter.requires_grad_(free and id(parameter) in mine)
+            for _ in range(phase.repeats):
+                self._descend(phase, optimiser, slot)
+                slot += 1
+        state.averaging()
+
+    def _descend(self, phase: Phase, optimiser: torch.optim.Optimizer, slot: int) -> None:
+        """One update of a phase's parameters; `slot` numbers the updates of a step."""
+        step, engine = self.state.step, self.engine
+        x, index = self.feed(step, 0 if phase.shared else slot)
+        noise = Noise(mix(self.training.seed, step, slot), engine.rank, engine.world)
+        values = phase.loss(Batch(self.layout(x), index, step, noise))
+        for parameter in phase.parameters:
+            parameter.grad = None  # as zero_grad does, without the cost of its profiling
+        functools.reduce(operator.add, values.values()).backward()
+        if engine.world > 1:
+            engine.average_gradients(phase.parameters)
+        if self.training.clip is not None:
+            nn.utils.clip_grad_norm_(phase.parameters, self.training.clip)
+        optimiser.step()
+        self.log.add(step, phase.name, values)
+
+    def release(self) -> None:
+        """Lets all parameters require gradients that did before."""
+        for parameter, free in zip(self.everything, self.trainable, strict=True):
+            parameter.requires_grad_(free)
+
+
+def _prepare(objective: Objective, training: Training, device: torch.device) -> None:
+    dtype = torch.float64 if training.precision == "float64" else torch.float32
+    objective.to(device=device, dtype=dtype)
+    if any(isinstance(m, nn.Conv2d) for m in objective.modules()):
+        objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in objective.modules():
+        if isinstance(module, BatchNorm):
+            module.per_process = training.batch_norm == "per-process"
+        elif isinstance(module, Autoencoder):
+            module.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
+            if training.compile:
+                if module.amortised:  # a search is a loop of its own, with gradients inside
+                    module.encoder.compile()
+                module.decoder.compile()
+
+
+def _introduce(objective: Objective, data: Data, training: Training, engine: Engine) -> None:
+    """Lets an objective look at its data; what it draws is then the first process's everywhere."""
+
+    def rows() -> Tensor:
+        raw = data.train.take(np.arange(len(data.train)))
+        return data.spec.normalise(torch.from_numpy(raw)).flatten(1)
+
+    objective.setup(TrainingInfo(len(data.train), cast(int, training.batch), training.seed), rows)
+    for buffer in objective.buffers():
+        engine.share(buffer)
+
+
+def _multiple(step: int, every: int | None) -> bool:
+    return every is not None and step % every == 0
+
+
+STEADIER = "; lower the learning rate (--lr) or limit the gradients (--clip)"
+
+
+def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> Result:
+    """What `read` gives; where it finds a state not to go on from, the error says what there is to go back to."""
+    try:
+        return read()
+    except RunError as error:
+        where = f"at step {state.saved}" if state.saved >= 0 else "not there yet"
+        raise RunError(f"{error}; the last good checkpoint is {where}{advice}") from None

@@ -1,0 +1,104 @@
+"""The terms of an objective on the validation part."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiseless.data import Data
+from noiseless.errors import RunError
+from noiseless.nn.distributed import single_process
+from noiseless.objectives.objective import Objective
+from noiseless.training.engine import Engine
+from noiseless.training.feed import mix
+from noiseless.training.settings import Training
+from noiseless.values import Batch, Noise
+
+__all__ = ["Validation", "layout_for"]
+
+
+def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
+    """What brings a batch into the type and memory layout of the objective's weights."""
+    dtype = next(objective.parameters()).dtype
+
+    def layout(x: Tensor) -> Tensor:
+        x = x.to(dtype) if x.dtype != dtype else x
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    return layout
+
+
+class Validation:
+    """The terms of an objective on the validation part: each process takes its share of even batches."""
+
+    def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
+        self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
+        rank, world, count = engine.rank, engine.world, len(data.validation)
+        shared = np.arange(count - count % world).reshape(-1, world)
+        batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
+        self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
+        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
+
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> dict[str, float]:
+        """The mean of every term, their sum as `validation/loss`, and the means of the diagnostics.
+
+        Raises:
+            RunError: one of them is not finite.
+        """
+        objective.eval()
+        layout = layout_for(objective)
+        terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
+        for k, mine in enumerate([*self.shares, self.rest]):
+            if len(mine):
+                rest = mine is self.rest  # gathered, each of these examples would meet its own copies
+                count = len(mine) * (1 if rest else self.engine.world)
+                x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
+                with single_process() if rest else contextlib.nullcontext():
+                    terms.add(objective.validate(Batch(x, index, None, self._noise(k))), count)
+                    diagnostics.add(objective.diagnostics(Batch(x, index, None, self._noise(k))), count)
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
+
+    def _inputs(self, mine: np.ndarray) -> Tensor:
+        return self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
+
+    def _noise(self, k: int) -> Noise:
+        return Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+
+
+class _Means:
+    """Means over batches of numbers by name, each over the examples of the batches that have it."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Takes the means over a batch of `count` examples."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0) + count / self.total * value
+            self.counts[name] = self.counts.get(name, 0) + count
+
+    def over_processes(self, engine: Engine) -> dict[str, float]:
+        """The means, as `validation/NAME`.
+
+        Raises:
+            RunError: one of them is not finite.
+        """
+        if not self.sums:
+            return {}
+        sums = [value * (self.total / self.counts[name]) for name, value in self.sums.items()]
+        means = engine.mean(torch.stack(sums)).cpu().double().tolist()
+        for name, value in zip(self.sums, means, strict=True):
+            if not math.isfinite(value):
+                raise RunError(f"the term {name!r} became {value} in validation")
+        return {f"validation/{name}": value for name, value in zip(self.sums, means, strict=True)}
