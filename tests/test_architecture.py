@@ -27,16 +27,17 @@ strings: errors values
 autoencoder: errors nn registry values
 data: errors files registry strings values
 metrics: errors files nn registry values
-show: errors files strings values
+show: errors files registry strings values
 objectives: autoencoder data errors metrics nn registry strings values
 training: autoencoder data errors nn objectives values
 densities: autoencoder data errors files nn objectives registry training values
-recipes: autoencoder errors nn objectives registry training values
-model: autoencoder densities errors nn strings values
+recipes: autoencoder data errors nn objectives registry training values
+model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
-runs: autoencoder data densities errors files model nn objectives recipes registry show strings training values
+runs: autoencoder data densities errors files model nn objectives recipes registry show training values
 __init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model nn objectives recipes runs show strings training values
+evaluate: autoencoder data errors files metrics model nn objectives recipes registry runs show strings training values
+modalities: autoencoder data errors evaluate files metrics model nn recipes runs show strings values
 reproduce: autoencoder data errors evaluate files metrics model nn optimise recipes registry runs show strings
     training
 cli: autoencoder data densities errors evaluate files metrics model nn objectives optimise recipes registry reproduce
