@@ -53,8 +53,7 @@ def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwri
     check(path, spec, sum(map(len, rows)), overwrite)
     if path.suffix == ".txt":
         return write_lines(("\t".join(shown(row)) for row in rows), path)
-    shown = [tiles(row, spec) for row in rows]
-    return grids.interpolations(torch.stack(shown), path)
+    return grids.interpolations(torch.stack([tiles(row, spec) for row in rows]), path)
 
 
 def tiles(strings: Sequence[String], spec: Spec) -> Tensor:
