@@ -36,11 +36,10 @@ model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
 runs: autoencoder data densities errors files model nn objectives recipes registry show training values
 __init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model nn objectives recipes registry runs show strings training values
+evaluate: autoencoder data errors files metrics model recipes registry runs show strings training values
 modalities: autoencoder data errors evaluate files metrics model nn recipes runs show strings values
-reproduce: autoencoder data errors evaluate files metrics model nn optimise recipes registry runs show strings
-    training
-cli: autoencoder data densities errors evaluate files metrics model nn objectives optimise recipes registry reproduce
+reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
+cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
     runs show strings training values
 """
 ARROWS = {

@@ -129,7 +129,7 @@ def evaluate(
         rows = kind.rows_of_samples(samples, loaded, chosen, size=size, **about)
     else:
         opened, model = use.open(cast(Path, run), own)
-        if model.searched:
+        if not model.amortised:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
         rows = kind.rows(model, loaded, names, chosen, **about)
