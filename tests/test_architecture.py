@@ -134,6 +134,22 @@ def test_the_checks_of_arrows_can_fail(tmp_path: Path, monkeypatch: pytest.Monke
         floor("a", {"a": {"b"}, "b": {"a"}})
 
 
+ABOUT_ONE_KIND = re.compile(
+    r"values\.py|strings/.*|modalities/.*|nn/sequence\.py|show/drawings\.py|recipes/grammar\.py|reproduce/studies/grammar.*"
+)
+"""Files that are about one kind of data, or say which there are."""
+
+
+def test_generic_code_knows_no_kind_of_data() -> None:
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if re.search(r"\.tokens\b|is_image|is_molecules|is_expressions", path.read_text(encoding="utf-8"))
+    }
+    assert not [name for name in asking if not ABOUT_ONE_KIND.fullmatch(name)], "ask the object of noiseless.modalities"
+    assert len(asking) > 3
+
+
 def test_functions_are_short_but_for_the_loop() -> None:
     long = [f"{path.relative_to(ROOT)}:{name}" for path in FILES for name, lines in functions(path) if lines > 45]
     assert set(long) <= {"training/loop.py:fit"}
