@@ -27,16 +27,17 @@ strings: errors values
 autoencoder: errors nn registry values
 data: errors files registry strings values
 metrics: errors files nn registry values
-show: errors files strings values
+show: errors files registry strings values
 objectives: autoencoder data errors metrics nn registry strings values
 training: autoencoder data errors nn objectives values
 densities: autoencoder data errors files nn objectives registry training values
-recipes: autoencoder errors nn objectives registry training values
-model: autoencoder densities errors nn strings values
+recipes: autoencoder data errors nn objectives registry training values
+model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
-runs: autoencoder data densities errors files model nn objectives recipes registry show strings training values
+runs: autoencoder data densities errors files model nn objectives recipes registry show training values
 __init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model recipes runs show strings training values
+evaluate: autoencoder data errors files metrics model recipes registry runs show strings training values
+modalities: autoencoder data errors evaluate files metrics model nn recipes runs show strings values
 reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
 cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
     runs show strings training values
@@ -131,6 +132,22 @@ def test_the_checks_of_arrows_can_fail(tmp_path: Path, monkeypatch: pytest.Monke
     assert imported(path) == {"runs", "cli"}
     with pytest.raises(AssertionError, match="a circle of imports: a -> b -> a"):
         floor("a", {"a": {"b"}, "b": {"a"}})
+
+
+ABOUT_ONE_KIND = re.compile(
+    r"values\.py|strings/.*|modalities/.*|nn/sequence\.py|show/drawings\.py|recipes/grammar\.py|reproduce/studies/grammar.*"
+)
+"""Files that are about one kind of data, or say which there are."""
+
+
+def test_generic_code_knows_no_kind_of_data() -> None:
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if re.search(r"\.tokens\b|is_image|is_molecules|is_expressions", path.read_text(encoding="utf-8"))
+    }
+    assert not [name for name in asking if not ABOUT_ONE_KIND.fullmatch(name)], "ask the object of noiseless.modalities"
+    assert len(asking) > 3
 
 
 def test_functions_are_short_but_for_the_loop() -> None:

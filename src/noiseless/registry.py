@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from cyclopts import Parameter, Token
 
 from noiseless.errors import InputError, unknown
 
-__all__ = ["ImportableCallable", "is_named", "load_callable", "modules", "offered", "options"]
+__all__ = ["ImportableCallable", "is_named", "load_callable", "modality", "modules", "offered", "options"]
 
 
 def modules(package: str) -> list[ModuleType]:
@@ -33,6 +34,23 @@ def modules(package: str) -> list[ModuleType]:
 def offered(package: str, table: str) -> dict[str, Any]:
     """What the modules of a package offer by name, in the dictionaries of theirs that are called `table`."""
     return {name: value for module in modules(package) for name, value in getattr(module, table, {}).items()}
+
+
+def modality(name: str) -> Any:
+    """The object of :mod:`noiseless.modalities` for a kind of data, :attr:`noiseless.values.Spec.modality`.
+
+    Rooms below :mod:`noiseless.modalities` ask for it here instead of importing it. Each declares as an abstract class
+    what it has to know about a kind of data, and takes the object as an instance of that class.
+    """
+    known = _modalities()
+    if name not in known:
+        raise unknown("kind of data", name, known)
+    return known[name]
+
+
+@cache
+def _modalities() -> dict[str, Any]:
+    return offered("noiseless.modalities", "MODALITIES")
 
 
 def is_named(source: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
+from noiseless import registry
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import note, tell
 from noiseless.cli.options import DataDir, Owning, Size, Source, UserCode, check_threads, panel
@@ -91,8 +92,8 @@ def _help(name: str, recipe: Recipe) -> str:
     summary, _, rest = (inspect.getdoc(recipe) or "A method of your own.").partition("\n")
     paper = (inspect.getdoc(importlib.import_module(recipe.__module__)) or "").partition("\n\n")[0]
     source = "From: " + " ".join(paper.split()) if paper else ""
-    data = "expressions" if recipe.__module__.endswith(".grammar") else "digits"
-    example = f"Example: noiseless train {name} --data {data} --width 16 --steps 400"
+    kind = getattr(inspect.getmodule(recipe), "MODALITY", "images")
+    example = f"Example: noiseless train {name} --data {registry.modality(kind).example} --width 16 --steps 400"
     return "\n\n".join(filter(None, [summary, source, example, rest.strip()]))
 
 

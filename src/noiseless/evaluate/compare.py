@@ -19,9 +19,9 @@ from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.method import Recipe, call, find
-from noiseless.runs import Run, train
+from noiseless.runs import Run, pictures, train
 from noiseless.runs.user_code import UserCode
-from noiseless.show import drawings, grids
+from noiseless.show import grids
 from noiseless.training import Training
 
 __all__ = ["compare"]
@@ -66,7 +66,7 @@ def compare(
     looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
-    pictures: dict[str, Tensor] = {}
+    drawn: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
         run = _run(out / slug(method), recipe, given[method])
         found = [_known(run, look, names, n, training.seed) for look in looks]
@@ -75,10 +75,10 @@ def compare(
             pairs = zip(looks, found, strict=True)
             found = [there or _evaluated(run, data, look, names, n, show) for look, there in pairs]
         rows += [{"method": method, **row} for part in found for row in part]
-        pictures |= _pictures(method, run, data, names)
+        drawn |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
-    if pictures:
-        grids.comparison(pictures, out / "samples.png")
+    if drawn:
+        grids.comparison(drawn, out / "samples.png")
     return rows
 
 
@@ -101,14 +101,11 @@ def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict
 
 def _pictures(method: str, run: Run, data: Data, names: Sequence[str]) -> dict[str, Tensor]:
     """Samples under each density, where data have pictures."""
-    if data.spec.is_image:
-        model = run.model(data=data)
-        return {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
-    if drawings.has_pictures(data.spec):
-        model = run.model(data=data)
-        made = {name: drawings.tiles(model.strings(model.draw(8, name)), data.spec) for name in _densities(run, names)}
-        return {f"{method}, {name}": tiles for name, tiles in made.items() if tiles is not None}
-    return {}
+    kind = pictures.of(data.spec)
+    if not kind.has_tiles(data.spec):
+        return {}
+    model = run.model(data=data)
+    return {f"{method}, {name}": kind.tiles(model, name) for name in _densities(run, names)}
 
 
 def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:

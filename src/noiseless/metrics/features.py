@@ -203,7 +203,7 @@ def build(
 
 
 def _vector(name: str, spec: Spec, device: torch.device) -> Features:
-    if spec.is_image:
+    if spec.modality == "images":
         raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
     return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
@@ -241,7 +241,7 @@ class Inception(nn.Module):
 
 
 def _check_image(name: str, spec: Spec) -> None:
-    if not spec.is_image:
+    if spec.modality != "images":
         raise InputError(f"features {name!r} are for images, and the data are vectors; use 'identity'")
     if name != "pixels" and spec.shape[0] not in (1, 3):
         raise InputError(

@@ -19,6 +19,7 @@ from functools import cache
 
 from torch import Tensor
 
+from noiseless.data import modality
 from noiseless.errors import InputError, unknown
 from noiseless.registry import modules, offered
 from noiseless.values import Spec
@@ -65,14 +66,15 @@ def build(name: str, spec: Spec) -> Distance:
         InputError: a name or a value that does not exist, or that is for other data.
     """
     kind, _, rest = name.partition(":")
-    if spec.tokens:
+    data = modality.of(spec)
+    if data.discrete:
         return Distance(_sequence(name, spec), logits=False)
     if kind in _sequences() and kind not in _catalogue():
         raise InputError(f"the reconstruction {kind!r} is for sequences of tokens, and {spec.name} are numbers")
     if kind not in _catalogue():
         raise unknown("reconstruction", kind, _catalogue())
     make, logits = _catalogue()[kind]
-    if logits and not spec.is_image:
+    if logits and not data.pixels:
         raise InputError(f"the reconstruction {kind!r} is for data in [0, 1], and {spec.name} are vectors of any range")
     given, taken = rest.split(",") if rest else [], inspect.signature(make).parameters
     if len(given) > len(taken):
