@@ -129,7 +129,7 @@ def test_an_unknown_kind_of_data_is_named() -> None:
         def modality(self) -> str:
             return "vector"
 
-    with pytest.raises(InputError, match="unknown kind of data 'vector' .did you mean 'vectors'"):
+    with pytest.raises(InputError, match=r"unknown kind of data 'vector' .did you mean 'vectors'"):
         modality.of(Strange("strange", (2,)))
 
 
