@@ -26,7 +26,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -40,6 +40,7 @@ __all__ = [
     "is_factory",
     "is_named",
     "load_object",
+    "modality",
     "modules",
     "name_of",
     "offered",
@@ -60,6 +61,23 @@ def modules(package: str) -> list[ModuleType]:
 def offered(package: str, table: str) -> dict[str, Any]:
     """What the modules of a package offer by name, in their dictionaries called `table`."""
     return {name: value for module in modules(package) for name, value in getattr(module, table, {}).items()}
+
+
+def modality(name: str) -> Any:
+    """The object of :mod:`noiseless.modalities` for a kind of data, :attr:`noiseless.values.Spec.modality`.
+
+    Rooms below :mod:`noiseless.modalities` ask for it here instead of importing it. Each declares as an abstract class
+    what it has to know about a kind of data, and takes the object as an instance of that class.
+    """
+    known = _modalities()
+    if name not in known:
+        raise unknown("kind of data", name, known)
+    return known[name]
+
+
+@cache
+def _modalities() -> dict[str, Any]:
+    return offered("noiseless.modalities", "MODALITIES")
 
 
 def is_named(source: str) -> bool:

@@ -7,27 +7,38 @@ as a pair (:class:`Net`, group `noiseless.networks`), or an encoder (`noiseless.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
+from noiseless import registry
 from noiseless.autoencoder.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
-from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
-from noiseless.nn.sequence import LARGE as GRU_LARGE
-from noiseless.nn.sequence import SMALL as GRU_SMALL
-from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
 from noiseless.registry import Choice, Kind, Part
 from noiseless.values import Spec
 
-__all__ = ["DECODER", "ENCODER", "NET", "Net", "Networks", "build", "nets"]
+__all__ = [
+    "DECODER",
+    "ENCODER",
+    "NET",
+    "Factories",
+    "Net",
+    "NetworkChoice",
+    "Networks",
+    "build",
+    "nets",
+    "perceptrons",
+]
 
+Factories = tuple[Callable[..., nn.Module], Callable[..., nn.Module]]
+"""Encoder from (shape, outputs), and decoder from (latent_dim, shape)."""
 NETS = {
     "conv-small": "the convolutional 32x32 network of Ghosh et al., for images up to 48 pixels",
     "conv-large": "their 64x64 network, for larger images",
@@ -91,14 +102,42 @@ def nets() -> dict[str, str]:
     return dict(NETS)
 
 
-Factories = tuple[Callable[..., nn.Module], Callable[..., nn.Module]]
+class NetworkChoice(ABC):
+    """The networks for a kind of data.
+
+    Attributes:
+        nets: the names among those of :class:`Networks` that are for such data.
+        inputs: what errors call the data.
+    """
+
+    nets: ClassVar[tuple[str, ...]]
+    inputs: ClassVar[str]
+
+    @abstractmethod
+    def default_net(self, spec: Spec) -> str:
+        """The name of the networks where none was asked for."""
+
+    @abstractmethod
+    def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
+        """What makes the networks called `net`, which is one of `nets`."""
+
+
+def perceptrons(networks: Networks, logits: bool) -> Factories:
+    """Multilayer perceptrons, for data of any shape."""
+    hidden, depth = 8 * networks.width, networks.depth or 2
+    decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
+    return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
 
 
 def _factories(spec: Spec, networks: Networks, logits: bool) -> Factories:
-    """What makes the encoder and the decoder."""
     if networks.net is not None and not (isinstance(networks.net, str) and networks.net in NETS):
         return _own(networks.net)
-    return _built_in(networks.net or _default(spec), spec, networks, logits)
+    choice: NetworkChoice = registry.modality(spec.modality)
+    net = networks.net or choice.default_net(spec)
+    if net not in choice.nets:
+        default = choice.default_net(spec)
+        raise InputError(f"the net {net} is not for {choice.inputs}, which {spec.name} are; take {default}")
+    return choice.factories(net, spec, networks, logits)
 
 
 def _own(chosen: object) -> Factories:
@@ -113,31 +152,6 @@ def _own(chosen: object) -> Factories:
         Part("encoder", part.name, net.encoder, part.name, own=True).build,
         Part("decoder", part.name, net.decoder, part.name, own=True).build,
     )
-
-
-def _built_in(net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
-    if net.startswith("gru") != bool(spec.tokens):
-        kind = "token sequences" if spec.tokens else "images" if spec.is_image else "vectors"
-        raise InputError(f"the net {net} is not for {kind}, which {spec.name} are; take {_default(spec)}")
-    if spec.tokens:
-        recurrent, scale = (GRU_SMALL if net == "gru-small" else GRU_LARGE), networks.width / 128
-        encoder = partial(SequenceEncoder, tokens=spec.tokens, architecture=recurrent, scale=scale)
-        return encoder, partial(SequenceDecoder, architecture=recurrent, scale=scale)
-    if net == "mlp":
-        hidden, depth = 8 * networks.width, networks.depth or 2
-        decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
-        return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
-    architecture = SMALL if net == "conv-small" else LARGE
-    return (
-        partial(ConvEncoder, width=networks.width, architecture=architecture),
-        partial(ConvDecoder, width=networks.width, architecture=architecture, logits=logits),
-    )
-
-
-def _default(spec: Spec) -> str:
-    if spec.tokens:
-        return "gru-large" if spec.is_long else "gru-small"
-    return ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
+from noiseless import registry
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import note, tell
 from noiseless.cli.options import (
@@ -27,7 +28,6 @@ from noiseless.cli.options import (
 )
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.nn.mask import mask_of
 from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run
@@ -107,8 +107,8 @@ def _help(name: str, recipe: Recipe) -> str:
     summary, _, rest = (inspect.getdoc(recipe) or "A method of your own.").partition("\n")
     paper = (inspect.getdoc(importlib.import_module(recipe.__module__)) or "").partition("\n\n")[0]
     source = "From: " + " ".join(paper.split()) if paper else ""
-    data = "expressions" if recipe.__module__.endswith(".grammar") else "digits"
-    example = f"Example: noiseless train {name} --data {data} --width 16 --steps 400"
+    kind = getattr(inspect.getmodule(recipe), "MODALITY", "images")
+    example = f"Example: noiseless train {name} --data {registry.modality(kind).example} --width 16 --steps 400"
     return "\n\n".join(filter(None, [summary, source, example, rest.strip()]))
 
 
@@ -183,6 +183,6 @@ def _report(run: Run) -> None:
     method = run.method()
     density = DENSITY.find(method.densities[0]).name
     verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {density}"]
-    if mask_of(method.objective.autoencoder.decoder) is not None:
+    if method.objective.autoencoder.active is not None:
         verbs.append(f"prune {run.directory} --out {run.directory}-pruned")
     tell(f"next: {', '.join(f'noiseless {verb}' for verb in verbs)}")

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, function, pictures
+from noiseless.data import arrays, function, modality, pictures
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
 from noiseless.registry import Choice, Kind, offered, options
-from noiseless.strings import of
 from noiseless.values import Spec
 
 __all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
@@ -113,10 +112,7 @@ def names() -> dict[str, str]:
 def describe(data: Data) -> str:
     """One line on a data set: its parts, shape, classes and fingerprint."""
     sizes = [f"{len(part):,} {name}" for part, name in _named_parts(data)]
-    shape = "x".join(map(str, data.spec.shape))
-    kind = f"images of {shape}" if data.spec.is_image else f"vectors of {shape}"
-    if data.spec.tokens:
-        kind = f"strings of up to {shape} {of(data.spec).unit} of {data.spec.tokens} kinds"
+    kind = modality.of(data.spec).described(data.spec)
     labels = data.train.labels
     classes = "no classes" if labels is None else f"{len(np.unique(labels))} classes"
     return f"{data.spec.name}: {', '.join(sizes)} {kind}, {classes}, fingerprint {data.fingerprint}"

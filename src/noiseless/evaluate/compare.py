@@ -18,13 +18,12 @@ from noiseless.evaluate.results import Row, known, noted, record
 from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
-from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import METHOD, Recipe, call, find
 from noiseless.registry import Choice, name_of
-from noiseless.runs import Run, train
+from noiseless.runs import Run, pictures, train
 from noiseless.runs.record import with_new_names
 from noiseless.runs.user_code import UserCode
-from noiseless.show import drawings, grids
+from noiseless.show import grids
 from noiseless.training import Training
 
 __all__ = ["compare"]
@@ -65,11 +64,11 @@ def compare(
     recipes = {METHOD.find(method).name: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
     # what data are not for is refused before anything is trained; one method at a time is held
-    seen = [trained_on(call(r, data.spec, given[m], training.seed).objective.distance) for m, r in recipes.items()]
+    seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
     looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []
-    pictures: dict[str, Tensor] = {}
+    drawn: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
         run = _run(out / slug(method), recipe, given[method])
         found = [_known(run, look, names, n, training.seed) for look in looks]
@@ -78,10 +77,10 @@ def compare(
             pairs = zip(looks, found, strict=True)
             found = [there or _evaluated(run, data, look, names, n, show) for look, there in pairs]
         rows += [{"method": method, **row} for part in found for row in part]
-        pictures |= _pictures(method, run, data, names)
+        drawn |= _pictures(method, run, data, names)
     write_json(out / "results.json", rows)
-    if pictures:
-        grids.comparison(pictures, out / "samples.png")
+    if drawn:
+        grids.comparison(drawn, out / "samples.png")
     return rows
 
 
@@ -104,18 +103,12 @@ def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict
 
 def _pictures(method: str, run: Run, data: Data, names: Sequence[Choice]) -> dict[str, Tensor]:
     """Samples under each density, where data have pictures."""
-    if data.spec.is_image:
-        model = run.model(data=data)
-        chosen = {DENSITY.find(name).name: name for name in _densities(run, names)}
-        return {f"{method}, {name}": model.sample(12, density) for name, density in chosen.items()}
-    if drawings.has_pictures(data.spec):
-        model = run.model(data=data)
-        chosen = {DENSITY.find(name).name: name for name in _densities(run, names)}
-        made = {
-            name: drawings.tiles(model.strings(model.draw(8, density)), data.spec) for name, density in chosen.items()
-        }
-        return {f"{method}, {name}": tiles for name, tiles in made.items() if tiles is not None}
-    return {}
+    kind = pictures.of(data.spec)
+    if not kind.has_tiles(data.spec):
+        return {}
+    model = run.model(data=data)
+    chosen = {DENSITY.find(density).name: density for density in _densities(run, names)}
+    return {f"{method}, {name}": kind.tiles(model, density) for name, density in chosen.items()}
 
 
 def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:

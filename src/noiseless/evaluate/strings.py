@@ -32,10 +32,9 @@ from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
 from noiseless.registry import Choice
-from noiseless.strings import Codec, language, of
-from noiseless.strings.language import spelled
+from noiseless.strings import Codec, of
+from noiseless.strings.language import identity_of, spelled
 from noiseless.strings.molecules import canonical
-from noiseless.values import Spec
 
 __all__ = ["STRINGS", "evaluate_given_strings", "evaluate_strings", "identity_of"]
 
@@ -129,14 +128,6 @@ class _HeldOut:
         return [said] if len(self.raw) < n else []
 
 
-def identity_of(spec: Spec) -> Callable[[str], str | None]:
-    """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
-    if language.is_molecules(spec):
-        return canonical
-    codec = of(spec)
-    return lambda string: string if codec.contains(string) else None
-
-
 def _sources(
     model: Model, densities: Mapping[str, Choice], raw: np.ndarray, seed: int
 ) -> Iterator[tuple[str, str | None, Tensor]]:
@@ -169,7 +160,7 @@ def _warnings(notes: Mapping[str, str], row: Row, always: list[str]) -> list[str
 
 def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
     """What the training strings are known by; of molecules kept in the cache, for it takes minutes."""
-    if not language.is_molecules(data.spec):
+    if identity is not canonical:
         return set(_spelled(data))
     key = hashlib.sha256(f"1-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
     path = cache() / "identities" / f"{key}.txt"

@@ -209,7 +209,9 @@ def build(
     if part.own:
         network = part.instance()
         if not callable(network):
-            raise InputError(f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}")
+            raise InputError(
+                f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}"
+            )
         return Features(part.name, CustomFeatures(network).to(where), device=where)
     name = part.stem
     if part.name != name:
@@ -221,7 +223,7 @@ def build(
 
 
 def _vector(name: str, spec: Spec, device: torch.device) -> Features:
-    if spec.is_image:
+    if spec.modality == "images":
         raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
     return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
@@ -259,7 +261,7 @@ class Inception(nn.Module):
 
 
 def _check_image(name: str, spec: Spec) -> None:
-    if not spec.is_image:
+    if spec.modality != "images":
         raise InputError(f"features {name!r} are for images, and the data are vectors; use 'identity'")
     if name != "pixels" and spec.shape[0] not in (1, 3):
         raise InputError(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.data import modality
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
@@ -29,7 +30,6 @@ class Model:
         spec: the shape and units of the data.
         density: gives a fitted density by its name, or by the object that makes it.
         batch: data in a pass, at most; all passes have as many, give or take one.
-        searched: whether the codes of data are found by optimisation, slowly.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
@@ -49,11 +49,10 @@ class Model:
         spec: Spec,
         density: Callable[[Choice], LatentDensity],
         batch: int = 500,
-        searched: bool = False,
         trained_on: str | None = None,
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
-        self.searched, self.trained_on = searched, trained_on
+        self.trained_on = trained_on
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 
@@ -61,6 +60,11 @@ class Model:
     def latent_dim(self) -> int:
         """The size of a code, d."""
         return self.autoencoder.latent_dim
+
+    @property
+    def amortised(self) -> bool:
+        """Whether a network encodes, rather than a slow search for the code of every example."""
+        return self.autoencoder.amortised
 
     @property
     def codec(self) -> Codec:
@@ -182,26 +186,13 @@ class Model:
         words = not isinstance(data, Tensor | np.ndarray) and len(data) > 0 and isinstance(data[0], str)
         raw = torch.as_tensor(self.codec.encode(data) if words else data)  # type: ignore[arg-type]
         shape = self.spec.shape
-        if self.spec.is_image and raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
-            raw = raw[:, None]
-        if self.spec.is_image and raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
-            raw = raw.movedim(3, 1)
+        raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
-        if self.spec.tokens and (raw.dtype != torch.uint8 or raw.max() >= self.spec.tokens):
-            raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {self.spec.tokens}")
-        if raw.dtype != torch.uint8:
-            self._check_range(raw)
+        modality.of(self.spec).check(raw, self.spec)
         return raw
-
-    def _check_range(self, raw: Tensor) -> None:
-        if not raw.isfinite().all():
-            raise InputError(f"{int((~raw.flatten(1).isfinite()).any(1).sum())} of {len(raw)} data are not finite")
-        if self.spec.is_image and (raw.min() < 0 or raw.max() > 1):
-            low, high = raw.min().item(), raw.max().item()
-            raise InputError(f"images lie in [{low:g}, {high:g}]; expected floats in [0, 1] or uint8 (divide by 255?)")
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.data import modality
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
 from noiseless.nn.inversion import DecoderInversion
@@ -79,7 +80,7 @@ def deciphering(
         reconstruction: Distance of outputs to data, as efficientnet:SIDE, lpips or squared-error. Default: efficientnet
             for images of 1 or 3 channels from 16 pixels on, else squared-error.
     """
-    if spec.tokens:
+    if modality.of(spec).discrete:
         raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; take grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
@@ -118,12 +119,12 @@ def _convolutional(spec: Spec, networks: Networks) -> bool:
         raise InputError("deciphering has networks of its own; leave out --encoder, --decoder and --depth")
     if networks.net not in (None, "mlp"):
         raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
-    return spec.is_image and networks.net is None
+    return modality.of(spec).pixels and networks.net is None
 
 
 def _distance(spec: Spec) -> str:
     """A perceptual one where there is something to see."""
-    perceptual = spec.is_image and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
+    perceptual = modality.of(spec).pixels and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
     return "efficientnet" if perceptual else "squared-error"
 
 

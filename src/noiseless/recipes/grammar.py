@@ -48,6 +48,9 @@ from noiseless.values import Spec
 
 __all__ = ["character_vae", "gcv_vae", "grae", "gvae"]
 
+MODALITY = "strings"
+"""The kind of data that these methods are for."""
+
 LR = 1e-3
 DECAY = 1e-5
 """Ours: the weight of the decoder's squared norm in grae."""
@@ -161,7 +164,7 @@ def _variational(
 
 def _built(spec: Spec, networks: Networks, bottleneck: Callable[[int], Bottleneck]) -> Autoencoder:
     if not spec.tokens:
-        kind = "images" if spec.is_image else "vectors"
+        kind = spec.modality
         raise InputError(f"structured methods are for strings, and {spec.name} are {kind}; train rae-l2, vae or cv-vae")
     return build(spec, networks, bottleneck(networks.latent_dim or latent_of_strings(spec)))
 

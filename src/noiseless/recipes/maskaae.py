@@ -39,7 +39,7 @@ from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising
 from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
-from noiseless.recipes.constants import Constants, constants_for
+from noiseless.recipes.constants import Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
 from noiseless.registry import Choice
@@ -101,7 +101,7 @@ class Form:
 
     def balance(self, spec: Spec) -> Balance:
         """That of these data."""
-        return self.images if spec.is_image else self.vectors
+        return self.images if spec.modality == "images" else self.vectors
 
     @property
     def training(self) -> Training:
@@ -252,7 +252,7 @@ def _uncalibrated(form: str, game: str, reconstruction: str) -> str:
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
     """The paper's perceptrons where its data are alike, unless others were asked for."""
-    alike = max(spec.shape) <= 28 and spec.shape[0] == 1 if spec.is_image else not spec.tokens
+    alike = sizes_of(spec).perceptrons(spec)
     return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
 
 

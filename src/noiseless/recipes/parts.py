@@ -6,14 +6,12 @@ are taken: mnist for grey images, vectors and strings, celeba for images above 4
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers, Make
@@ -21,7 +19,7 @@ from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction import Reconstruction
 from noiseless.objectives.regularised import Regularised, Term
-from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, latent_of_strings
+from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
 from noiseless.registry import Choice
 from noiseless.training import Training
@@ -83,8 +81,9 @@ class MethodBuilder:
     @property
     def borrowed(self) -> tuple[str, ...]:
         """What has to be said of constants on data for which none were published."""
-        text = f"weights and rates are those of {self.constants} images: none are published for strings"
-        return (text,) if self.spec.tokens else ()
+        kind = self.spec.modality
+        text = f"weights and rates are those of {self.constants} images: none are published for {kind}"
+        return () if sizes_of(self.spec).published else (text,)
 
     @property
     def size(self) -> int:
@@ -92,8 +91,12 @@ class MethodBuilder:
 
         They pad MNIST's 28 pixels to 32, which adds to the values that are averaged and nothing to what is lost: 1,024.
         """
-        shape = self.spec.shape
-        return shape[0] * math.prod(padded(shape)) if self.spec.is_image else self.spec.size
+        return sizes_of(self.spec).averaged(self.spec)
+
+    @property
+    def channels(self) -> int:
+        """The channels of images; 1 for other data."""
+        return sizes_of(self.spec).channels(self.spec)
 
     @property
     def discrepancy(self) -> float:
@@ -172,6 +175,6 @@ def builder(
     """
     name = constants_for(spec, constants)
     distance = reconstructions.build(reconstruction, spec)
-    latent_dim = networks.latent_dim or (latent_of_strings(spec) if spec.tokens else min(LATENT[name], spec.size))
+    latent_dim = networks.latent_dim or sizes_of(spec).latent_dim(spec, LATENT[name])
     autoencoder = build(spec, networks, bottleneck(latent_dim), distance.logits)
     return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, distance.name)

@@ -127,9 +127,8 @@ def variational(
 ) -> Method:
     """The method that adds the weighted divergence to the reconstruction."""
     published = table[parts.constants]
-    channels = parts.spec.shape[0] if parts.spec.is_image else 1
     nats = in_nats(reconstruction)
-    weight = beta if beta is not None else 1.0 if nats else channels * published.weight
+    weight = beta if beta is not None else 1.0 if nats else parts.channels * published.weight
     training = parts.training(epochs=published.epochs, batch=published.batch)
     calibrated = nats or beta is not None
     return parts.regularised({"kl": Term(weight, divergence)}, LR, training, densities, calibrated=calibrated)

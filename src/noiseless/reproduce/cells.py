@@ -19,7 +19,7 @@ from rich.console import Console
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder import Networks
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError
 from noiseless.evaluate.distances import evaluate
 from noiseless.evaluate.results import Reference, Row, known, noted, record
@@ -164,8 +164,10 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
     total, began = len(request.seeds) * len(shared), time.perf_counter()
     for k, seed in enumerate(request.seeds):
         data = parted(request, seed)
-        if isinstance(data, Data) and data.spec.tokens:
-            raise InputError(f"{data.spec.name} are strings, whose table is noiseless reproduce rae-structured")
+        if isinstance(data, Data) and not modality.of(data.spec).features:
+            raise InputError(
+                f"{data.spec.name} are {data.spec.modality}, whose table is noiseless reproduce rae-structured"
+            )
         for j, (name, group) in enumerate(shared.items()):
             _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
             sources = frozenset(source for line in group for source in line.sources.values())
@@ -335,7 +337,7 @@ def parted(request: Request, seed: int) -> Data | str:
 
 def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
     """The features of a request, or others that are asked for by name."""
-    name = asked or request.features or ("efficientnet" if data.spec.is_image else "identity")
+    name = asked or request.features or modality.of(data.spec).features[0]
     resize = request.setting.resize if name == "efficientnet" else None
     device = request.device if request.device != "auto" else best_device()
     return metrics.build(name, data.spec, resize=resize, device=device)

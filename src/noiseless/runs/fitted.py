@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from noiseless import densities
-from noiseless.densities.pattern import bound
 from noiseless.files import slug
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
@@ -40,8 +39,8 @@ def fitted(
     part = densities.DENSITY.find(chosen)
     path = folder / f"{slug(part.name)}{suffix}.safetensors"
     if densities.holds(path, chosen):
-        return bound(densities.load(path, chosen), objective, model)
-    density = bound(densities.build(chosen, objective.autoencoder.latent_dim), objective, model)
+        return densities.load(path, chosen).bind(objective, model)
+    density = densities.build(chosen, objective.autoencoder.latent_dim).bind(objective, model)
     density.device = str(next(objective.parameters()).device)
     density.fit(codes(), torch.Generator().manual_seed(seed))
     if part.is_lasting:

@@ -35,9 +35,7 @@ from noiseless.errors import InputError
 from noiseless.files import read_header, read_tensors, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
-from noiseless.nn.inversion import DecoderInversion
-from noiseless.objectives.objective import Objective, PerExampleObjective
-from noiseless.objectives.reconstruction.perceptual import trained_on
+from noiseless.objectives.objective import Objective
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice, name_of
 from noiseless.runs import pictures
@@ -151,8 +149,7 @@ class Run:
         name = METHOD.find(function).name
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
-        if isinstance(method.objective, PerExampleObjective):
-            method.objective.check_count(len(data.train))
+        method.objective.check_count(len(data.train))
         settled = resolve(training.with_defaults(method.training), method.objective, data, engine.world)
         method.objective.set_total_steps(cast(int, settled.steps))
         initial = initial_weights(method.objective, init_from) if init_from is not None else None
@@ -329,7 +326,7 @@ class Run:
         """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
-        if weights != "best" and isinstance(objective, PerExampleObjective):  # the best were kept with such moments
+        if weights != "best":  # the best were kept with such moments
             objective = objective.recalibrated()
         objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
         take_moments(objective, of_batch=moments == "batch")
@@ -353,10 +350,7 @@ class Run:
         def density(chosen: Choice) -> LatentDensity:
             return self.density(chosen, objective, data, weights, data_dir, moments)
 
-        searched = isinstance(objective.autoencoder.encoder, DecoderInversion)
-        return Model(
-            objective.autoencoder, self.spec, density, searched=searched, trained_on=trained_on(objective.distance)
-        )
+        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on)
 
     def codes(
         self, objective: Objective, data: Data | None = None, data_dir: Path | None = None

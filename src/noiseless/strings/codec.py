@@ -247,7 +247,7 @@ def of(spec: Spec) -> Codec:
         InputError: they are numbers.
     """
     if not spec.tokens:
-        kind = "images" if spec.is_image else "vectors"
+        kind = spec.modality
         raise InputError(f"{spec.name} are {kind}, and not strings; take a run on such, as --data expressions gives")
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:
@@ -256,6 +256,11 @@ def of(spec: Spec) -> Codec:
             "name the data anew"
         )
     return codec
+
+
+def codec_of(spec: Spec) -> Codec | None:
+    """The same, or None where data are numbers."""
+    return of(spec) if spec.tokens else None
 
 
 def _noisy(logits: Float[Tensor, "n d"], generator: torch.Generator | None) -> Float[Tensor, "n d"]:

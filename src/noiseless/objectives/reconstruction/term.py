@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from noiseless.data import modality
 from noiseless.errors import InputError, unknown
 from noiseless.registry import Choice, Kind, Part, modules, offered
 from noiseless.values import Spec
@@ -80,13 +81,14 @@ def build(chosen: Choice, spec: Spec) -> Distance:
     part = RECONSTRUCTION.find(chosen)
     if part.own:
         return _own(part, spec)
-    if spec.tokens:
+    data = modality.of(spec)
+    if data.discrete:
         return Distance(_sequence(part.name, spec), logits=False, name=part.name)
     kind, _, rest = part.name.partition(":")
     if kind not in _catalogue():
         raise InputError(f"the reconstruction {kind!r} is for sequences of tokens, and {spec.name} are numbers")
     make, logits = _catalogue()[kind]
-    if logits and not spec.is_image:
+    if logits and not data.pixels:
         raise InputError(f"the reconstruction {kind!r} is for data in [0, 1], and {spec.name} are vectors of any range")
     given, taken = rest.split(",") if rest else [], inspect.signature(make).parameters
     if len(given) > len(taken):
