@@ -75,7 +75,7 @@ class LatentDensity(nn.Module, ABC):
 
     @abstractmethod
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> LatentDensity:
-        """Fits the density to `z`, sets `n` and `note`, and returns itself; see :func:`checked` for what is refused."""
+        """Fits the density to ``z``, sets ``n`` and ``note``, and returns itself; see :func:`checked` for what is refused."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
@@ -117,7 +117,7 @@ def names() -> dict[str, str]:
 
 
 def build(name: str, dim: int) -> LatentDensity:
-    """An unfitted density for codes of dimension `dim`.
+    """An unfitted density for codes of dimension ``dim``.
 
     Arguments:
         name: one of :func:`names`, with options after a colon if the density has any: values in the order of its
@@ -147,7 +147,7 @@ def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
         codes: ``mean`` or ``sample``: which codes of the posterior it was fitted on.
 
     Raises:
-        InputError: `codes` is neither, the density is not fitted, or `name` makes another one.
+        InputError: ``codes`` is neither, the density is not fitted, or ``name`` makes another one.
         RunError: the file cannot be written.
     """
     if codes not in CODES:

@@ -76,7 +76,7 @@ class Flow(LatentDensity):
         self.flow = self._flow(seed=0)
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Flow:
-        """Maximises the likelihood; weights, held-out codes and order follow from `generator`.
+        """Maximises the likelihood; weights, held-out codes and order follow from ``generator``.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.

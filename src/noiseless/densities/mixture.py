@@ -6,7 +6,7 @@ r"""Mixtures of Gaussians with full covariances, the density with which Ghosh et
 tolerance 1e-3 on the mean log-likelihood). ``gmm-bayes`` is variational, with concentration :math:`1/K`, which lets
 weights vanish; the official configuration labels the published numbers with it (``GMM_Dirichlet``). In spite of that
 label, its call leaves scikit-learn's default in place, a *Dirichlet process* prior (not a Dirichlet distribution), as
-it does the limit of 100 iterations; so do we. What is drawn from, and what `log_prob` evaluates, is the mixture of the
+it does the limit of 100 iterations; so do we. What is drawn from, and what ``log_prob`` evaluates, is the mixture of the
 posterior's point estimates :math:`(\pi, \mu, \Sigma)`, from which scikit-learn draws as well (its ``score_samples``
 adds terms of the variational bound instead).
 
@@ -14,7 +14,7 @@ The fit runs in float64 on :math:`z / s`, where :math:`s^2` is the mean variance
 back: EM, k-means and the priors are equivariant to that, so it changes one thing only. scikit-learn adds 1e-6 to the
 diagonal of every covariance; ours adds :math:`10^{-6} s^2`, so that codes of standard deviation 1e-4, which a code-norm
 penalty may well give, are not drowned in it. Where this ridge and not the data sets a variance (a constant dimension, a
-component with fewer codes than dimensions), `note` says so. All codes are used, on one thread.
+component with fewer codes than dimensions), ``note`` says so. All codes are used, on one thread.
 
 Reference: From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020, https://arxiv.org/abs/1903.12436, and
 ``my_utility/estimate_density_and_sample.py`` in https://github.com/ParthaEth/Regularized_autoencoders-RAE-.
@@ -78,7 +78,7 @@ class Mixture(LatentDensity):
         self.register_buffer("converged", torch.zeros((), dtype=torch.bool))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Mixture:
-        """Fits by EM from a k-means start whose seed is drawn from `generator`.
+        """Fits by EM from a k-means start whose seed is drawn from ``generator``.
 
         Raises:
             InputError: more components than codes, or as :func:`~noiseless.densities.density.checked`.
@@ -117,7 +117,7 @@ class Mixture(LatentDensity):
         return z.float()
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """See the class; a component at a time, so that memory is that of `z`."""
+        """See the class; a component at a time, so that memory is that of ``z``."""
         self.require_fit()
         z = z.to(self.means)
         terms = [_log_normal(z, mean, factor) for mean, factor in zip(self.means, self.factors, strict=True)]

@@ -10,7 +10,7 @@ models.
 :math:`S` may be singular: a dimension that never moves, no more codes than dimensions, two dimensions in proportion.
 With :math:`S = V \Lambda V^\top`, draws :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon` need no inverse, no jitter
 and no Cholesky factor that fails; they stay in the affine subspace of the codes. There is then no density with respect
-to Lebesgue measure, so `log_prob` refuses, and `note` says how many directions are missing.
+to Lebesgue measure, so ``log_prob`` refuses, and ``note`` says how many directions are missing.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Gaussian(LatentDensity):
         self.register_buffer("scales", torch.zeros(dim, dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Gaussian:  # noqa: ARG002
-        """Takes mean and covariance; where the covariance is singular, `note` says so.
+        """Takes mean and covariance; where the covariance is singular, ``note`` says so.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.
@@ -128,7 +128,7 @@ def standard(n: int, dim: int, generator: torch.Generator) -> Float[Tensor, "n d
 
 
 def draw_seed(generator: torch.Generator) -> int:
-    """A seed for what takes no generator, drawn from `generator`."""
+    """A seed for what takes no generator, drawn from ``generator``."""
     return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
 
 

@@ -10,7 +10,7 @@ themselves the argument does not hold, but nothing else keeps one from trying.
 
 The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient; here its optimum for the batch,
 :func:`~noiseless.objectives.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their
-code has. A positive `weight` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 +
+code has. A positive ``weight`` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 +
 w KL`, whose draws are the decoder's means; theirs is 1.5e-3 for MNIST, 1e-3 for CIFAR-10, 2e-3 for CelebA.
 
 Networks as in Dai and Wipf: hidden layers with ReLU, the last layer sees the input beside their output; Adam at rate
@@ -20,7 +20,7 @@ is short; codes are those given, in a run the means, where Dai and Wipf draw fro
 epoch; the default is 20,000 steps and at most 100 epochs, where Ghosh et al. have 100 epochs (84,000 steps for nine
 tenths of 60,000 codes) and Dai and Wipf 800. A step of the default takes 10 to 30 ms on one core of a CPU.
 
-There is no `log_prob`: the density is an integral over :math:`u`, and bounds on it are not what was asked for.
+There is no ``log_prob``: the density is an integral over :math:`u`, and bounds on it are not what was asked for.
 
 References: Diagnosing and enhancing VAE models, B. Dai, D. Wipf, 2019, https://arxiv.org/abs/1903.05789, and
 https://github.com/daib13/TwoStageVAE; From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020,
@@ -100,7 +100,7 @@ class SecondStage(LatentDensity):
         self.register_buffer("variance", torch.zeros((), dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> SecondStage:
-        """Trains the second stage; weights, held-out codes, order and noise follow from `generator`.
+        """Trains the second stage; weights, held-out codes, order and noise follow from ``generator``.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.

@@ -56,7 +56,7 @@ class Standardised(nn.Module):
         self.register_buffer("scale", torch.ones(dim, dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Takes the moments of `z`, and gives it standardised."""
+        """Takes the moments of ``z``, and gives it standardised."""
         moves = z.amax(dim=0) > z.amin(dim=0)  # a constant's computed deviation may be a rounding error instead of 0
         self.mean.copy_(z.mean(dim=0))
         self.scale.copy_(torch.where(moves, z.std(dim=0), 0))
@@ -113,7 +113,7 @@ class Length:
 def train(
     objective: Objective, u: Float[Tensor, "n d"], generator: torch.Generator, length: Length, device: str
 ) -> None:
-    """Trains `objective` on codes, by one process alone, and leaves it with the best weights, on the CPU.
+    """Trains ``objective`` on codes, by one process alone, and leaves it with the best weights, on the CPU.
 
     Arguments:
         objective: what is trained, in place.
@@ -144,14 +144,14 @@ def train(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Weights that are made in the block follow from `seed`, and torch's own generator is left as it was."""
+    """Weights that are made in the block follow from ``seed``, and torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
 def at_least(least: int, kind: str, options: Mapping[str, int]) -> None:
-    """Refuses options of the density `kind` below `least`."""
+    """Refuses options of the density ``kind`` below ``least``."""
     for name, value in options.items():
         if value < least:
             raise InputError(f"the option {name!r} of density {kind!r} is {value}, and must be {least} or more")

@@ -32,7 +32,7 @@ def classifier_score(logits: Float[Tensor, "n k"], splits: int = SPLITS) -> floa
     1.0
 
     Arguments:
-        logits: unnormalised log probabilities, at least `splits` rows, in random order.
+        logits: unnormalised log probabilities, at least ``splits`` rows, in random order.
         splits: into how many parts the rows are cut.
 
     Raises:

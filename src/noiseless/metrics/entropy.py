@@ -42,7 +42,7 @@ ROWS = 2048
 
 
 def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
-    r"""The estimate :math:`\hat H_k` of the entropy of the distribution that the rows of `z` were drawn from, in nats.
+    r"""The estimate :math:`\hat H_k` of the entropy of the distribution that the rows of ``z`` were drawn from, in nats.
 
     Duplicates are no obstacle: a distance counts as at least the rounding error of the codes' spread.
 
@@ -51,7 +51,7 @@ def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
         k: which nearest neighbour, from 1 to n - 1.
 
     Raises:
-        InputError: not more than `k` rows.
+        InputError: not more than ``k`` rows.
 
     >>> z = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> print(f"{entropy(z):.2f}, of N(0, I) {math.log(2 * math.pi * math.e):.2f}")

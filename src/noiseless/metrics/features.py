@@ -11,7 +11,7 @@ Images are compared as they would be stored. Before anything else they become 8-
 rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels where a network
 wants colour. EfficientNet-Lite0 sees them resized bilinearly (half-pixel centres), without an antialias filter when
 they grow and with one when they shrink, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
-did. Vectors are taken as they are given, standardised by whoever evaluates a model; `raw` puts them back into the units
+did. Vectors are taken as they are given, standardised by whoever evaluates a model; ``raw`` puts them back into the units
 of the data, in which the columns with the largest numbers decide.
 """
 
@@ -180,7 +180,7 @@ def build(
     r"""Features for data of one kind.
 
     Arguments:
-        name: one of :func:`names`, or ``module:callable`` together with `own`.
+        name: one of :func:`names`, or ``module:callable`` together with ``own``.
         spec: what a datum looks like.
         resize: the side that EfficientNet-Lite0 sees, a multiple of 32 pixels; 128 where None.
         own: what ``module:callable`` names, from a batch to rows of features.

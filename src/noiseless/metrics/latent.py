@@ -65,9 +65,9 @@ def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dic
         threshold: as for :func:`active`.
 
     Returns:
-        `entropy` (nats; the lowest that numbers can express where all codes are equal), `energy`, `shape`, `nac` and
-        `active`, in which None says that a number is not defined; `mean` and `variance`, d numbers each; and their
-        extremes: `|mean|` (the largest), `min var` and `max var`.
+        ``entropy`` (nats; the lowest that numbers can express where all codes are equal), ``energy``, ``shape``, ``nac`` and
+        ``active``, in which None says that a number is not defined; ``mean`` and ``variance``, d numbers each; and their
+        extremes: ``|mean|`` (the largest), ``min var`` and ``max var``.
 
     Raises:
         InputError: fewer than 2 codes, no dimension, or codes that are not finite.
@@ -89,7 +89,7 @@ def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dic
 
 
 def draws(n: int, d: int, seed: int) -> Float64[Tensor, "n d"]:
-    """`n` draws of N(0, I), whose portrait is what the codes' is to be compared with."""
+    """``n`` draws of N(0, I), whose portrait is what the codes' is to be compared with."""
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 

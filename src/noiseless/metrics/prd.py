@@ -59,7 +59,7 @@ def prd(real: Sample, fake: Sample, seed: int, clusters: int = CLUSTERS, runs: i
 
 
 def histograms(labels: Tensor, n_real: int) -> tuple[Float64[Tensor, " c"], Float64[Tensor, " c"]]:
-    """The shares of the first `n_real` data and of the others in every cluster."""
+    """The shares of the first ``n_real`` data and of the others in every cluster."""
     bins = int(labels.max()) + 1
     real, fake = labels[:n_real], labels[n_real:]
     return real.bincount(minlength=bins).double() / len(real), fake.bincount(minlength=bins).double() / len(fake)

@@ -40,11 +40,11 @@ def precision_recall(real: Sample, fake: Sample, k: int = NEIGHBOURS) -> tuple[f
     r"""Precision and recall, both in [0, 1].
 
     Arguments:
-        real, fake: more than `k` data each.
+        real, fake: more than ``k`` data each.
         k: the neighbour whose distance is the radius, at least 1.
 
     Raises:
-        InputError: a side has `k` data or fewer.
+        InputError: a side has ``k`` data or fewer.
     """
     precision = covered(fake, real, k).double().mean()
     recall = covered(real, fake, k).double().mean()
@@ -106,6 +106,6 @@ def _squared(x: Float[Tensor, "b f"], y: Float[Tensor, "n f"]) -> Float[Tensor, 
 
 
 def _exactly(x: Float[Tensor, "b f"], y: Float[Tensor, "n f"], index: Int[Tensor, "b c"]) -> Float64[Tensor, "b c"]:
-    """Squared distances of every row of `x` to the rows of `y` with these indices, by differences in float64."""
+    """Squared distances of every row of ``x`` to the rows of ``y`` with these indices, by differences in float64."""
     columns = [(x.double() - y[rows].double()).square_().sum(1) for rows in index.T]
     return torch.stack(columns, dim=1)

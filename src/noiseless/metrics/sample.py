@@ -69,7 +69,7 @@ class Sample:
         return self.features.shape[1]
 
     def once(self, work: Callable[[Sample, *Options], T], *options: *Options) -> T:
-        """``work(self, *options)``, computed at most once for each `work` and its options."""
+        """``work(self, *options)``, computed at most once for each ``work`` and its options."""
         key = (work, options)
         if key not in self._kept:
             self._kept[key] = work(self, *options)

@@ -76,7 +76,7 @@ def _initialise(module: nn.Module) -> None:
 
 
 class ConvEncoder(nn.Module):
-    """Images to `outputs` numbers: four halving convolutions and a dense layer.
+    """Images to ``outputs`` numbers: four halving convolutions and a dense layer.
 
     Arguments:
         shape: (C, H, W).

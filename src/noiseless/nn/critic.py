@@ -25,7 +25,7 @@ class LatentCritic(nn.Module):
         depth: hidden layers, 0 (a linear critic) or more.
 
     Raises:
-        InputError: `width` or `depth` is below that.
+        InputError: ``width`` or ``depth`` is below that.
     """
 
     def __init__(self, latent_dim: int, width: int = 512, depth: int = 4) -> None:

@@ -96,7 +96,7 @@ class PatternEncoder(nn.Module):
         self.dense = nn.Linear(8 * width * pixels, latent_dim)
 
     def noise(self, like: Tensor) -> Tensor:
-        """Zeros of the input's shape for as many data as `like` has, to draw noise like."""
+        """Zeros of the input's shape for as many data as ``like`` has, to draw noise like."""
         return like.new_zeros(len(like), *self.start.shape[1:])
 
     def forward(self, masks: Sequence[Tensor], noise: Tensor | None = None) -> Float[Tensor, "b d"]:
@@ -221,7 +221,7 @@ class Shifted(nn.Module):
         self.network, self.axes = network, axes
 
     def forward(self, z: Float[Tensor, "b d"], r: Float[Tensor, "b axes"] | None = None) -> Float[Tensor, "b ..."]:
-        """The data of latents, shifted by `r` in [0, 100]; None is 50, no shift."""
+        """The data of latents, shifted by ``r`` in [0, 100]; None is 50, no shift."""
         return self.network(self._told(z, r))
 
     def unbounded(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:

@@ -23,7 +23,7 @@ class DecoderInversion(nn.Module):
     Arguments:
         decode: codes to data, without a clamp, where no gradient would be; its parameters belong to somebody else.
         latent_dim: d.
-        logits: whether `decode` gives log-odds.
+        logits: whether ``decode`` gives log-odds.
         bank: how many codes to start from.
         steps: of Adam.
         lr: its rate, in standard deviations of the bank.
@@ -46,7 +46,7 @@ class DecoderInversion(nn.Module):
 
     @torch.compiler.disable
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:
-        """The codes; no gradient leads from them to `x`."""
+        """The codes; no gradient leads from them to ``x``."""
         with torch.inference_mode(False), torch.enable_grad():
             x, scale = x.detach().clone(), self._scale()
             start, u = self._nearest(x), torch.zeros(len(x), self.bank.shape[1], device=x.device, dtype=x.dtype)

@@ -33,7 +33,7 @@ class MLP(nn.Sequential):
 
 
 def glorot_normal(module: nn.Module) -> None:
-    """Draws the weights of every perceptron within `module` anew, from the normal distribution of Glorot's variance."""
+    """Draws the weights of every perceptron within ``module`` anew, from the normal distribution of Glorot's variance."""
     for part in module.modules():
         if isinstance(part, MLP):
             for layer in part:
@@ -42,7 +42,7 @@ def glorot_normal(module: nn.Module) -> None:
 
 
 class MLPEncoder(nn.Module):
-    """Data of any shape to `outputs` numbers through `depth` hidden layers of `hidden` units."""
+    """Data of any shape to ``outputs`` numbers through ``depth`` hidden layers of ``hidden`` units."""
 
     def __init__(self, shape: tuple[int, ...], outputs: int, hidden: int = 1024, depth: int = 2) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ r"""The networks of GrammarVAE: convolutions over a sequence of tokens, and recu
 | the same at all T steps into three recurrent layers (GRU) | 100 | 501 |
 | dense at each step, linear | D | D |
 
-A `scale` other than 1 changes the dense layer and the recurrent ones in proportion, to 8 units at least. The decoder
+A ``scale`` other than 1 changes the dense layer and the recurrent ones in proportion, to 8 units at least. The decoder
 sees the code alone: no step is told the tokens before it. Its outputs are the logarithms of the tokens' probabilities,
 up to a constant a step and before any is forbidden.
 
@@ -68,7 +68,7 @@ LARGE = Architecture((9, 9, 10), (9, 9, 11), dense=435, recurrent=501, norm=Fals
 
 
 class SequenceEncoder(nn.Module):
-    """Sequences of tokens to `outputs` numbers.
+    """Sequences of tokens to ``outputs`` numbers.
 
     Arguments:
         shape: (T,).
@@ -199,7 +199,7 @@ class GRU(nn.Module):
 
 
 def allow_second_gradients(network: nn.Module) -> None:
-    """Lets gradients of gradients be taken through the recurrent layers of `network` on a GPU too, at a price."""
+    """Lets gradients of gradients be taken through the recurrent layers of ``network`` on a GPU too, at a price."""
     for module in network.modules():
         if isinstance(module, GRU):
             module.twice = True

@@ -19,10 +19,10 @@ __all__ = ["normalise"]
 
 
 def normalise(network: nn.Module, iterations: int = 1) -> None:
-    """Puts spectral normalisation on all dense and (transposed) convolutional weights of `network`, in place.
+    """Puts spectral normalisation on all dense and (transposed) convolutional weights of ``network``, in place.
 
     Arguments:
-        network: any module; its layers' `weight` becomes a parametrisation.
+        network: any module; its layers' ``weight`` becomes a parametrisation.
         iterations: steps of the power method for each forward pass in training.
     """
     for module in list(network.modules()):

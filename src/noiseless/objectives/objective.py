@@ -36,7 +36,7 @@ class Phase:
         loss: a batch to named terms, whose sum is minimised.
         optimiser: makes the optimiser of the parameters.
         repeats: how often it runs in a step, each time on a fresh batch.
-        interval: it runs in every `interval`-th step.
+        interval: it runs in every ``interval``-th step.
         shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
         no_lr_decay: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
     """

@@ -129,7 +129,7 @@ def greedy(
     size: int,
     tell: Progress = silent,
 ) -> Float64[Tensor, "q d"]:
-    """A batch of `size` points.
+    """A batch of ``size`` points.
 
     Arguments:
         law: of the function.
@@ -155,7 +155,7 @@ def lowest(law: Posterior, candidates: Float64[Tensor, "n d"], box: Box) -> floa
 
 
 def _descend(function: Function, start: Float64[Tensor, " d"], box: Box) -> tuple[Float64[Tensor, "1 d"], float]:
-    """The point to which L-BFGS-B comes from `start`, and the value there."""
+    """The point to which L-BFGS-B comes from ``start``, and the value there."""
 
     def value_and_slope(numbers: np.ndarray) -> tuple[float, np.ndarray]:
         x = torch.from_numpy(numbers).clone()[None].requires_grad_()

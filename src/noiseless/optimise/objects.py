@@ -30,7 +30,7 @@ def key(identity: str) -> int:
 def scored(
     strings: Sequence[str], score: Score, path: Path, terms: dict[str, str], tell: Tell
 ) -> tuple[Float64[Tensor, " n"], Int64[Tensor, " n"]]:
-    """Scores (NaN where there is none) and identities of `strings`, read from `path` where they are of the same terms.
+    """Scores (NaN where there is none) and identities of ``strings``, read from ``path`` where they are of the same terms.
 
     Arguments:
         strings: the training strings.

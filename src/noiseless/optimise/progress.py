@@ -41,7 +41,7 @@ class Meter:
         self.bar.stop()
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Says that so much of it is done; `round` is the name of the rounds."""
+        """Says that so much of it is done; ``round`` is the name of the rounds."""
         if what == ROUND:
             self.bar.update(self.rounds, completed=done, total=total)
             if self.show and self.bar.disable:

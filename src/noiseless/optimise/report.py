@@ -33,9 +33,9 @@ def summary(found: Found, problem: Problem) -> Row:
     """A row: numbers of one trial, None where there is none.
 
     Returns:
-        `valid`, the share of codes that decode to an object; `average` of their scores, `published average`; `best`,
-        `second` and `third` score of different objects; `best new`, of objects that are not training objects; `novel`,
-        the share of objects that are not; `unique`, the share of different objects among all.
+        ``valid``, the share of codes that decode to an object; ``average`` of their scores, ``published average``; ``best``,
+        ``second`` and ``third`` score of different objects; ``best new``, of objects that are not training objects; ``novel``,
+        the share of objects that are not; ``unique``, the share of different objects among all.
     """
     objects = [string for string in found.strings if string is not None]
     keys = [key(problem.score.identity(string)) for string in objects]

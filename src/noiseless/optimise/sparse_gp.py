@@ -64,7 +64,7 @@ class Posterior:
         z: the inducing points, (M, d).
         log_squares: the logarithm of every :math:`\ell_j^2`.
         log_amplitude: that of :math:`s^2`.
-        a, b: as in the formula; `b` is symmetric.
+        a, b: as in the formula; ``b`` is symmetric.
         noise: the variance of observations about :math:`f`.
     """
 
@@ -128,7 +128,7 @@ class SparseGP(nn.Module):
         r""":math:`-\log Z / N`, estimated from a minibatch.
 
         Arguments:
-            x, y: the minibatch. What depends on it is computed in the precision of `x`, all else in float64.
+            x, y: the minibatch. What depends on it is computed in the precision of ``x``, all else in float64.
             total: how many data there are, N.
         """
         c = (total - 1) / total

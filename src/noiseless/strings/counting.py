@@ -49,15 +49,15 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """Derivations of `most` rules or fewer."""
+        """Derivations of ``most`` rules or fewer."""
         return sum(map(self.exactly, range(self.most + 1)))
 
     def exactly(self, n: int) -> int:
-        """Derivations of exactly `n` rules, which are at most `most`."""
+        """Derivations of exactly ``n`` rules, which are at most ``most``."""
         return self._sequence((self.grammar.start,), n)
 
     def draw(self, random: Random) -> list[int]:
-        """The rules of a derivation drawn uniformly from those of `most` rules or fewer.
+        """The rules of a derivation drawn uniformly from those of ``most`` rules or fewer.
 
         Raises:
             InputError: there are none.

@@ -60,7 +60,7 @@ class Parser:
         self._lark = self._made(text)
 
     def ids(self, string: str) -> list[int]:
-        """The rules of the leftmost derivation of `string`.
+        """The rules of the leftmost derivation of ``string``.
 
         Raises:
             InputError: it is not in the language; says at which position (from 0) it leaves it.
@@ -74,7 +74,7 @@ class Parser:
         return list(self._told(tree))
 
     def accepts(self, string: str) -> bool:
-        """Whether `string` is in the language."""
+        """Whether ``string`` is in the language."""
         try:
             self.ids(string)
         except InputError:
@@ -163,7 +163,7 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
-    """The single texts that `symbol` can be; none if it can be more than a single text."""
+    """The single texts that ``symbol`` can be; none if it can be more than a single text."""
     if is_terminal(symbol):
         return {symbol[1:-1]: ()}
     found: dict[str, tuple[int, ...]] = {}

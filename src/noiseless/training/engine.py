@@ -52,7 +52,7 @@ class Engine:
         return self.rank == 0
 
     def place(self, device: str) -> torch.device:
-        """This process's own device of the kind of `device`."""
+        """This process's own device of the kind of ``device``."""
         return self._device if self.world > 1 else torch.device(device)
 
     @contextmanager
@@ -74,7 +74,7 @@ class Engine:
             self.any(False)
 
     def any(self, flag: bool) -> bool:
-        """Whether `flag` is set on any process."""
+        """Whether ``flag`` is set on any process."""
         return (self.world > 1 and bool(self._sum(torch.tensor(float(flag))) > 0)) or flag
 
     def mean(self, values: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class Engine:
         return self._sum(values) / self.world if self.world > 1 else values
 
     def share(self, values: Tensor) -> None:
-        """Replaces `values` by those of the first process."""
+        """Replaces ``values`` by those of the first process."""
         if self.world > 1 and values.numel():
             sent = values.clone(memory_format=torch.contiguous_format).view(-1)
             dist.broadcast(sent.view(torch.uint8), 0)  # as bytes, for gloo does not know all types

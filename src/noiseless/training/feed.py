@@ -27,7 +27,7 @@ class BatchLoader:
     Arguments:
         split: the data, a batch of them or more.
         spec: how they are normalised.
-        batch: data in a joint batch, a multiple of `world`.
+        batch: data in a joint batch, a multiple of ``world``.
         seed: seeds the order, a new permutation every epoch and phase.
         device: where batches are wanted.
         rank, world: this process takes its share of every batch.

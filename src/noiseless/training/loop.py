@@ -7,7 +7,7 @@ Everything random is a function of (seed, step, phase, position in the joint bat
 checkpoints. So a run that was stopped at any moment and goes on is, on a CPU, bit for bit the run that never stopped,
 and a step on several processes has the gradients of one.
 
-The loop never waits for the device: values of terms stay there until every `log_every` steps, when they are read
+The loop never waits for the device: values of terms stay there until every ``log_every`` steps, when they are read
 together; a term that is not finite is found then, before anything is saved.
 """
 
@@ -73,7 +73,7 @@ def fit(
     directory: Path | None = None,
     until: int | None = None,
 ) -> State:
-    """Trains `objective` on `data`.
+    """Trains ``objective`` on ``data``.
 
     Arguments:
         objective: what is minimised, in which phases; changed in place.
@@ -83,7 +83,7 @@ def fit(
         start: tensors and scalars of a checkpoint to go on from.
         show: a progress bar where the terminal can show one.
         directory: where trackers write.
-        until: the step to stop at for now, with a checkpoint: from 1 to the last that `training` plans.
+        until: the step to stop at for now, with a checkpoint: from 1 to the last that ``training`` plans.
 
     Returns:
         The final state.
@@ -189,7 +189,7 @@ class _Update:
         state.averaging()
 
     def _descend(self, phase: Phase, optimiser: torch.optim.Optimizer, slot: int) -> None:
-        """One update of a phase's parameters; `slot` numbers the updates of a step."""
+        """One update of a phase's parameters; ``slot`` numbers the updates of a step."""
         step, engine = self.state.step, self.engine
         x, index = self.feed(step, 0 if phase.shared else slot)
         noise = Noise(mix(self.training.seed, step, slot), engine.rank, engine.world)
@@ -252,7 +252,7 @@ STEADIER = "; lower the learning rate (--lr) or limit the gradients (--clip)"
 
 
 def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> Result:
-    """What `read` gives; where it finds a state not to go on from, the error says what there is to go back to."""
+    """What ``read`` gives; where it finds a state not to go on from, the error says what there is to go back to."""
     try:
         return read()
     except RunError as error:

@@ -97,7 +97,7 @@ class Training:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
     def with_defaults(self, defaults: Training) -> Training:
-        """These settings, with `defaults` where they are None; steps here displace epochs there, epochs steps."""
+        """These settings, with ``defaults`` where they are None; steps here displace epochs there, epochs steps."""
         missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
         if self.steps is not None:
             missing.pop("epochs", None)
@@ -110,7 +110,7 @@ DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constan
 
 
 def resolve(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
-    """`training` with every default and every `auto` decided, so that a record of it can be repeated elsewhere.
+    """``training`` with every default and every ``auto`` decided, so that a record of it can be repeated elsewhere.
 
     Arguments:
         training: what the user asked for.
@@ -194,7 +194,7 @@ class Optimiser:
             raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
 
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
+        """torch's optimiser over ``parameters``, at ``lr`` unless another rate was asked for; fused where torch can."""
         rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
         if self.optimiser == "rmsprop":
             return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)

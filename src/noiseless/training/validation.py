@@ -47,7 +47,7 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as `validation/loss`, and the means of what is only watched.
+        """The mean of every term, their sum as ``validation/loss``, and the means of what is only watched.
 
         Raises:
             RunError: one of them is not finite.

@@ -9,7 +9,7 @@ over a set of molecules: those of the 249,456 training molecules of ZINC by defa
 so that numbers can be compared; ``logp:training`` takes the model's own training molecules, ``logp:none`` nothing.
 
 A cycle basis depends on the order of atoms where rings share more than a bond, so two strings of one molecule can
-differ by a few in `cycle`. Molecules are compared by their canonical SMILES.
+differ by a few in ``cycle``. Molecules are compared by their canonical SMILES.
 
 Needs rdkit and networkx: ``pip install 'noiseless[molecules]'``. Sources: Gómez-Bombarelli et al., Automatic chemical
 design using a data-driven continuous representation of molecules, 2018, https://arxiv.org/abs/1610.02415; Kusner et

@@ -6,7 +6,7 @@ error of an expression is to be minimised, a molecule's logP to be maximised. Wh
 .. math:: c(s) = \text{score}(s) \text{ to minimise it}, \qquad c(s) = -\text{score}(s) \text{ to maximise it,}
 
 and reports are in the score's own units. A string with which nothing can be done has no score (None, or a number that
-is not finite); what stands for it in the search is the score's `failure`, or the worst of the training objects.
+is not finite); what stands for it in the search is the score's ``failure``, or the worst of the training objects.
 
 A new score is one file in this folder that names what it offers in
 
