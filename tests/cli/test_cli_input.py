@@ -141,7 +141,7 @@ SENTENCES = {
     "evaluate r --features pixel": "did you mean 'pixels'",
     "evaluate r --features identity": "are for vectors",
     "evaluate r -n 9 --features broken_of_cli:missing": "missing",
-    "evaluate r -n 9 --features broken_of_cli:nothing": "own features",
+    "evaluate r -n 9 --features broken_of_cli:nothing": "custom features",
     "evaluate r --reference tst": "tst",
     "evaluate r --resize 100": "multiple of 32",
     "evaluate r -n 9 --features pixels --density gmm gmn": "did you mean 'gmm'",
