@@ -1,4 +1,4 @@
-"""The terms of an objective on the validation part."""
+"""The terms of an objective on the validation split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Validation", "layout_for"]
 
 
 def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """What brings a batch into the type and memory layout of the objective's weights."""
+    """A function that converts a batch to the dtype and memory layout of the objective's weights."""
     dtype = next(objective.parameters()).dtype
 
     def layout(x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
 
 
 class Validation:
-    """The terms of an objective on the validation part: each process takes its share of even batches."""
+    """The terms of an objective on the validation split; batches are divided evenly among processes."""
 
     def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
         self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
@@ -43,14 +43,14 @@ class Validation:
         shared = np.arange(count - count % world).reshape(-1, world)
         batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
         self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
-        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
+        self.rest = np.arange(shared.size, count)  # fewer examples than processes: every process takes all of them
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as ``validation/loss``, and the means of what is only watched.
+        """The mean of every term, their sum as ``validation/loss``, and the means of the diagnostics.
 
         Raises:
-            RunError: one of them is not finite.
+            RunError: a term is not finite.
         """
         objective.eval()
         layout = layout_for(objective)
@@ -70,7 +70,7 @@ class Validation:
                 count = len(mine) * (1 if rest else self.engine.world)
                 with (
                     single_process() if rest else contextlib.nullcontext()
-                ):  # gathered, each datum would meet its own copies
+                ):  # if gathered, examples would be coupled with their own copies
                     found = values(self._batch(k, mine, layout))
                 for name, value in found.items():
                     sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
