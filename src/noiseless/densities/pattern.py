@@ -16,9 +16,9 @@ from torch import Tensor
 
 from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
-from noiseless.objectives.objective import Objective, PerExampleObjective
+from noiseless.objectives.objective import Objective
 
-__all__ = ["DENSITIES", "Pattern", "bound"]
+__all__ = ["DENSITIES", "Pattern"]
 
 
 class Pattern(LatentDensity):
@@ -46,7 +46,7 @@ class Pattern(LatentDensity):
         Raises:
             InputError: the model has no patterns.
         """
-        if not isinstance(objective, PerExampleObjective):
+        if not objective.draws_codes:
             raise InputError(
                 f"the density 'pattern' samples fresh patterns of a deciphering autoencoder, and {model} has none; use "
                 f"another, such as gmm"
@@ -76,11 +76,6 @@ class Pattern(LatentDensity):
             InputError: always.
         """
         raise InputError("the density 'pattern' has no log-density: its codes come from a network without an inverse")
-
-
-def bound(density: LatentDensity, objective: Objective, model: str = "this one") -> LatentDensity:
-    """The density, after binding it if the model samples it itself; takes and raises what :meth:`Pattern.bind` does."""
-    return density.bind(objective, model) if isinstance(density, Pattern) else density
 
 
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"pattern": Pattern}

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-__all__ = ["ACTIVE", "Mask", "MaskedDecoder", "mask_of"]
+__all__ = ["ACTIVE", "Mask", "MaskedDecoder"]
 
 ACTIVE = 0.1
 """Smallest mask value of an active dimension."""
@@ -90,8 +90,3 @@ class MaskedDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
         """The network's outputs for the masked codes."""
         return self.network(self.mask(z))
-
-
-def mask_of(decoder: nn.Module) -> Mask | None:
-    """The mask of a decoder, None if it has none."""
-    return decoder.mask if isinstance(decoder, MaskedDecoder) else None

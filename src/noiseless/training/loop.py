@@ -29,7 +29,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
-from noiseless.objectives.objective import Objective, PerExampleObjective, Phase, TrainingInfo, Watched
+from noiseless.objectives.objective import Objective, Phase, TrainingInfo
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
@@ -105,7 +105,7 @@ def fit(
     if start is not None:
         state.load(*start)
         _introduce(objective, data, training, engine)
-        state.restarts = objective.restarts() if isinstance(objective, PerExampleObjective) else state.restarts
+        state.restarts = objective.restarts()
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
     last = steps if until is None else until
     if not 1 <= last <= steps:
@@ -136,12 +136,11 @@ def fit(
             if not (logging or validating or saving or drawing):
                 continue
             row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
-            if isinstance(objective, Watched):
-                _good(state, objective.check, advice="")
+            _good(state, objective.check, advice="")
             if validating:
-                validated = _in_use(state.validated)
+                validated = state.validated.recalibrated()
                 row |= _good(state, functools.partial(validation, validated))
-                row |= objective.portrait() if isinstance(objective, Watched) else {}
+                row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
                     keeper.best(dict(validated.state_dict()))
             if keeper is not None:
@@ -154,7 +153,7 @@ def fit(
                     keeper.checkpoint(state.tensors(), state.scalars())
                 state.saved, saved_at = state.step, time.monotonic()
             if drawing and keeper is not None:
-                keeper.picture(_in_use(state.validated), state.step)
+                keeper.picture(state.validated.recalibrated(), state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
@@ -222,14 +221,13 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
         elif isinstance(module, Autoencoder):
             module.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
             if training.compile:
-                module.encoder.compile()
+                if module.amortised:  # a search is a loop of its own, with gradients inside
+                    module.encoder.compile()
                 module.decoder.compile()
 
 
 def _introduce(objective: Objective, data: Data, training: Training, engine: Engine) -> None:
     """Lets an objective set itself up from the data; the result of the first process is shared with the others."""
-    if not isinstance(objective, PerExampleObjective):
-        return
 
     def rows() -> Tensor:
         raw = data.train.take(np.arange(len(data.train)))
@@ -238,11 +236,6 @@ def _introduce(objective: Objective, data: Data, training: Training, engine: Eng
     objective.setup(TrainingInfo(len(data.train), cast(int, training.batch), training.seed), rows)
     for buffer in objective.buffers():
         engine.share(buffer)
-
-
-def _in_use(objective: Objective) -> Objective:
-    """The objective to validate and store; one that samples codes itself is copied and given running moments for it."""
-    return objective.recalibrated() if isinstance(objective, PerExampleObjective) else objective
 
 
 def _multiple(step: int, every: int | None) -> bool:

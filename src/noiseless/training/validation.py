@@ -14,7 +14,7 @@ from torch import Tensor
 from noiseless.data import Data
 from noiseless.errors import RunError
 from noiseless.nn.distributed import single_process
-from noiseless.objectives.objective import Objective, Watched
+from noiseless.objectives.objective import Objective
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
 from noiseless.training.settings import Training
@@ -54,35 +54,51 @@ class Validation:
         """
         objective.eval()
         layout = layout_for(objective)
-        terms = self._means(objective.validate, layout)
-        watched = self._means(objective.diagnostics, layout) if isinstance(objective, Watched) else {}
-        objective.train()
-        return terms | {"validation/loss": sum(terms.values())} | watched
-
-    def _means(
-        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
-    ) -> dict[str, float]:
-        sums: dict[str, Tensor] = {}
-        counts: dict[str, int] = {}
+        terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                rest = mine is self.rest
+                rest = mine is self.rest  # if gathered, these examples would be coupled with their own copies
                 count = len(mine) * (1 if rest else self.engine.world)
-                with (
-                    single_process() if rest else contextlib.nullcontext()
-                ):  # if gathered, examples would be coupled with their own copies
-                    found = values(self._batch(k, mine, layout))
-                for name, value in found.items():
-                    sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
-                    counts[name] = counts.get(name, 0) + count
-        sums = {name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()}
-        means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
-        for name, value in zip(sums, means, strict=True):
+                x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
+                with single_process() if rest else contextlib.nullcontext():
+                    terms.add(objective.validate(Batch(x, index, None, self._noise(k))), count)
+                    diagnostics.add(objective.diagnostics(Batch(x, index, None, self._noise(k))), count)
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
+
+    def _inputs(self, mine: np.ndarray) -> Tensor:
+        return self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
+
+    def _noise(self, k: int) -> Noise:
+        return Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+
+
+class _Means:
+    """Means of named values over batches, each over the examples of those batches that contain it."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Adds the means over a batch of ``count`` examples."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0) + count / self.total * value
+            self.counts[name] = self.counts.get(name, 0) + count
+
+    def over_processes(self, engine: Engine) -> dict[str, float]:
+        """The means, named ``validation/NAME``.
+
+        Raises:
+            RunError: one of them is not finite.
+        """
+        if not self.sums:
+            return {}
+        sums = [value * (self.total / self.counts[name]) for name, value in self.sums.items()]
+        means = engine.mean(torch.stack(sums)).cpu().double().tolist()
+        for name, value in zip(self.sums, means, strict=True):
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
-        return {f"validation/{name}": value for name, value in zip(sums, means, strict=True)}
-
-    def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
-        x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
-        noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
-        return Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
+        return {f"validation/{name}": value for name, value in zip(self.sums, means, strict=True)}
