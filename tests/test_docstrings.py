@@ -130,8 +130,9 @@ def parameters(node: Definition) -> set[str] | None:
         if not made and not any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
             return None
         if not made:
-            fields = [inner.target for inner in node.body if isinstance(inner, ast.AnnAssign)]
-            return {target.id for target in fields if isinstance(target, ast.Name) and is_public(target.id)}
+            fields = [inner for inner in node.body if isinstance(inner, ast.AnnAssign)]
+            names = [ast.unparse(inner.target) for inner in fields if "init=False" not in ast.unparse(inner)]
+            return {name for name in names if is_public(name)}
         node = made[0]
     spec = node.args
     all_of_them = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
