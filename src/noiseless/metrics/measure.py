@@ -1,13 +1,14 @@
-r"""All metrics at once: what makes a row of a table from two samples.
+r"""All metrics at once: the row of a table for two samples.
 
 A metric is a module of this package with two functions,
 
-* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed, in which
-  None is a blank: the metric does not apply, or there are too few data;
+* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed; None is a
+  blank, because the metric does not apply or there are too few examples;
 * ``cautions(real, fake) -> [sentence]``, what a reader has to know about these numbers or blanks.
 
-Both are found by looking, so that a new metric is one new file and no list is kept. Work that concerns the real set
-alone is done once for all rows of a table, because every metric asks for it by :meth:`noiseless.metrics.Sample.once`.
+Metrics are discovered in this package, so a new metric is one new file and there is no list to maintain. Work on the
+real set alone is done once for all rows of a table, because every metric requests it through
+:meth:`noiseless.metrics.Sample.once`.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ def measures() -> list[Measure]:
 
 
 def measure_all(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
-    r"""Every column of every metric, always the same columns.
+    r"""The columns of all metrics; always the same columns.
 
     Arguments:
-        real: the reference; keep it for the next row, for it remembers what has been derived from it.
-        fake: what is judged.
-        seed: a non-negative number that decides every random choice; the columns are a function of the samples and of
-            it.
+        real: the reference; reuse it for the next row, because it caches what has been derived from it.
+        fake: the sample to evaluate.
+        seed: a non-negative number that seeds every random choice; the columns are a function of the samples and the
+            seed.
 
     Raises:
-        InputError: a side has fewer than 2 data, or the sides have different features.
+        InputError: a side has fewer than 2 examples, or the sides have different features.
     """
     _check(real, fake)
     found = {column: value for measure in measures() for column, value in measure(real, fake, seed).items()}
@@ -48,7 +49,7 @@ def measure_all(real: Sample, fake: Sample, seed: int) -> dict[str, float | None
 
 
 def warnings(real: Sample, fake: Sample) -> list[str]:
-    """What a reader of :func:`measure_all`'s numbers has to know."""
+    """What a reader of the numbers of :func:`measure_all` has to know."""
     return [caution for module in _metrics() for caution in module.cautions(real, fake)]
 
 
@@ -60,6 +61,6 @@ def _metrics() -> tuple[ModuleType, ...]:
 def _check(real: Sample, fake: Sample) -> None:
     for side, sample in (("reference", real), ("sample", fake)):
         if sample.n < 2:
-            raise InputError(f"distances need at least 2 data, and the {side} has {sample.n}")
+            raise InputError(f"distances need at least 2 examples, and the {side} has {sample.n}")
     if real.size != fake.size:
         raise InputError(f"the reference has {real.size} features and the sample {fake.size}; use the same for both")

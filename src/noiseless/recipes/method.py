@@ -2,7 +2,7 @@
 
 A recipe is a function of a :class:`~noiseless.values.Spec` and keyword arguments that returns a :class:`Method`. Its
 signature is the schema: the command line is generated from it, an unknown argument is an error, and its docstring is
-the help. Every public function that a module of this package lists in `__all__` and that returns a Method is one; its
+the help. Every public function that a module of this package lists in ``__all__`` and that returns a Method is one; its
 name on the command line has hyphens for underscores.
 """
 
@@ -68,7 +68,7 @@ def _recipes(module: ModuleType) -> dict[str, Recipe]:
 
 
 def find(name: str) -> Recipe:
-    """The recipe called `name`: one of the package, or `module:function` of the user's own.
+    """The recipe called ``name``: one of the package, or ``module:function`` of the user's own.
 
     Raises:
         InputError: there is none.
@@ -88,7 +88,7 @@ def defaults(recipe: Recipe) -> dict[str, Any]:
 
 
 def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
-    """What the recipe composes for such data, with weights drawn by `seed`.
+    """What the recipe composes for such data, with weights drawn by ``seed``.
 
     Arguments:
         recipe: a function.

@@ -56,7 +56,7 @@ def in_nats(name: str) -> bool:
 
 
 def build(name: str, spec: Spec) -> Distance:
-    """The reconstruction term of this name, for data like `spec`.
+    """The reconstruction term of this name, for data like ``spec``.
 
     Arguments:
         name: one of :func:`names`, with values of its options after a colon, separated by commas.
