@@ -115,7 +115,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that adds ``terms`` to the reconstruction; ``calibrated`` if no weight was made for another one."""
+        """Adds ``terms`` to the reconstruction; ``calibrated`` if no weight was made for another one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
