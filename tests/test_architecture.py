@@ -36,8 +36,9 @@ model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
 runs: autoencoder data densities errors files model nn objectives recipes registry show training values
 __init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model recipes registry runs show strings training values
-modalities: autoencoder data errors evaluate files metrics model nn recipes runs show strings values
+evaluate: data densities errors files metrics model recipes registry runs show strings training values
+modalities: autoencoder data densities errors evaluate files metrics model nn recipes registry runs show strings
+    values
 reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
 cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
     runs show strings training values
@@ -210,6 +211,17 @@ def test_nothing_that_is_read_can_run_code(path: Path) -> None:
 )
 def test_the_check_of_code_can_fail(line: str) -> None:
     assert any(runs_code(node) for node in ast.walk(ast.parse(line)))
+
+
+def test_the_command_line_alone_knows_cyclopts() -> None:
+    using = {
+        part(path)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cyclopts")
+        or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "cyclopts" for alias in node.names))
+    }
+    assert using == {"cli"}
 
 
 def test_the_core_imports_no_extra() -> None:

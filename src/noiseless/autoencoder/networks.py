@@ -1,4 +1,9 @@
-"""Which networks an autoencoder has, and how they are built for data of a given shape."""
+"""Which networks an autoencoder has, and how they are built for data of a given shape.
+
+Networks of the user's own are chosen as objects, as `MODULE:NAME` or by entry points (:mod:`noiseless.registry`): both
+as a pair (:class:`Net`, group `noiseless.networks`), or an encoder (`noiseless.encoders`) or a decoder
+(`noiseless.decoders`) alone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -16,13 +21,46 @@ from noiseless.autoencoder.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
-from noiseless.registry import ImportableCallable
+from noiseless.registry import Choice, Kind, Part
 from noiseless.values import Spec
 
-__all__ = ["Factories", "NetworkChoice", "Networks", "build", "perceptrons"]
+__all__ = [
+    "DECODER",
+    "ENCODER",
+    "NET",
+    "Factories",
+    "Net",
+    "NetworkChoice",
+    "Networks",
+    "build",
+    "nets",
+    "perceptrons",
+]
 
 Factories = tuple[Callable[..., nn.Module], Callable[..., nn.Module]]
-"""Encoder from (shape, outputs), and decoder from (latent, shape)."""
+"""Encoder from (shape, outputs), and decoder from (latent_dim, shape)."""
+NETS = {
+    "conv-small": "the convolutional 32x32 network of Ghosh et al., for images up to 48 pixels",
+    "conv-large": "their 64x64 network, for larger images",
+    "mlp": "a multilayer perceptron, for vectors and images",
+    "gru-small": "GrammarVAE's recurrent network for expressions, for strings",
+    "gru-large": "GrammarVAE's recurrent network for molecules, for longer strings",
+}
+NET = Kind("net", "noiseless.networks", lambda: NETS)
+ENCODER = Kind("encoder", "noiseless.encoders")
+DECODER = Kind("decoder", "noiseless.decoders")
+"""Where networks are found."""
+
+
+@runtime_checkable
+class Net(Protocol):
+    """An encoder and a decoder that belong together."""
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """An encoder of data of this shape, with so many outputs for the bottleneck."""
+
+    def decoder(self, latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
+        """A decoder of codes of this size into data of this shape."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +72,34 @@ class Networks:
         net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron; gru-small
             is GrammarVAE's for expressions, gru-large its one for molecules. Default: mlp for vectors, conv-small for
             images up to 48 pixels, conv-large above, gru-large for over 64 tokens (molecules: 32), gru-small for other
-            strings, or what the method's paper has.
+            strings, or what the method's paper has. MODULE:NAME of your own is an object with the methods
+            encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
         depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
-        encoder: A callable of your own, (shape, outputs) -> module, as module:callable on the command line.
-        decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
+        encoder: A callable of your own, (shape, outputs) -> module, as MODULE:NAME on the command line.
+        decoder: A callable of your own, (latent_dim, shape) -> module, as MODULE:NAME on the command line.
     """
 
     latent_dim: int | None = None
-    net: Literal["conv-small", "conv-large", "mlp", "gru-small", "gru-large"] | None = None
+    net: str | Net | Callable[..., Net] | None = None
     width: int = 128
     depth: int | None = None
-    encoder: ImportableCallable | None = None
-    decoder: ImportableCallable | None = None
+    encoder: Choice | None = None
+    decoder: Choice | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "width", "depth"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}, and must be 1 or more")
+        if isinstance(self.net, str) and ":" not in self.net and self.net not in {*NETS, *NET.installed()}:
+            raise NET.unknown(self.net)
+
+
+def nets() -> dict[str, str]:
+    """The networks that come with the library, and what each is."""
+    return dict(NETS)
 
 
 class NetworkChoice(ABC):
@@ -84,12 +130,28 @@ def perceptrons(networks: Networks, logits: bool) -> Factories:
 
 
 def _factories(spec: Spec, networks: Networks, logits: bool) -> Factories:
+    if networks.net is not None and not (isinstance(networks.net, str) and networks.net in NETS):
+        return _own(networks.net)
     choice: NetworkChoice = registry.modality(spec.modality)
     net = networks.net or choice.default_net(spec)
     if net not in choice.nets:
         default = choice.default_net(spec)
         raise InputError(f"the net {net} is not for {choice.inputs}, which {spec.name} are; take {default}")
     return choice.factories(net, spec, networks, logits)
+
+
+def _own(chosen: object) -> Factories:
+    part = NET.find(chosen)
+    net = part.instance()
+    if not isinstance(net, Net):
+        raise InputError(
+            f"the net {part.name} is a {type(net).__name__}; expected an object with the methods "
+            "encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such"
+        )
+    return (
+        Part("encoder", part.name, net.encoder, part.name, own=True).build,
+        Part("decoder", part.name, net.decoder, part.name, own=True).build,
+    )
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:
@@ -105,24 +167,17 @@ def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool =
         InputError: the networks are for other data, cannot take such, or give back another shape.
     """
     encoder_factory, decoder_factory = _factories(spec, networks, logits)
-    encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
-    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent_dim, spec.outputs)
+    encoder = _made(ENCODER, networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
+    decoder = _made(DECODER, networks.decoder, decoder_factory, bottleneck.latent_dim, spec.outputs)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
     _try(decoder, (2, bottleneck.latent_dim), (2, *spec.outputs), "decoder")
     return Autoencoder(encoder, decoder, bottleneck, logits)
 
 
-def _made(
-    name: str, own: Callable[..., nn.Module] | None, default: Callable[..., nn.Module], *given: object
-) -> nn.Module:
-    if own is None:
-        return default(*given)
-    try:
-        network = own(*given)
-    except Exception as error:  # whatever the user's function raises
-        raise InputError(f"the {name} cannot be made from {given} ({type(error).__name__}: {error})") from error
+def _made(kind: Kind, chosen: Choice | None, default: Callable[..., nn.Module], *given: object) -> nn.Module:
+    network = default(*given) if chosen is None else kind.find(chosen).build(*given)
     if not isinstance(network, nn.Module):
-        raise InputError(f"the {name} made from {given} is a {type(network).__name__}; expected a torch.nn.Module")
+        raise InputError(f"the {kind.name} made from {given} is a {type(network).__name__}; expected a torch.nn.Module")
     return network
 
 

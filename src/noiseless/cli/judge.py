@@ -13,6 +13,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
+    Building,
     DataDir,
     Densities,
     Owning,
@@ -32,7 +33,6 @@ from noiseless.evaluate import evaluation, latent
 from noiseless.evaluate.compare import compare as compare_methods
 from noiseless.evaluate.distances import second_look
 from noiseless.evaluate.results import Reference, Row, noted, record
-from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.strings import codec_of, refuse_other
@@ -50,8 +50,17 @@ OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,
     Parameter(
-        help="One of noiseless list features, or MODULE:FUNCTION of your own. Default: efficientnet for images, "
+        help="One of noiseless list features, or MODULE:NAME of your own. Default: efficientnet for images, "
         "identity for vectors, which are compared standardised."
+    ),
+]
+MoreMetrics = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Metrics beside those of noiseless list metrics: MODULE:NAME of your own, or an installed package's.",
+        consume_multiple=True,
+        negative=(),
+        show_default=False,
     ),
 ]
 Many = Annotated[
@@ -66,6 +75,7 @@ def evaluate(
     density: Densities = (),
     n: Many = 10_000,
     features: FeatureName = None,
+    metric: MoreMetrics = (),
     resize: Annotated[
         int | None, Parameter(help="Side to which EfficientNet's input is resized. Default: 128.")
     ] = None,
@@ -125,16 +135,17 @@ def evaluate(
     loaded = _reference(opened, data, size, use)
     chosen, kind = _features(features, loaded, resize, use.place), evaluation.of(loaded.spec)
     about: Any = {"n": n, "part": reference, "seed": seed}
+    further = [metrics.build_metric(name) for name in metric]
     if samples is not None:
-        rows = kind.rows_of_samples(samples, loaded, chosen, size=size, **about)
+        rows = kind.rows_of_samples(samples, loaded, chosen, size=size, more=further, **about)
     else:
         opened, model = use.open(cast(Path, run), own)
         if not model.amortised:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
-        rows = kind.rows(model, loaded, names, chosen, **about)
+        rows = kind.rows(model, loaded, names, chosen, more=further, **about)
         other = second_look([model.trained_on], loaded, chosen) if chosen is not None else None
-        more = kind.rows(model, loaded, names, other, **about) if other is not None else []
+        more = kind.rows(model, loaded, names, other, more=further, **about) if other is not None else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
         codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
@@ -150,7 +161,7 @@ def evaluate(
 
 
 def compare(
-    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:FUNCTION of your own.")],
+    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:NAME of your own.")],
     data: Source,
     out: Annotated[Path | None, Parameter(help="The folder of all runs. Default: runs/compare-DATA.")] = None,
     density: Densities = (),
@@ -158,7 +169,7 @@ def compare(
     features: FeatureName = None,
     size: Size = None,
     data_dir: DataDir = None,
-    networks: Annotated[Networks, panel("Networks", 2)] = Networks(),
+    networks: Building = Networks(),
     optimiser: Annotated[Optimiser, panel("Optimiser", 3)] = Optimiser(),
     training: Annotated[Training, panel("Training", 4)] = Training(),
 ) -> None:
@@ -221,8 +232,7 @@ def _features(name: str | None, data: Data, resize: int | None, device: str) -> 
         return None
     check_device(device)
     chosen = name if name is not None else usual[0]
-    own = load_callable(chosen) if is_named(chosen) else None
-    return metrics.build(chosen, data.spec, resize=resize, own=own, device=device)
+    return metrics.build(chosen, data.spec, resize=resize, device=device)
 
 
 def _columns(rows: Sequence[Row], *labels: str) -> list[str]:

@@ -15,6 +15,7 @@ from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
 from noiseless.data import modality
 from noiseless.data.progress import bar
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model, decoding
@@ -29,7 +30,10 @@ __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
 Density = Annotated[
     str | None,
-    Parameter(help="One of noiseless list densities; gmm:32 has 32 components. Default: the method's first."),
+    Parameter(
+        help="One of noiseless list densities, gmm:32 has 32 components; or MODULE:NAME of your own. Default: the "
+        "method's first."
+    ),
 ]
 Given = Annotated[
     str,
@@ -66,11 +70,11 @@ def sample(
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
-    density = density or opened.method().densities[0]
-    place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
+    chosen = density or opened.method().densities[0]
+    place = out or _picture(run, model, use, decoding, "samples", DENSITY.find(chosen).name, n, seed)
     export.check(place, model.spec, n, overwrite or out is None)
-    drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
-    note([*opened.record["notes"], model.density(density).note, use.few(n)])
+    drawn = _decoded(model, model.draw(n, chosen, seed), decoding, seed)
+    note([*opened.record["notes"], model.density(chosen).note, use.few(n)])
     wrote(export.save(drawn, model.spec, place, overwrite or out is None))
     note(_remarks(drawn, model, decoding))
 

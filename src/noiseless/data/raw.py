@@ -2,8 +2,9 @@ r"""What a loader hands over: one array of all data, their labels, and the part 
 
 A loader is a function of a :class:`LoadOptions`; further parameters need defaults, and become options in the name
 (``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from
-names to loaders, adds these names to the library; no other file has to change. A function of the user's own,
-given as ``module:function``, takes no argument and returns a :class:`Raw`.
+names to loaders, adds these names to the library; no other file has to change. A function of the user's own, given as
+an object, as ``MODULE:NAME`` or by an entry point in the group `noiseless.data` (:mod:`noiseless.registry`), may leave
+out the :class:`LoadOptions`.
 """
 
 from __future__ import annotations

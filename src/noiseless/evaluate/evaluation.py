@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from noiseless import registry
 from noiseless.data import Data
 from noiseless.evaluate.results import Reference, Row
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.model import Model
+from noiseless.registry import Choice
 from noiseless.values import Spec
 
 __all__ = ["Evaluation", "of"]
@@ -23,23 +24,25 @@ class Evaluation(ABC):
         self,
         model: Model,
         data: Data,
-        names: Sequence[str],
+        names: Sequence[Choice],
         features: Features | None,
         *,
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         """The rows of a model.
 
         Arguments:
             model: what is evaluated.
             data: where held-out data and the reference come from.
-            names: densities to sample from.
+            names: densities to sample from, by name or as objects.
             features: maps data to what metrics compare; None for kinds of data that have none.
             n: data in every row and in the reference, as far as the reference has so many.
             part: the part that is the reference.
             seed: chooses data, pairs and draws.
+            more: metrics beside those of the package.
         """
 
     @abstractmethod
@@ -53,12 +56,13 @@ class Evaluation(ABC):
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         """The rows of data that we did not make.
 
         Arguments:
             source: where they are: a path, or the name of a data set.
-            data, features, n, part, seed: as for :meth:`rows`.
+            data, features, n, part, seed, more: as for :meth:`rows`.
             size: resizes images.
         """
 

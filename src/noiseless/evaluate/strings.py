@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from torch import Tensor
 from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate.heldout import choice, pairs
 from noiseless.evaluate.results import Reference, Row
@@ -30,6 +31,7 @@ from noiseless.files import atomic_write
 from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
+from noiseless.registry import Choice
 from noiseless.strings import Codec, of
 from noiseless.strings.language import identity_of, spelled
 from noiseless.strings.molecules import canonical
@@ -44,14 +46,14 @@ Decoded = list[String]
 
 
 def evaluate_strings(
-    model: Model, data: Data, names: Sequence[str], *, n: int = 10_000, part: Reference = "test", seed: int = 0
+    model: Model, data: Data, names: Sequence[Choice], *, n: int = 10_000, part: Reference = "test", seed: int = 0
 ) -> list[Row]:
     """The rows of a model of strings.
 
     Arguments:
         model: what is evaluated.
         data: where held-out strings come from, and which training strings are known.
-        names: densities to sample from.
+        names: densities to sample from, by name or as objects.
         n: strings in every row, as far as the held-out part has so many.
         part: the part that is held out; where it is `train`, the test part.
         seed: chooses strings, pairs and draws.
@@ -60,13 +62,15 @@ def evaluate_strings(
         InputError: `n` is below 2, a density cannot be fitted, or molecules without RDKit.
     """
     held_out = _HeldOut.of(data, n, part, seed)
+    chosen = {DENSITY.find(name).name: name for name in names}
+    notes = {name: model.density(density).note for name, density in chosen.items()}
     rows: list[Row] = [held_out.row(f"{held_out.name} data", held_out.strings)]
-    for kind, density, codes in _sources(model, names, held_out.raw, seed):
+    for kind, density, codes in _sources(model, chosen, held_out.raw, seed):
         for decoding, made in _decoded(model, codes, seed):
             row = held_out.row(kind, made) | {"density": density, "decoding": decoding}
             row |= {"exact": exact(made, held_out.strings)} if kind == "reconstruction" else {}
             rows.append(row | {"in language": _grammatical(made, model.codec)})
-    return [row | {"warnings": _warnings(model, row, held_out.fewer(n))} for row in rows]
+    return [row | {"warnings": _warnings(notes, row, held_out.fewer(n))} for row in rows]
 
 
 def evaluate_given_strings(
@@ -125,12 +129,12 @@ class _HeldOut:
 
 
 def _sources(
-    model: Model, names: Sequence[str], raw: np.ndarray, seed: int
+    model: Model, densities: Mapping[str, Choice], raw: np.ndarray, seed: int
 ) -> Iterator[tuple[str, str | None, Tensor]]:
     codes = model.encode(raw)
     yield "reconstruction", None, codes
-    for name in names:
-        yield "samples", name, model.draw(len(raw), name, seed)
+    for name, density in densities.items():
+        yield "samples", name, model.draw(len(raw), density, seed)
     left, right = pairs(len(codes), len(codes), seed)
     for path, between in PATHS.items():
         yield f"interpolation, {path}", None, between(codes[left], codes[right], 0.5)
@@ -149,8 +153,8 @@ def _grammatical(made: Decoded, codec: Codec) -> float | None:
     return sum(map(codec.contains, made)) / len(made)
 
 
-def _warnings(model: Model, row: Row, always: list[str]) -> list[str]:
-    note = model.density(row["density"]).note if row["density"] is not None else ""
+def _warnings(notes: Mapping[str, str], row: Row, always: list[str]) -> list[str]:
+    note = notes[row["density"]] if row["density"] is not None else ""
     return [*always, f"{row['density']}: {note}"] if note else always
 
 

@@ -18,16 +18,18 @@ from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
 from noiseless.data import Data
 from noiseless.data.modality import check_finite
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import distances
 from noiseless.evaluate.results import Reference, Row
 from noiseless.files import atomic_write, slug
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
 from noiseless.model import Model
 from noiseless.model.decoding import Made
 from noiseless.model.interpolation import PATHS
 from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder, padded
+from noiseless.registry import Choice
 from noiseless.show import grids
 from noiseless.show.export import Drawn, Paths, refuse_existing, write_array
 from noiseless.values import Spec
@@ -133,15 +135,16 @@ class Images(Modality):
             return grids.interpolations(torch.as_tensor(drawn), path)
         return write_array(drawn, path)
 
-    def draw(self, model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
+    def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
         shown = data.test.take(np.arange(min(16, len(data.test))))
         codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
         originals = model.spec.normalise(torch.from_numpy(shown))
         grids.reconstructions(originals, model.decode(codes), folder / "reconstructions.png")
         _interpolations(model, codes[:half], codes[half : 2 * half], folder)
-        for name in names:
+        for density in names:
+            name = DENSITY.find(density).name
             path = folder / f"samples-{slug(name)}.png"
-            grids.grid(model.sample(100, name), path, title=f"samples, {name}")
+            grids.grid(model.sample(100, density), path, title=f"samples, {name}")
 
     def snapshot(self, model: Model, data: Data, codes: Tensor, path: Path) -> None:
         grids.grid(model.decode(codes), path, title="samples, gaussian")
@@ -149,22 +152,23 @@ class Images(Modality):
     def has_tiles(self, spec: Spec) -> bool:
         return True
 
-    def tiles(self, model: Model, name: str) -> Tensor:
-        return model.sample(12, name)
+    def tiles(self, model: Model, chosen: Choice) -> Tensor:
+        return model.sample(12, chosen)
 
     def rows(
         self,
         model: Model,
         data: Data,
-        names: Sequence[str],
+        names: Sequence[Choice],
         features: Features | None,
         *,
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         chosen = features or metrics.build(self.features[0], data.spec)
-        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed)
+        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more)
 
     def rows_of_samples(
         self,
@@ -176,9 +180,10 @@ class Images(Modality):
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed)
+        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
 
 
 def _folder(images: Tensor, spec: Spec, path: Path) -> Path:

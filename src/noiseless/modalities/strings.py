@@ -14,17 +14,19 @@ from torch import Tensor
 from noiseless.autoencoder.networks import Factories, Networks
 from noiseless.data import Data
 from noiseless.data.lines import TEXTS, read_lines, tokens
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import strings
 from noiseless.evaluate.results import Reference, Row
 from noiseless.files import slug
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
 from noiseless.model import Model
 from noiseless.model.decoding import Made
 from noiseless.model.interpolation import PATHS
 from noiseless.nn.sequence import LARGE, SMALL, SequenceDecoder, SequenceEncoder
 from noiseless.recipes.constants import latent_of_strings
+from noiseless.registry import Choice
 from noiseless.show import drawings, grids, texts
 from noiseless.show.export import Drawn, Paths
 from noiseless.strings import of
@@ -107,13 +109,14 @@ class Strings(Modality):
     def save_paths(self, drawn: Paths, spec: Spec, path: Path, overwrite: bool) -> Path:
         return texts.save_paths(cast(Sequence[Sequence[String]], drawn), spec, path, overwrite)
 
-    def draw(self, model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
+    def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
         held_out = data.test.take(np.arange(min(16, len(data.test))))
         pictured = drawings.has_pictures(model.spec)
         _reconstructions(model, held_out, folder, pictured)
         _interpolations(model, held_out, folder, pictured)
-        for name in names:
-            drawn, place = model.strings(model.draw(100, name)), folder / f"samples-{slug(name)}.txt"
+        for chosen in names:
+            place = folder / f"samples-{slug(DENSITY.find(chosen).name)}.txt"
+            drawn = model.strings(model.draw(100, chosen))
             texts.save(drawn, model.spec, place, overwrite=True)
             if pictured:
                 texts.save(drawn[:SHOWN], model.spec, place.with_suffix(".png"), overwrite=True)
@@ -124,20 +127,22 @@ class Strings(Modality):
     def has_tiles(self, spec: Spec) -> bool:
         return drawings.has_pictures(spec)
 
-    def tiles(self, model: Model, name: str) -> Tensor:
-        return texts.tiles(model.strings(model.draw(8, name)), model.spec)
+    def tiles(self, model: Model, chosen: Choice) -> Tensor:
+        return texts.tiles(model.strings(model.draw(8, chosen)), model.spec)
 
     def rows(
         self,
         model: Model,
         data: Data,
-        names: Sequence[str],
+        names: Sequence[Choice],
         features: Features | None,
         *,
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
+        _refuse_metrics(data, more)
         return strings.evaluate_strings(model, data, names, n=n, part=part, seed=seed)
 
     def rows_of_samples(
@@ -150,9 +155,16 @@ class Strings(Modality):
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
+        _refuse_metrics(data, more)
         lines = read_lines(source, is_molecules(data.spec))
         return strings.evaluate_given_strings(lines, data, source=source, n=n, part=part, seed=seed)
+
+
+def _refuse_metrics(data: Data, more: Sequence[Metric]) -> None:
+    if more:
+        raise InputError(f"{data.spec.name} are strings, which are judged as such; leave out --metric")
 
 
 def _reconstructions(model: Model, held_out: np.ndarray, folder: Path, pictured: bool) -> None:

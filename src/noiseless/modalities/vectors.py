@@ -15,14 +15,16 @@ from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
 from noiseless.data import Data
 from noiseless.data.modality import check_finite
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import distances
 from noiseless.evaluate.results import Reference, Row
 from noiseless.files import slug
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
 from noiseless.model import Model
 from noiseless.model.decoding import Made
+from noiseless.registry import Choice
 from noiseless.show import plots
 from noiseless.show.export import Drawn, Paths, refuse_existing, write_array
 from noiseless.values import Spec
@@ -92,10 +94,11 @@ class Vectors(Modality):
         self.check_place(path, spec, len(drawn), overwrite, folders=False)
         return write_array(drawn, path)
 
-    def draw(self, model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
+    def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
         """Samples alone, each beside real data."""
-        for name in names:
-            _scatter(model.sample(100, name), data, folder / f"samples-{slug(name)}.png")
+        for density in names:
+            path = folder / f"samples-{slug(DENSITY.find(density).name)}.png"
+            _scatter(model.sample(100, density), data, path)
 
     def snapshot(self, model: Model, data: Data, codes: Tensor, path: Path) -> None:
         _scatter(model.decode(codes), data, path)
@@ -103,22 +106,23 @@ class Vectors(Modality):
     def has_tiles(self, spec: Spec) -> bool:
         return False
 
-    def tiles(self, model: Model, name: str) -> Tensor:
+    def tiles(self, model: Model, chosen: Choice) -> Tensor:
         raise InputError(f"{model.spec.name} are vectors, which have no pictures")
 
     def rows(
         self,
         model: Model,
         data: Data,
-        names: Sequence[str],
+        names: Sequence[Choice],
         features: Features | None,
         *,
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         chosen = features or metrics.build(self.features[0], data.spec)
-        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed)
+        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more)
 
     def rows_of_samples(
         self,
@@ -130,9 +134,10 @@ class Vectors(Modality):
         n: int = 10_000,
         part: Reference = "test",
         seed: int = 0,
+        more: Sequence[Metric] = (),
     ) -> list[Row]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed)
+        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
 
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:

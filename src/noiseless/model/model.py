@@ -15,6 +15,7 @@ from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
 from noiseless.nn.distributed import uses_batch_statistics
+from noiseless.registry import Choice
 from noiseless.strings import Codec, of
 from noiseless.values import Spec
 
@@ -27,7 +28,7 @@ class Model:
     Arguments:
         autoencoder: the networks; put into evaluation mode.
         spec: the shape and units of the data.
-        density: gives a fitted density by its name.
+        density: gives a fitted density by its name, or by the object that makes it.
         batch: data in a pass, at most; all passes have as many, give or take one.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
@@ -46,7 +47,7 @@ class Model:
         self,
         autoencoder: Autoencoder,
         spec: Spec,
-        density: Callable[[str], LatentDensity],
+        density: Callable[[Choice], LatentDensity],
         batch: int = 500,
         trained_on: str | None = None,
     ) -> None:
@@ -152,16 +153,17 @@ class Model:
         _check_paths(len(a), len(b), steps, path)
         return torch.stack([PATHS[path](a, b, k / (steps - 1)) for k in range(steps)], dim=1)
 
-    def sample(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
+    def sample(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
         """Decoded :meth:`draw` s; arguments as there."""
         return self.decode(self.draw(n, density, seed))
 
-    def draw(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:
+    def draw(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:
         """Codes drawn from a density.
 
         Arguments:
             n: how many, 1 or more.
-            density: the name of a density; fitted to the training codes first if it was not.
+            density: a density by name, as `MODULE:NAME`, or a class or function that makes it, fitted to the training
+                codes first if it was not; or one that is fitted already.
             seed: makes the draws.
         """
         if n < 1:

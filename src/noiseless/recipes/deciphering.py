@@ -27,6 +27,7 @@ from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
 from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -59,7 +60,7 @@ def deciphering(
     mirrored: bool | None = None,
     shift_lr: float | None = None,
     decay_epochs: int | None = None,
-    reconstruction: str | None = None,
+    reconstruction: Choice | None = None,
 ) -> Method:
     """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
 

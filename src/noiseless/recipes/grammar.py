@@ -41,6 +41,7 @@ from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.objectives.regularised import Regularised, Term
 from noiseless.recipes.constants import latent_of_strings
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -66,7 +67,7 @@ def grae(
     *,
     beta: float | None = None,
     decay: float = DECAY,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar RAE: derivations, reconstruction, code norm and the decoder's weights (GRAE, RAE-L2 on a grammar).
 
@@ -87,7 +88,7 @@ def gvae(
     *,
     beta: float | None = None,
     noise_scale: float = 0.01,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar VAE: derivations and Gaussian codes (GVAE; Kusner et al., 2017).
 
@@ -108,7 +109,7 @@ def gcv_vae(
     *,
     beta: float | None = None,
     sigma: float = SIGMA,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar CV-VAE: derivations and Gaussian codes of one variance (GCVVAE; Ghosh et al., 2020).
 
@@ -130,7 +131,7 @@ def character_vae(
     *,
     beta: float | None = None,
     noise_scale: float = 0.01,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Character VAE: characters and Gaussian codes, no grammar (the papers' CVAE; Gómez-Bombarelli et al., 2018).
 
@@ -153,7 +154,7 @@ def _variational(
     optimiser: Optimiser,
     beta: float | None,
     noise_scale: float,
-    reconstruction: str,
+    reconstruction: Choice,
 ) -> Method:
     autoencoder = _built(spec, networks, lambda d: Variational(d, noise_scale))
     terms = {"kl": Term(_weight(beta, spec, autoencoder), kl)}
@@ -175,7 +176,7 @@ def _weight(given: float | None, spec: Spec, autoencoder: Autoencoder) -> float:
 def _method(
     spec: Spec,
     autoencoder: Autoencoder,
-    reconstruction: str,
+    reconstruction: Choice,
     terms: dict[str, Term],
     optimiser: Optimiser,
     densities: tuple[str, ...],

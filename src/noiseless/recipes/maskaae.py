@@ -42,6 +42,7 @@ from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
 from noiseless.recipes.constants import Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -140,7 +141,7 @@ def maskaae(
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
     share_batch: bool = False,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a mask that finds the number of latent dimensions (MaskAAE).
@@ -195,7 +196,7 @@ def maskaae(
         share_batch,
     )
     glorot_normal(objective)
-    said = [chosen.note, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
+    said = [chosen.note, _uncalibrated(form, game, parts.distance), SHARED if share_batch else ""]
     notes = (*filter(None, said), *parts.uncalibrated, *parts.borrowed)
     return Method(objective, chosen.training, ("normal", "gmm", "gaussian"), notes)
 
@@ -211,7 +212,7 @@ def wae_wgan(
     critic_width: int | None = None,
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a Wasserstein critic: MaskAAE without mask (WAE-WGAN).

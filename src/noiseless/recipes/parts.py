@@ -21,6 +21,7 @@ from noiseless.objectives.reconstruction import Reconstruction
 from noiseless.objectives.regularised import Regularised, Term
 from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -163,7 +164,7 @@ def builder(
     networks: Networks,
     optimiser: Optimiser,
     constants: Constants | None,
-    reconstruction: str,
+    reconstruction: Choice,
     bottleneck: Callable[[int], Bottleneck] = Deterministic,
 ) -> MethodBuilder:
     """The parts that the arguments of a recipe ask for.
@@ -176,4 +177,4 @@ def builder(
     distance = reconstructions.build(reconstruction, spec)
     latent_dim = networks.latent_dim or sizes_of(spec).latent_dim(spec, LATENT[name])
     autoencoder = build(spec, networks, bottleneck(latent_dim), distance.logits)
-    return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, reconstruction)
+    return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, distance.name)

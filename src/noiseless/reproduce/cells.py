@@ -27,7 +27,6 @@ from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.recipes.method import defaults, find
-from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs import BatchNormMoments, Run, train
@@ -339,10 +338,9 @@ def parted(request: Request, seed: int) -> Data | str:
 def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
     """The features of a request, or others that are asked for by name."""
     name = asked or request.features or modality.of(data.spec).features[0]
-    own = load_callable(name) if is_named(name) else None
     resize = request.setting.resize if name == "efficientnet" else None
     device = request.device if request.device != "auto" else best_device()
-    return metrics.build(name, data.spec, resize=resize, own=own, device=device)
+    return metrics.build(name, data.spec, resize=resize, device=device)
 
 
 def _about(run: Run) -> dict[str, Any]:

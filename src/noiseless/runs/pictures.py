@@ -13,6 +13,7 @@ from torch import Tensor
 from noiseless import densities, registry
 from noiseless.data import Data
 from noiseless.model import Model
+from noiseless.registry import Choice
 from noiseless.show import plots
 from noiseless.values import Spec
 
@@ -23,7 +24,7 @@ class Pictures(ABC):
     """What is drawn of a model, by the kind of data; strings are also written as text."""
 
     @abstractmethod
-    def draw(self, model: Model, data: Data, names: Iterable[str], folder: Path) -> None:
+    def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
         """Writes reconstructions beside originals, samples under the densities `names`, and paths."""
 
     @abstractmethod
@@ -35,8 +36,8 @@ class Pictures(ABC):
         """Whether a datum can be drawn as a small picture."""
 
     @abstractmethod
-    def tiles(self, model: Model, name: str) -> Tensor:
-        """Samples under the density `name` as a row of small pictures, for :func:`noiseless.show.grids.comparison`."""
+    def tiles(self, model: Model, chosen: Choice) -> Tensor:
+        """Samples under a density as a row of small pictures, for :func:`noiseless.show.grids.comparison`."""
 
 
 def of(spec: Spec) -> Pictures:
@@ -45,7 +46,7 @@ def of(spec: Spec) -> Pictures:
     return found
 
 
-def draw(model: Model, data: Data, names: Iterable[str], log: list[dict[str, Any]], folder: Path) -> Path:
+def draw(model: Model, data: Data, names: Iterable[Choice], log: list[dict[str, Any]], folder: Path) -> Path:
     """Writes reconstructions beside originals, samples under every density, paths, and the curves of the log."""
     if log:
         plots.curves(log, folder / "curves.png")
