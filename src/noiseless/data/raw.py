@@ -44,7 +44,7 @@ class Raw:
         name: the data set's name.
         array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other orders and
             types are brought to these by the rules of :mod:`noiseless.data.arrays`. Sequences of tokens (M, T) in uint8
-            come with their `codec`.
+            come with their ``codec``.
         labels: M classes, -1 where there is none; or None.
         parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
         held_out: how many training data to draw for validation; None means a tenth.
@@ -70,7 +70,7 @@ def joined(
     parts: Sequence[int],
     held_out: int | None = None,
 ) -> Raw:
-    """One `Raw` out of arrays that are a part each.
+    """One ``Raw`` out of arrays that are a part each.
 
     Raises:
         InputError: the arrays differ in the shape or the type of a row, or their labels are not one a row.

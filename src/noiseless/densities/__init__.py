@@ -1,4 +1,4 @@
-"""Latent densities: what is put on the codes once training is over, and sampled."""
+"""Latent densities: distributions that are fitted to the codes after training, and sampled."""
 
 from noiseless.densities.density import DENSITY, LatentDensity, build, describe, holds, load, names, save
 

@@ -1,13 +1,15 @@
-r"""What a density on codes is, and how one is named, built, saved and read back.
+r"""The interface of latent densities, and how they are named, built, saved and loaded.
 
 A deterministic autoencoder has no prior: after training its codes :math:`z_i = e(x_i)` follow some distribution
-:math:`q(z) = \frac1n \sum_i \delta(z - z_i)` (aggregated; a mixture of the posteriors where they have a width), and a
-decoder makes sense of such codes only. Samples come from a density :math:`p` fitted to it ex post,
+:math:`q(z) = \frac1n \sum_i \delta(z - z_i)` (the aggregated posterior; a mixture of the posteriors if these are not
+points), and the decoder is meaningful for such codes only. Samples come from a density :math:`p` that is fitted to the
+codes ex post,
 
 .. math:: p^* = \arg\max_p \sum_{i=1}^n \log p(z_i), \qquad z \sim p^*, \qquad y = d(z),
 
-over a family small enough that :math:`p^*` interpolates between the codes rather than repeats them. Nothing ties
-:math:`p^*` to what the decoder saw between codes; that is what the autoencoder's regulariser is for.
+within a family small enough that :math:`p^*` interpolates between the codes instead of memorising them. Nothing ensures
+that the decoder is meaningful between the codes of the training set, where :math:`p^*` has mass too; that is the
+purpose of the autoencoder's regulariser.
 
 A density subclasses :class:`LatentDensity`. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point
 in the group `noiseless.densities` (:mod:`noiseless.registry`); a module of this folder names those that it offers in
@@ -20,7 +22,7 @@ list densities`` shows. Heavy imports belong inside the functions, since listing
 Everything fitted is a parameter or a buffer whose shape the constructor knows, so that a file is read back without
 running what it says.
 
-Fits, draws and log-densities are computed in float64; draws are returned in float32. Reference: From Variational to
+Fits, samples and log-densities are computed in float64; samples are returned in float32. Reference: From Variational to
 Deterministic Autoencoders, P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black, B. Schölkopf, 2020, section 4,
 https://arxiv.org/abs/1903.12436.
 """
@@ -60,9 +62,9 @@ class LatentDensity(nn.Module, ABC):
 
     Attributes:
         dim: as given.
-        n: how many codes it was fitted on, 0 before; a buffer.
-        note: what the user should hear about the fit (a singular covariance, no convergence), or an empty string.
-        device: where a density that is a network is trained: auto takes a GPU where there is one.
+        n: number of codes it was fitted to, 0 before the fit; a buffer.
+        note: a remark on the fit for the user (a singular covariance, no convergence), or an empty string.
+        device: where a density that is a network is trained; auto uses a GPU if there is one.
     """
 
     n: Tensor
@@ -78,11 +80,11 @@ class LatentDensity(nn.Module, ABC):
 
     @abstractmethod
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> LatentDensity:
-        """Fits the density to `z`, sets `n` and `note`, and returns itself; see :func:`checked` for what is refused."""
+        """Fits the density to ``z``, sets ``n`` and ``note``, and returns itself; :func:`checked` validates ``z``."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Independent draws in random order: any first part of them is a sample too. float32."""
+        """Independent samples in random order, so that any prefix of them is a sample too; float32."""
 
     @abstractmethod
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -101,16 +103,16 @@ class LatentDensity(nn.Module, ABC):
         return self
 
     def require_fit(self) -> None:
-        """Refuses to go on before :meth:`fit`."""
+        """Raises an error if :meth:`fit` has not been called."""
         if not self.n:
             raise InputError(f"this {type(self).__name__} has not been fitted; call fit(z, generator) first")
 
 
 def checked(z: Float[Tensor, ...], dim: int) -> Float[Tensor, "n d"]:
-    r"""Codes in float64, fit to estimate from: a finite :math:`n \times d` matrix with :math:`n \ge 2`.
+    r"""The codes in float64, validated: a finite :math:`n \times d` matrix with :math:`n \ge 2`.
 
     Raises:
-        InputError: another shape, or rows that are not finite, with their number.
+        InputError: the shape is another one, or some rows are not finite; the message gives their number.
     """
     if z.ndim != 2 or z.shape[1] != dim:
         raise InputError(f"codes must have shape (n, {dim}), not {tuple(z.shape)}")
@@ -123,7 +125,7 @@ def checked(z: Float[Tensor, ...], dim: int) -> Float[Tensor, "n d"]:
 
 
 def names() -> dict[str, str]:
-    """Every density by the name that the command line takes, with a line on each.
+    """The densities by the names that the command line accepts, with a one-line description of each.
 
     >>> names()["gaussian"]
     "A Gaussian with the codes' mean and full covariance."
@@ -159,13 +161,13 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
     """Writes a fitted density to one safetensors file, whole or not at all.
 
     Arguments:
-        density: what to save.
+        density: the density.
         path: the file; an existing one is replaced.
         name: that by which :func:`build` makes such a density, options included.
         codes: ``mean`` or ``sample``: which codes of the posterior it was fitted on.
 
     Raises:
-        InputError: `codes` is neither, the density is not fitted, or `name` makes another one.
+        InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
         RunError: the file cannot be written.
     """
     if codes not in CODES:
@@ -219,7 +221,7 @@ def holds(path: Path, chosen: Choice) -> bool:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What a density's file says about itself: format, name, dim, codes, n, note.
+    """The metadata of a density's file: format, name, dim, codes, n, note.
 
     Raises:
         InputError: the file is missing, corrupt, or of another format.
@@ -230,12 +232,12 @@ def describe(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as a density ({error}); remove it, and a run fits it again") from error
+        raise InputError(f"{path} cannot be read as a density ({error}); remove it, and the run refits it") from error
     types = {"format": str, "name": str, "dim": int, "codes": str, "n": int, "note": str}
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{path} is not a density in the format {FORMAT!r}; fit it again with this version")
     if any(type(about.get(key)) is not kind for key, kind in types.items()):
-        raise InputError(f"{path} is a density whose description is damaged; remove it, and a run fits it again")
+        raise InputError(f"{path} is a density whose metadata are damaged; remove it, and the run refits it")
     return about
 
 

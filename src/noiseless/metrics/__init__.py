@@ -1,4 +1,4 @@
-r"""Distances between a real and a generated set: features first, then pure functions of two feature matrices.
+r"""Distances between real and generated data: a feature map, then pure functions of two feature matrices.
 
 >>> import torch
 >>> from noiseless.values import Spec

@@ -1,9 +1,9 @@
-r"""All metrics at once: what makes a row of a table from two samples.
+r"""All metrics at once: the row of a table for two samples.
 
 A metric has two functions,
 
-* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed, in which
-  None is a blank: the metric does not apply, or there are too few data;
+* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed; None is a
+  blank, because the metric does not apply or there are too few examples;
 * ``cautions(real, fake) -> [sentence]``, what a reader has to know about these numbers or blanks.
 
 Every module of this package that has them is a metric, and all are measured. Further metrics are chosen as objects, as
@@ -132,6 +132,6 @@ METRIC = Kind("metric", "noiseless.metrics", lambda: _metrics())
 def _check(real: Sample, fake: Sample) -> None:
     for side, sample in (("reference", real), ("sample", fake)):
         if sample.n < 2:
-            raise InputError(f"distances need at least 2 data, and the {side} has {sample.n}")
+            raise InputError(f"distances need at least 2 examples, and the {side} has {sample.n}")
     if real.size != fake.size:
         raise InputError(f"the reference has {real.size} features and the sample {fake.size}; use the same for both")

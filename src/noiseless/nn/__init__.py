@@ -1,1 +1,1 @@
-"""Networks and the layers that they share."""
+"""Networks and the layers they share."""

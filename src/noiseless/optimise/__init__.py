@@ -1,4 +1,4 @@
-"""Optimisation in a latent space: codes whose decoded strings score better than the training data."""
+"""Optimisation in a latent space: searches for codes whose decoded strings score better than the training data."""
 
 from noiseless.optimise.objects import scored
 from noiseless.optimise.problem import SEARCH, Decode, Problem, Proposal, Round, build, names

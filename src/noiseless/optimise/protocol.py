@@ -1,9 +1,9 @@
-"""Several trials of one search on one problem, kept, reported and drawn in a folder.
+"""Several trials of a search on a problem, with their results in a folder:
 
-trial-SEED.safetensors   what a trial found, written after every round
-report.json              rows, means, standard errors, the best objects
-table.md                 the rows
-best-so-far.png          the best score after each code, of all objects and of new ones
+* ``trial-SEED.safetensors``: the results of a trial, written after every round;
+* ``report.json``: rows, means, standard errors, the best objects;
+* ``table.md``: the rows;
+* ``best-so-far.png``: the best score after each code, over all objects and over new ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["optimise", "place"]
 
 
 def place(run: Path, objective: str, search: str) -> Path:
-    """Where the trials on a run are kept, unless another folder is asked for.
+    """The default folder of the trials on a run.
 
     >>> place(Path("r"), "expression", "paper:epochs=5").as_posix()
     'r/optimise/expression-paper-epochs-5'
@@ -47,10 +47,10 @@ def optimise(
     about: Mapping[str, Any] | None = None,
     show: bool = True,
 ) -> dict[str, Any]:
-    """Runs trials, or what of them is not yet done, and reports.
+    """Runs trials, or resumes those that are incomplete, and writes a report.
 
     Arguments:
-        problem: what is optimised.
+        problem: the optimisation problem.
         out: the folder.
         objective: the score's name, for the record.
         search: a search by its name, with options, or as an object.
@@ -62,14 +62,16 @@ def optimise(
         show: progress on the terminal.
 
     Returns:
-        What report.json says.
+        The content of report.json.
 
     Raises:
-        InputError: an option that cannot be used, or trials of other terms in the folder.
+        InputError: an option is invalid, or the folder contains trials with other settings.
         RunError: see :meth:`noiseless.optimise.trial.Trial.run`.
     """
     if rounds < 1 or not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"rounds is {rounds} and seeds are {tuple(seeds)}; expected 1 or more, and different seeds")
+        raise InputError(
+            f"rounds is {rounds} and seeds are {tuple(seeds)}; expected at least 1 round, and different seeds"
+        )
     find, votes = build(search), problem.score.votes if votes is None else votes
     terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
     trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]

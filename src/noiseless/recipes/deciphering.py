@@ -4,10 +4,10 @@ Every training datum has a random pattern of active channels; an encoder that ne
 to make the datum from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW at 2e-3 (2e-4 for the shift's
 embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
 
-The paper's distance is LPIPS, whose weights cannot come with this library: `--reconstruction lpips` takes them from a
-file. The default for images is the same construction on EfficientNet-Lite0, `efficientnet`, which works offline.
+The paper's distance is LPIPS, whose weights cannot come with this library: ``--reconstruction lpips`` takes them from a
+file. The default for images is the same construction on EfficientNet-Lite0, ``efficientnet``, which works offline.
 
-`tuned`, ours, is for a few thousand images and a few hundred epochs on a CPU.
+``tuned``, ours, is for a few thousand images and a few hundred epochs on a CPU.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def defaults(recipe: Recipe) -> dict[str, Any]:
 
 
 def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
-    """What the recipe composes for such data, with weights drawn by `seed`.
+    """What the recipe composes for such data, with weights drawn by ``seed``.
 
     Arguments:
         recipe: a function.

@@ -63,7 +63,7 @@ class MethodBuilder:
         autoencoder: with the method's bottleneck.
         reconstruction: the distance of outputs to data.
         optimiser: the user's choice of it.
-        distance: the name of `reconstruction`.
+        distance: the name of ``reconstruction``.
     """
 
     spec: Spec
@@ -116,7 +116,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that adds `terms` to the reconstruction; `calibrated` if no weight was made for another one."""
+        """Adds ``terms`` to the reconstruction; ``calibrated`` if no weight was made for another one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
@@ -129,7 +129,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that plays `critic` against the encoder, validated as wae-mmd with a stricter discrepancy."""
+        """The method that plays ``critic`` against the encoder, validated as wae-mmd with a stricter discrepancy."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent_dim, critic.width, critic.depth),

@@ -4,8 +4,8 @@ r"""A VAE whose posterior is a normalising flow (Rezende and Mohamed, 2015), htt
 
 The method of the row "VAE + flow" that Dai and Wipf (2019, https://arxiv.org/abs/1903.05789) compare with, and others
 after them; of its flow and its settings we know none. Here the flow is a chain of affine autoregressive maps
-(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is `vae`'s, so that the two differ in the posterior
-alone.
+(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is ``vae``'s, so that the two differ in the
+posterior alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Strings with a structure: grammars, derivations, and the tokens that networks see."""
+"""Structured strings: grammars, derivations, and the tokens that networks process."""
 
 from noiseless.strings.codec import CharacterCodec, Codec, GrammarCodec, codec_of, of
 from noiseless.strings.counting import Counts

@@ -17,7 +17,7 @@ batch's map from codes to outputs,
 
 whose cross terms :math:`i \ne j` are :math:`O(1/B)` in all. On several processes the batch is the joint one.
 
-**Validation** runs under `torch.no_grad()`: the codes are decoded once more with gradients enabled. In training the
+**Validation** runs under ``torch.no_grad()``: the codes are decoded once more with gradients enabled. In training the
 pass already made serves, so that running moments are not updated twice.
 
 Not enforced: a Lipschitz bound. The norm is penalised at the codes of the data and nowhere else.

@@ -35,8 +35,8 @@ class DecoderNorm:
     """The squared norm of the decoder's parameters.
 
     Arguments:
-        over: `all` parameters (the paper's text), or `kernels`: the weights of its convolutional layers alone, no dense
-            layer, bias or batch norm (the authors' code for MNIST and CIFAR-10).
+        over: ``all`` parameters (the paper's text), or ``kernels``: the weights of its convolutional layers alone, no
+            dense layer, bias or batch norm (the authors' code for MNIST and CIFAR-10).
     """
 
     def __init__(self, over: Literal["all", "kernels"] = "all") -> None:
