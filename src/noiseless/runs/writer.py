@@ -23,7 +23,7 @@ from noiseless.files import atomic_write, read_header, read_tensors, write_tenso
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.runs import pictures
-from noiseless.values import Batch
+from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "initial_weights", "load_weights"]
 
@@ -107,7 +107,7 @@ def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tens
     with torch.inference_mode():
         x = data.spec.normalise(torch.from_numpy(data.train.take(positions)).to(weight.device)).to(weight.dtype)
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device)))
+        z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device), None, Noise(0)))
     return z.float().cpu().clone()
 
 
