@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.errors import InputError
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch
 
@@ -74,6 +75,23 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The updates of one step, in order."""
+
+    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
+        """The named terms of one update of a method of one phase, whose sum is to be minimised in a loop of your own.
+
+        Arguments:
+            x: network inputs (B, ...), which get fresh noise (see :class:`~noiseless.values.Batch`), or a batch.
+
+        Raises:
+            InputError: the objective has several phases, each with its own parameters.
+        """
+        phases = self.phases()
+        if len(phases) > 1:
+            raise InputError(
+                f"{type(self).__name__} has the phases {', '.join(phase.name for phase in phases)}, and no single "
+                "loss; update each: for phase in objective.phases(): sum(phase.loss(Batch(x)).values()).backward()"
+            )
+        return phases[0].loss(x if isinstance(x, Batch) else Batch(x))
 
     def constants(self) -> dict[str, float]:
         """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
@@ -145,6 +163,18 @@ class PerExampleObjective(Objective):
 
     def check_count(self, count: int) -> None:
         """Refuses so many training data, before anything is written."""
+
+    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
+        """As for every objective, for a batch alone: a tensor does not say which training data it holds.
+
+        Raises:
+            InputError: a tensor, or several phases.
+        """
+        if not isinstance(x, Batch):
+            raise InputError(
+                f"{type(self).__name__} knows its training data by their index: give Batch(x, index), not a tensor"
+            )
+        return super().forward(x)
 
     @abstractmethod
     def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
