@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -125,7 +125,7 @@ class Noise:
 
 
 def fresh_noise() -> Noise:
-    """Noise that no other batch has: its seed is drawn from torch's global generator, which `torch.manual_seed` sets."""
+    """Noise that no other batch has; its seed is drawn from torch's global generator, as `torch.manual_seed` set it."""
     return Noise(int(torch.randint(2**63 - 1, ())))
 
 
@@ -147,7 +147,7 @@ class Batch:
     """
 
     x: Float[Tensor, "b ..."]
-    index: Int[Tensor, " b"] = cast(Tensor, None)  # __post_init__ counts
+    index: Int[Tensor, " b"] = None  # type: ignore[assignment]  # __post_init__ counts
     step: int | None = None
     noise: Noise = field(default_factory=fresh_noise)
 

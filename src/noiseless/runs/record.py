@@ -6,6 +6,7 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +79,14 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
-    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+    return _named(value) if callable(value) else value
+
+
+def _named(function: Any) -> str:
+    """`module:name`; of a partial, those of the function that it calls."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, coded, initial_weights, load_weights
 from noiseless.training import Engine, State, Training, check_device, fit, resolve
+from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["BatchNormMoments", "Run", "Weights", "load", "train"]
@@ -167,8 +168,9 @@ class Run:
             "training": plain(vars(settled)),
             "notes": list(method.notes),
         }
-        networks = arguments.get("networks", Networks())
-        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, data.source))
+        networks, optimiser = arguments.get("networks", Networks()), arguments.get("optimiser", Optimiser()).optimiser
+        factory = optimiser if callable(optimiser) else None
+        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, data.source, factory))
         with engine.main_first():
             if engine.main:
                 make_room(directory, overwrite)

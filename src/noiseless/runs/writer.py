@@ -29,7 +29,7 @@ __all__ = ["RunWriter", "coded", "initial_weights", "load_weights"]
 
 
 class RunWriter:
-    """Keeps what training makes; see :class:`noiseless.training.Callback`.
+    """Keeps what training makes; see :class:`noiseless.training.Writer`.
 
     Arguments:
         directory: the run's folder.

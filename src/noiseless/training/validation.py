@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from noiseless.data import Data
-from noiseless.errors import RunError
+from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import single_process
 from noiseless.objectives.objective import Objective, Watched
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
 from noiseless.training.settings import Training
+from noiseless.training.stream import BatchStream
 from noiseless.values import Batch, Noise
 
-__all__ = ["Validation", "layout_for"]
+__all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
 def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
@@ -75,14 +76,39 @@ class Validation:
                 for name, value in found.items():
                     sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
                     counts[name] = counts.get(name, 0) + count
-        sums = {name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()}
-        means = self.engine.mean(torch.stack(list(sums.values()))).cpu().double().tolist()
-        for name, value in zip(sums, means, strict=True):
+        return self._read({name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()})
+
+    def _read(self, mine: Mapping[str, Tensor]) -> dict[str, float]:
+        """The means over processes of what each has found."""
+        means = self.engine.mean(torch.stack(list(mine.values()))).cpu().double().tolist()
+        for name, value in zip(mine, means, strict=True):
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
-        return {f"validation/{name}": value for name, value in zip(sums, means, strict=True)}
+        return {f"validation/{name}": value for name, value in zip(mine, means, strict=True)}
 
     def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
         x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
         noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
         return Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
+
+
+class StreamValidation(Validation):
+    """The terms of an objective on batches of your own, each process on its own; see :class:`BatchStream`."""
+
+    def __init__(self, stream: BatchStream, training: Training, engine: Engine, device: torch.device) -> None:
+        self.stream, self.seed, self.engine = stream, training.seed, engine
+        stream.device = device
+
+    def _means(
+        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
+    ) -> dict[str, float]:
+        sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        for k, x in enumerate(self.stream.once()):
+            noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+            for name, value in values(Batch(layout(x), noise=noise)).items():
+                sums[name] = sums.get(name, 0) + len(x) * value
+                counts[name] = counts.get(name, 0) + len(x)
+        if not sums:
+            raise InputError("the validation batches are used up; give something that can be iterated again")
+        return self._read({name: value / counts[name] for name, value in sums.items()})
