@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import io
 import json
 import platform
 import sys
@@ -25,21 +24,19 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from noiseless.cli import run
+from noiseless import Networks, Training, train
 from noiseless.recipes import names
 
 METHODS = tuple(names())
 STRINGS = ("character-vae", "gcv-vae", "grae", "gvae")
 DATA = {
-    "images": ["--data", "digits"],
-    "vectors": ["--data", "synthetic:n=4,size=1000,test=100"],
-    "expressions": ["--data", "expressions:size=600"],
-    "characters": ["--data", "expressions:size=600,codec=characters"],
+    "images": "digits",
+    "vectors": "synthetic:n=4,size=1000,test=100",
+    "expressions": "expressions:size=600",
+    "characters": "expressions:size=600,codec=characters",
 }
-COMMON = (
-    "--steps 50 --batch 50 --width 8 --threads 1 --device cpu --precision float32 --log-every 10 --validate-every 25"
-)
-TIMES = ("seconds", "samples_per_s", "samples_per_s", "data_per_s")
+TRAINING = Training(steps=50, batch=50, threads=1, device="cpu", precision="float32", log_every=10, validate_every=25)
+TIMES = ("seconds", "images_per_s", "samples_per_s")
 
 
 def main() -> None:
@@ -77,21 +74,15 @@ def kinds(method: str) -> list[str]:
 
 
 def trained(method: str, kind: str) -> dict[str, Any]:
-    """The rows of the log without times, and a digest of the last weights; or the sentence that refuses."""
+    """The rows of the log without times, and a digest of the last weights."""
     out = Path(f"{method}-{kind}")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = run(["train", method, *DATA[kind], *COMMON.split(), "--out", str(out)])
-    if code:
-        sys.exit(f"{method} on {kind} failed: {said.getvalue()}")
+    train(method, DATA[kind], out, training=TRAINING, networks=Networks(width=8), show=False, draw=False)
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    for row in rows:
-        for name in TIMES:
-            row.pop(name, None)
     digest = hashlib.sha256()
     for name, tensor in sorted(load_file(out / "checkpoint.safetensors").items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
-    return {"rows": rows, "weights": digest.hexdigest()}
+    kept = [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
+    return {"rows": kept, "weights": digest.hexdigest()}
 
 
 def machine() -> str:

@@ -36,10 +36,9 @@ model: autoencoder densities errors nn strings values
 optimise: densities errors files registry show strings training
 runs: autoencoder data densities errors files model nn objectives recipes registry show strings training values
 __init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model nn objectives recipes runs show strings training values
-reproduce: autoencoder data errors evaluate files metrics model nn optimise recipes registry runs show strings
-    training
-cli: autoencoder data densities errors evaluate files metrics model nn objectives optimise recipes registry reproduce
+evaluate: autoencoder data errors files metrics model recipes runs show strings training values
+reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
+cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
     runs show strings training values
 """
 ARROWS = {

@@ -14,7 +14,7 @@ from torch import Tensor
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
-from noiseless.objectives.objective import PerExampleObjective, TrainingInfo
+from noiseless.objectives.objective import TrainingInfo
 from noiseless.recipes.method import Method, names
 from noiseless.runs import Run, train
 from noiseless.strings import CharacterCodec, Codec, GrammarCodec, shipped
@@ -89,9 +89,8 @@ def method(name: str, spec: Spec, seed: int = 0, **arguments: Any) -> Method:
     """A small method, which has met as many data as images and vectors above have for training."""
     torch.manual_seed(seed)
     made = names()[name](spec, NETWORKS, **arguments)
-    if isinstance(made.objective, PerExampleObjective):
-        rows = torch.rand(80, spec.size, generator=torch.Generator().manual_seed(seed))
-        made.objective.setup(TrainingInfo(80, 20, seed), lambda: rows)
+    rows = torch.rand(80, spec.size, generator=torch.Generator().manual_seed(seed))
+    made.objective.setup(TrainingInfo(80, 20, seed), lambda: rows)
     return made
 
 

@@ -138,9 +138,9 @@ class Batch:
 
     Arguments:
         x: network inputs.
-        index: the position of each datum in the training part. Only an objective whose codes belong to data by their
-            number (:class:`~noiseless.objectives.objective.PerExampleObjective`) reads it, and then it has to be given;
-            by default 0 to B - 1.
+        index: the position of each datum in the training part. Only an objective that identifies training data by it
+            reads it (``Objective.needs_index``: deciphering autoencoders), and then it has to be given; by default it
+            is 0 to B - 1.
         step: the number of the update, from 0; None outside training. Terms that apply in every so many steps, and
             schedules of weights, are functions of it; without it, such terms apply in full.
         noise: what is random in this update.

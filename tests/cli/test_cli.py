@@ -184,7 +184,9 @@ def test_moments_of_few_data_are_noted(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_what_a_search_costs_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("noiseless.runs.run.DecoderInversion", torch.nn.Module)  # every encoder passes for a slow one
+    monkeypatch.setattr(
+        "noiseless.autoencoder.autoencoder.DecoderInversion", torch.nn.Module
+    )  # every encoder passes for a slow one
     np.save("few.npy", load_digits().images[:60].astype(np.uint8))
     ok(["train", "ae", "--data", "few.npy", "--batch", "20", "--net", "mlp", "--out", "c", *TINY])
     ok("evaluate c --density normal --features pixels -n 6")

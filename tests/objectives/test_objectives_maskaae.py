@@ -18,7 +18,6 @@ from noiseless.metrics.latent import nac
 from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import Mask, MaskedDecoder
 from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising, hidden_variance, polarity
-from noiseless.objectives.objective import Watched
 from noiseless.objectives.penalties.critic import (
     Game,
     Logistic,
@@ -243,7 +242,6 @@ def test_validation_follows_a_decided_mask_and_nothing_that_the_critic_moves() -
 def test_what_is_watched_is_logged_and_no_part_of_the_loss() -> None:
     made = maskaae()
     _, _, p, z = parts(made)
-    assert isinstance(made, Watched)
     values = made.diagnostics(batch(None))
     assert values["active"] == 2
     torch.testing.assert_close(values["distance"], made.critic(p).mean() - made.critic(z).mean(), **EXACT)

@@ -115,11 +115,11 @@ class Unending:
         (Unending(), {"steps": None, "epochs": 1}, "does not say how many batches it has; give steps"),
         (ROWS.split(20), {"schedule": "plateau"}, "plateau follows the validation loss, and there are no validation"),
         (ROWS.split(20), {"patience": 3}, "patience follows the validation loss"),
-        (ROWS.split(20), {"validation": iter([ROWS]), "validate_every": 3}, "the validation batches are used up"),
+        (ROWS.split(20), {"validation": iter([ROWS]), "validate_every": 3}, "list_iterator can be iterated once"),
         (ROWS.split(1), {"arguments": {}, "name": "eae"}, "too small for a term of the loss"),
-        (ROWS.split(20), {"name": "deciphering"}, "knows its training data by their index"),
+        (ROWS.split(20), {"name": "deciphering"}, "identifies training data by their index"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_batches_that_cannot_be_used_are_refused(batches: Any, given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):

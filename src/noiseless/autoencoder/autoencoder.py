@@ -9,10 +9,12 @@ deterministic code needs d, a Gaussian one 2d.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
+from noiseless.nn.inversion import DecoderInversion
+from noiseless.nn.mask import Mask, MaskedDecoder
 from noiseless.values import Batch, Posterior, Trace
 
 __all__ = ["Autoencoder"]
@@ -40,6 +42,22 @@ class Autoencoder(nn.Module):
     def latent_dim(self) -> int:
         """The size of a code, d."""
         return self.bottleneck.latent_dim
+
+    @property
+    def active(self) -> Bool[Tensor, " d"] | None:
+        """Which dimensions of a code reach the decoder; None where no mask decides it."""
+        mask = self.mask
+        return None if mask is None else mask.active
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask in front of the decoder, if there is one."""
+        return self.decoder.mask if isinstance(self.decoder, MaskedDecoder) else None
+
+    @property
+    def amortised(self) -> bool:
+        """Whether a network encodes, rather than a search for the code of every example."""
+        return not isinstance(self.encoder, DecoderInversion)
 
     def encode(self, x: Float[Tensor, "b ..."]) -> Posterior:
         """The distribution of the codes of `x`."""

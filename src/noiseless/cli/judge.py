@@ -138,7 +138,7 @@ def evaluate(
         )
     else:
         opened, model = use.open(cast(Path, run), own)
-        if model.searched:
+        if not model.amortised:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
         if chosen is None:

@@ -16,7 +16,6 @@ from noiseless.autoencoder import Networks
 from noiseless.cli.console import note, tell
 from noiseless.cli.options import DataDir, Owning, Size, Source, UserCode, check_threads, panel
 from noiseless.errors import InputError
-from noiseless.nn.mask import mask_of
 from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
 from noiseless.runs import train as train_run
@@ -167,6 +166,6 @@ def _report(run: Run) -> None:
     note(run.record["notes"])
     method = run.method()
     verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {method.densities[0]}"]
-    if mask_of(method.objective.autoencoder.decoder) is not None:
+    if method.objective.autoencoder.active is not None:
         verbs.append(f"prune {run.directory} --out {run.directory}-pruned")
     tell(f"next: {', '.join(f'noiseless {verb}' for verb in verbs)}")

@@ -239,7 +239,7 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
     array = _array(run, data, size, use)
-    if model.searched:
+    if not model.amortised:
         slow = f"{len(array):,} data are encoded by search, which is slow"
         note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
     codes = []

@@ -41,6 +41,7 @@ from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write
+from noiseless.objectives.objective import Objective
 from noiseless.registry import offered, options
 
 __all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
@@ -84,6 +85,18 @@ class LatentDensity(nn.Module, ABC):
     @abstractmethod
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         r""":math:`\log p(z)` in nats, row by row, float64."""
+
+    def bind(self, objective: Objective, model: str = "this one") -> LatentDensity:  # noqa: ARG002
+        """The density, tied to the model's objective where it draws through it; most need no such tie.
+
+        Arguments:
+            objective: the model's.
+            model: what an error calls it.
+
+        Raises:
+            InputError: the objective draws no codes.
+        """
+        return self
 
     def require_fit(self) -> None:
         """Refuses to go on before :meth:`fit`."""

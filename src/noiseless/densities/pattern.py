@@ -16,9 +16,9 @@ from torch import Tensor
 
 from noiseless.densities.density import LatentDensity, checked
 from noiseless.errors import InputError
-from noiseless.objectives.objective import Objective, PerExampleObjective
+from noiseless.objectives.objective import Objective
 
-__all__ = ["DENSITIES", "Pattern", "bound"]
+__all__ = ["DENSITIES", "Pattern"]
 
 
 class Pattern(LatentDensity):
@@ -45,7 +45,7 @@ class Pattern(LatentDensity):
         Raises:
             InputError: the model has none.
         """
-        if not isinstance(objective, PerExampleObjective):
+        if not objective.draws_codes:
             raise InputError(
                 f"the density 'pattern' draws fresh patterns of a deciphering autoencoder, and {model} has none; take "
                 f"another, such as gmm"
@@ -75,11 +75,6 @@ class Pattern(LatentDensity):
             InputError: always.
         """
         raise InputError("the density 'pattern' has no log-density: codes come out of a network that has no inverse")
-
-
-def bound(density: LatentDensity, objective: Objective, model: str = "this one") -> LatentDensity:
-    """The density; one that a model itself draws is tied to it, with arguments and errors of :meth:`Pattern.bind`."""
-    return density.bind(objective, model) if isinstance(density, Pattern) else density
 
 
 DENSITIES: dict[str, Callable[[int], LatentDensity]] = {"pattern": Pattern}

@@ -18,7 +18,6 @@ from noiseless.evaluate.results import Row, known, noted, record
 from noiseless.evaluate.strings import STRINGS, evaluate_strings
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
-from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.recipes.method import Recipe, call, find
 from noiseless.runs import Run, train
 from noiseless.runs.user_code import UserCode
@@ -63,7 +62,7 @@ def compare(
     recipes = {method: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
     # what data are not for is refused before anything is trained; one method at a time is held
-    seen = [trained_on(call(r, data.spec, given[m], training.seed).objective.distance) for m, r in recipes.items()]
+    seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
     looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
     rows: list[Row] = []

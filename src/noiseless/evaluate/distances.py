@@ -154,7 +154,7 @@ def _sources(
         yield "test data", None, lambda: raw_batches(data, unseen, chosen)
     else:
         yield "training data", None, lambda: raw_batches(data, data.train, choice(len(data.train), n, seed))
-    if not model.searched:
+    if model.amortised:
         yield "reconstruction", None, lambda: (model.reconstruct(raw) for raw in batches(unseen, chosen))
     for name in names:
         drawn = model.density(name).sample(n, torch.Generator().manual_seed(seed))

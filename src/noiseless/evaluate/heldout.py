@@ -62,7 +62,7 @@ def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def codes_of(model: Model, split: Split, seed: int) -> Tensor:
     """The codes of held-out data; of as many training data, where codes are known by search alone."""
-    if model.searched:
+    if not model.amortised:
         return model.density("empirical").sample(len(split), torch.Generator().manual_seed(seed))
     return torch.cat([model.encode(raw) for raw in batches(split, np.arange(len(split)))])
 

@@ -15,7 +15,6 @@ from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, h
 from noiseless.evaluate.results import Reference, Row
 from noiseless.metrics.latent import draws, latent_statistics, normal_entropy
 from noiseless.model import Model
-from noiseless.nn.mask import mask_of
 from noiseless.show import plots
 
 __all__ = ["latent"]
@@ -50,17 +49,17 @@ def latent(
     """
     check_count(n)
     name, unseen = held_out(data, part)
-    if model.searched:
+    if not model.amortised:
         name, z = "train", codes_of(model, unseen, seed)[:n]
     else:
         chosen = choice(len(unseen), n, seed)
         z = torch.cat([model.encode(raw) for raw in batches(unseen, chosen)])
-    mask = mask_of(model.autoencoder.decoder)
-    z = z if mask is None else z[:, mask.active.to(z.device)]
+    active = model.autoencoder.active
+    z = z if active is None else z[:, active.to(z.device)]
     d = z.shape[1]
     about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
     about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
-    codes = latent_statistics(z) if mask is None else latent_statistics(z, 0.0) | {"active": d}
+    codes = latent_statistics(z) if active is None else latent_statistics(z, 0.0) | {"active": d}
     rows = {"codes": codes, "N(0, I)": latent_statistics(draws(len(z), d, seed))}
     if picture is not None:
         plots.latent(z, picture)

@@ -28,7 +28,6 @@ class Model:
         spec: the shape and units of the data.
         density: gives a fitted density by its name.
         batch: data in a pass, at most; all passes have as many, give or take one.
-        searched: whether the codes of data are found by optimisation, slowly.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
@@ -48,11 +47,10 @@ class Model:
         spec: Spec,
         density: Callable[[str], LatentDensity],
         batch: int = 500,
-        searched: bool = False,
         trained_on: str | None = None,
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
-        self.searched, self.trained_on = searched, trained_on
+        self.trained_on = trained_on
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 
@@ -60,6 +58,11 @@ class Model:
     def latent_dim(self) -> int:
         """The size of a code, d."""
         return self.autoencoder.latent_dim
+
+    @property
+    def amortised(self) -> bool:
+        """Whether a network encodes, rather than a slow search for the code of every example."""
+        return self.autoencoder.amortised
 
     @property
     def codec(self) -> Codec:

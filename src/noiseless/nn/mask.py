@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-__all__ = ["ACTIVE", "Mask", "MaskedDecoder", "mask_of"]
+__all__ = ["ACTIVE", "Mask", "MaskedDecoder"]
 
 ACTIVE = 0.1
 """The least mask of an active dimension."""
@@ -89,8 +89,3 @@ class MaskedDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
         """What the network makes of the masked codes."""
         return self.network(self.mask(z))
-
-
-def mask_of(decoder: nn.Module) -> Mask | None:
-    """The mask in front of a decoder, if there is one."""
-    return decoder.mask if isinstance(decoder, MaskedDecoder) else None

@@ -42,7 +42,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.metrics import latent
 from noiseless.nn.distributed import gather
-from noiseless.objectives.objective import Phase, Watched
+from noiseless.objectives.objective import Objective, Phase
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction.term import Reconstruction
@@ -87,7 +87,7 @@ def seen(
     return defined | {"distance": game.distance(gather(on_prior), gather(on_codes))}
 
 
-class Adversarial(Watched):
+class Adversarial(Objective):
     r"""An autoencoder whose codes a critic cannot tell from draws of N(0, I).
 
     Arguments:
@@ -177,13 +177,6 @@ class Adversarial(Watched):
         active = latent.active(joint).sum() if len(joint) > 1 else None
         counted = {} if active is None else {"active": active.to(z)}
         return counted | seen(joint, latent.ACTIVE, self.critic(batch.noise.normal(z)), self.critic(z), self.game)
-
-    def portrait(self) -> dict[str, list[float]]:
-        """Nothing."""
-        return {}
-
-    def check(self) -> None:
-        """Refuses nothing."""
 
     def _draw(self, batch: Batch) -> Tensor:
         return self.autoencoder.encode(batch.x).sample(batch.noise)

@@ -43,9 +43,9 @@ https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -56,7 +56,7 @@ from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import gather
 from noiseless.nn.mask import ACTIVE, Mask, MaskedDecoder
 from noiseless.objectives.adversarial import Make, seen
-from noiseless.objectives.objective import Phase, Watched
+from noiseless.objectives.objective import Objective, Phase
 from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import mmd
 from noiseless.objectives.reconstruction.term import Reconstruction
@@ -164,7 +164,7 @@ def polarity(mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
     return (mu * (1 - mu)).abs().sum()
 
 
-class MaskAAE(Watched):
+class MaskAAE(Objective):
     """An autoencoder whose mask finds how many dimensions of the code the data need.
 
     Arguments:
@@ -287,9 +287,15 @@ class MaskAAE(Watched):
         active, critic = self.mask.active, self.critic
         return {"active": active.sum().to(z)} | seen(gather(z)[:, active], 0.0, critic(p), critic(z), self.game)
 
-    def portrait(self) -> dict[str, list[float]]:
+    def weight_summary(self) -> dict[str, list[float]]:
         """The mask, a number for each dimension."""
         return {"mask": self.mask.mu.detach().cpu().tolist()}
+
+    def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:
+        """Form paper polarises as often as before, though its schedule follows the latent size."""
+        if arguments.get("form") != "paper":
+            return {}, []
+        return {"polarising_every": self.polarising.every}, [f"form paper polarises from 2/{kept}"]
 
     def check(self) -> None:
         """Refuses a mask that is not finite, or without active dimensions."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -21,10 +22,11 @@ from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
+from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch
 
-__all__ = ["Objective", "PerExampleObjective", "Phase", "TrainingInfo", "Watched"]
+__all__ = ["Objective", "Phase", "TrainingInfo"]
 
 
 @dataclass(frozen=True)
@@ -52,87 +54,9 @@ class Phase:
     no_lr_decay: bool = False
 
 
-class Objective(nn.Module, ABC):
-    """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
-
-    autoencoder: Autoencoder
-    reconstruction: Reconstruction
-    min_batch_size = 1
-    """The fewest data in a batch that it can be computed for."""
-
-    @property
-    def distance(self) -> Reconstruction | None:
-        """The reconstruction term, where there is one."""
-        return vars(self).get("reconstruction")
-
-    def set_total_steps(self, steps: int) -> None:
-        """Told how many updates are planned in all, before training begins or goes on: what depends on it follows.
-
-        Raises:
-            InputError: so few make no sense.
-        """
-
-    @abstractmethod
-    def phases(self) -> list[Phase]:
-        """The updates of one step, in order."""
-
-    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
-        """The named terms of one update of a method of one phase, whose sum is to be minimised in a loop of your own.
-
-        Arguments:
-            x: network inputs (B, ...), which get fresh noise (see :class:`~noiseless.values.Batch`), or a batch.
-
-        Raises:
-            InputError: the objective has several phases, each with its own parameters.
-        """
-        phases = self.phases()
-        if len(phases) > 1:
-            raise InputError(
-                f"{type(self).__name__} has the phases {', '.join(phase.name for phase in phases)}, and no single "
-                "loss; update each: for phase in objective.phases(): sum(phase.loss(Batch(x)).values()).backward()"
-            )
-        return phases[0].loss(x if isinstance(x, Batch) else Batch(x))
-
-    def constants(self) -> dict[str, float]:
-        """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
-        optimisers = {phase.name: phase.optimiser(phase.parameters) for phase in self.phases()}
-        return {f"rate of {name}": float(made.param_groups[0]["lr"]) for name, made in optimisers.items()}
-
-    @abstractmethod
-    def validate(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Named terms on validation data, in evaluation mode; schedules and the best weights follow their sum."""
-
-    @abstractmethod
-    def code(self, batch: Batch) -> Tensor:
-        """The codes, shape (B, d), to which densities are fitted."""
-
-
-class Watched(Objective):
-    """An objective whose training is watched by more than its terms."""
-
-    @abstractmethod
-    def diagnostics(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Named numbers on validation data, in evaluation mode: logged beside the terms, and part of no sum.
-
-        One that is not defined on a batch is left out there, by all processes alike.
-        """
-
-    @abstractmethod
-    def portrait(self) -> Mapping[str, list[float]]:
-        """Lists of numbers of the weights themselves, by names without a slash: logged at validations."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Refuses a state from which to go on would be pointless; called whenever terms are read.
-
-        Raises:
-            RunError: says why.
-        """
-
-
 @dataclass(frozen=True)
 class TrainingInfo:
-    """What an :class:`PerExampleObjective` objective is told of the training to come.
+    """What :meth:`Objective.setup` learns of the training to come.
 
     Arguments:
         count: how many training data there are.
@@ -154,51 +78,128 @@ class TrainingInfo:
         return step // self.per_epoch
 
 
-class PerExampleObjective(Objective):
-    """An objective that knows its training data by their number: their codes come from it, not from the data.
+class Objective(nn.Module, ABC):
+    """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
 
-    It looks at the data once, before it is trained; its training may have parts, each with optimisers and an average of
-    its own; and it draws codes itself, without a fitted density.
-    """
+    autoencoder: Autoencoder
+    reconstruction: Reconstruction
+    min_batch_size = 1
+    """The fewest data in a batch that it can be computed for."""
 
-    def check_count(self, count: int) -> None:
-        """Refuses so many training data, before anything is written."""
+    needs_index = False
+    """Whether :attr:`noiseless.values.Batch.index` has to say which training data a batch holds."""
 
-    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
-        """As for every objective, for a batch alone: a tensor does not say which training data it holds.
+    draws_codes = False
+    """Whether :meth:`draw` gives codes without a fitted density."""
+
+    @property
+    def distance(self) -> Reconstruction | None:
+        """The reconstruction term, where there is one."""
+        return vars(self).get("reconstruction")
+
+    @property
+    def trained_on(self) -> str | None:
+        """The features that the reconstruction term is computed with, under which distances flatter the model."""
+        return trained_on(self.distance)
+
+    def set_total_steps(self, steps: int) -> None:
+        """Called with the planned number of steps before training starts or resumes; updates dependent schedules.
 
         Raises:
-            InputError: a tensor, or several phases.
+            InputError: so few make no sense.
         """
-        if not isinstance(x, Batch):
-            raise InputError(
-                f"{type(self).__name__} knows its training data by their index: give Batch(x, index), not a tensor"
-            )
-        return super().forward(x)
 
     @abstractmethod
-    def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
-        """Called once before training, and when it goes on; what is known from a checkpoint is kept.
+    def phases(self) -> list[Phase]:
+        """The updates of one step, in order."""
+
+    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
+        """The named terms of one update of a method of one phase, whose sum is to be minimised in a loop of your own.
 
         Arguments:
-            course: of the training.
-            rows: gives the training data as vectors, (count, N).
+            x: network inputs (B, ...), which get fresh noise (see :class:`~noiseless.values.Batch`), or a batch.
+
+        Raises:
+            InputError: the objective has several phases, each with its own parameters; or it identifies training data
+                by their index, and a tensor does not say which they are.
+        """
+        phases = self.phases()
+        if self.needs_index and not isinstance(x, Batch):
+            raise InputError(f"{type(self).__name__} identifies training data by their index: give Batch(x, index)")
+        if len(phases) > 1:
+            raise InputError(
+                f"{type(self).__name__} has the phases {', '.join(phase.name for phase in phases)}, and no single "
+                "loss; update each: for phase in objective.phases(): sum(phase.loss(Batch(x)).values()).backward()"
+            )
+        return phases[0].loss(x if isinstance(x, Batch) else Batch(x))
+
+    def constants(self) -> dict[str, float]:
+        """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
+        optimisers = {phase.name: phase.optimiser(phase.parameters) for phase in self.phases()}
+        return {f"rate of {name}": float(made.param_groups[0]["lr"]) for name, made in optimisers.items()}
+
+    @abstractmethod
+    def validate(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Named terms on validation data, in evaluation mode; schedules and the best weights follow their sum."""
+
+    @abstractmethod
+    def code(self, batch: Batch) -> Tensor:
+        """The codes, shape (B, d), to which densities are fitted."""
+
+    def check_count(self, count: int) -> None:
+        """Refuses a number of training examples that the objective cannot take, before anything is written.
+
+        Raises:
+            InputError: says why.
         """
 
-    @abstractmethod
+    def setup(self, info: TrainingInfo, rows: Callable[[], Tensor]) -> None:
+        """Called once before training and once when it resumes; what a checkpoint restored is kept.
+
+        Arguments:
+            info: the training to come.
+            rows: returns the training set as vectors, (count, N).
+        """
+
     def restarts(self) -> frozenset[int]:
-        """The steps before which optimisers, the average of weights and the best ones begin anew."""
+        """The steps before which the optimisers, the average of the weights and the best weights are reset."""
+        return frozenset()
 
-    @abstractmethod
-    def recalibrated(self) -> PerExampleObjective:
-        """A copy in evaluation mode whose running moments are those of data that it draws."""
+    def recalibrated(self) -> Objective:
+        """The objective as it is validated, saved and used: itself, or a copy with other running moments."""
+        return self
 
-    @abstractmethod
+    def diagnostics(self, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Named numbers on validation data, in evaluation mode: logged beside the terms and part of no sum.
+
+        A number that is not defined on a batch is left out there, by all processes alike.
+        """
+        return {}
+
+    def weight_summary(self) -> Mapping[str, list[float]]:
+        """Lists of numbers that describe the weights, by names without a slash: logged at every validation."""
+        return {}
+
+    def check(self) -> None:
+        """Refuses a state from which training cannot recover; called whenever terms are read.
+
+        Raises:
+            RunError: says why.
+        """
+
+    def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002
+        """Arguments of the recipe that keep the schedule when only `kept` latent dimensions are left, and notes."""
+        return {}, []
+
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Codes that no datum has.
+        """New codes, where :attr:`draws_codes`.
 
         Arguments:
             n: how many.
             generator: of all draws.
-            even: whether clusters of the training data are left out of account; else each has its share of the data.
+            even: whether clusters of the training set are drawn equally often, rather than by their sizes.
+
+        Raises:
+            NotImplementedError: the objective draws no codes.
         """
+        raise NotImplementedError(f"{type(self).__name__} draws no codes: fit a density to them")

@@ -29,8 +29,7 @@ from torch import Tensor
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.files import atomic_write, read_header, read_tensors, write_json, write_tensors
-from noiseless.nn.mask import ACTIVE, Mask, mask_of
-from noiseless.objectives.maskaae import MaskAAE
+from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights
 from noiseless.runs.record import refuse_existing
@@ -106,7 +105,7 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
 
 
 def _mask(autoencoder: Autoencoder, directory: Path) -> Mask:
-    mask = mask_of(autoencoder.decoder)
+    mask = autoencoder.mask
     if mask is None:
         raise InputError(f"{directory} has no mask, so that nothing says what to remove; maskaae has one")
     return mask
@@ -119,10 +118,9 @@ def _record(
     arguments = dict(record["arguments"])
     arguments["networks"] = dict(arguments.get("networks", {})) | {"latent_dim": len(kept)}
     differs = f"trained on, the mean of the variance is over {len(kept)} dimensions"
-    form = (record["defaults"] | arguments).get("form")
-    if isinstance(old, MaskAAE) and record["recipe"] == "maskaae" and form == "paper":
-        arguments["polarising_every"] = old.polarising.every  # the schedule follows the latent size
-        differs += f"; form paper polarises from 2/{len(kept)}"
+    pinned, also = old.pruned_arguments(record["defaults"] | arguments, len(kept))
+    arguments |= pinned  # the schedule follows the latent size
+    differs = "; ".join([differs, *also])
     notes = [*record["notes"], f"pruned from {latent_dim} to {len(kept)} latent dimensions", differs]
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")

@@ -32,14 +32,11 @@ from noiseless import data as datasets
 from noiseless import densities
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
-from noiseless.densities.pattern import bound
 from noiseless.errors import InputError
 from noiseless.files import read_header, read_tensors, slug, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
-from noiseless.nn.inversion import DecoderInversion
-from noiseless.objectives.objective import Objective, PerExampleObjective
-from noiseless.objectives.reconstruction.perceptual import trained_on
+from noiseless.objectives.objective import Objective
 from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
 from noiseless.runs import pictures
 from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
@@ -150,8 +147,7 @@ class Run:
         name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
-        if isinstance(method.objective, PerExampleObjective):
-            method.objective.check_count(len(data.train))
+        method.objective.check_count(len(data.train))
         settled = resolve(training.with_defaults(method.training), method.objective, data, engine.world)
         method.objective.set_total_steps(cast(int, settled.steps))
         initial = initial_weights(method.objective, init_from) if init_from is not None else None
@@ -329,7 +325,7 @@ class Run:
         """The trained objective as it is used, in evaluation mode; arguments and errors as for :meth:`model`."""
         check_device(device)
         objective = self.objective(weights).to(device, torch.float64 if precision == "float64" else torch.float32)
-        if weights != "best" and isinstance(objective, PerExampleObjective):  # the best were kept with such moments
+        if weights != "best":  # the best were kept with such moments
             objective = objective.recalibrated()
         objective.eval().autoencoder.autocast = torch.bfloat16 if precision == "bfloat16" else None
         take_moments(objective, of_batch=moments == "batch")
@@ -353,10 +349,7 @@ class Run:
         def fitted(name: str) -> densities.LatentDensity:
             return self.density(name, objective, data, weights, data_dir, moments)
 
-        searched = isinstance(objective.autoencoder.encoder, DecoderInversion)
-        return Model(
-            objective.autoencoder, self.spec, fitted, searched=searched, trained_on=trained_on(objective.distance)
-        )
+        return Model(objective.autoencoder, self.spec, fitted, trained_on=objective.trained_on)
 
     def codes(
         self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
@@ -386,8 +379,8 @@ class Run:
         path = self.directory / "densities" / f"{slug(name)}{suffix}.safetensors"
         model = f"{self.directory} ({self.record['recipe']})"
         if path.is_file():
-            return bound(densities.load(path), objective, model)
-        density = bound(densities.build(name, objective.autoencoder.latent_dim), objective, model)
+            return densities.load(path).bind(objective, model)
+        density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, model)
         density.device = str(next(objective.parameters()).device)
         generator = torch.Generator().manual_seed(self.record["training"]["seed"])
         density.fit(self.codes(objective, data, data_dir), generator)

@@ -54,8 +54,7 @@ def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwri
     check(path, spec, sum(map(len, rows)), overwrite)
     if path.suffix == ".txt":
         return _write(("\t".join(shown(row)) for row in rows), path)
-    shown = [_tiles(row, spec) for row in rows]
-    return grids.interpolations(torch.stack(shown), path)
+    return grids.interpolations(torch.stack([_tiles(row, spec) for row in rows]), path)
 
 
 def _tiles(strings: Sequence[String], spec: Spec) -> Tensor:

@@ -29,7 +29,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
-from noiseless.objectives.objective import Objective, PerExampleObjective, Phase, TrainingInfo, Watched
+from noiseless.objectives.objective import Objective, Phase, TrainingInfo
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
@@ -128,7 +128,7 @@ def fit(
     if start is not None:
         state.load(*start)
         _introduce(objective, data, training, engine)
-        state.restarts = objective.restarts() if isinstance(objective, PerExampleObjective) else state.restarts
+        state.restarts = objective.restarts()
     rank, world, steps = engine.rank, engine.world, cast(int, training.steps)
     last = steps if until is None else until
     if not 1 <= last <= steps:
@@ -161,12 +161,11 @@ def fit(
             if not (logging or validating or saving or drawing):
                 continue
             row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
-            if isinstance(objective, Watched):
-                _good(state, objective.check, advice="")
+            _good(state, objective.check, advice="")
             if validate is not None and validating:
-                validated = _in_use(state.validated)
+                validated = state.validated.recalibrated()
                 row |= _good(state, functools.partial(validate, validated))
-                row |= objective.portrait() if isinstance(objective, Watched) else {}
+                row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
                     keeper.best(dict(validated.state_dict()))
             if keeper is not None:
@@ -181,7 +180,7 @@ def fit(
                     keeper.checkpoint(state.tensors(), state.scalars())
                 state.saved, saved_at = state.step, time.monotonic()
             if drawing and keeper is not None:
-                keeper.picture(_in_use(state.validated), state.step)
+                keeper.picture(state.validated.recalibrated(), state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
@@ -271,7 +270,7 @@ def _validation(
 
 def _call(callback: Callback, state: State, log: Log, writer: Writer | None) -> None:
     """Lets the user look at the training; what is raised there is raised here, after a checkpoint."""
-    shown = _in_use(state.validated).eval()
+    shown = state.validated.recalibrated().eval()
     try:
         callback(state.step, log.latest(), shown)
     except BaseException:
@@ -285,10 +284,12 @@ def _call(callback: Callback, state: State, log: Log, writer: Writer | None) -> 
 
 def _introduce(objective: Objective, data: Data | BatchStream, training: Training, engine: Engine) -> None:
     """Lets an objective look at its data; what it draws is then the first process's everywhere."""
-    if not isinstance(objective, PerExampleObjective):
-        return
     if isinstance(data, BatchStream):
-        raise InputError(f"{type(objective).__name__} knows its training data by their index: give data, not batches")
+        if objective.needs_index:
+            raise InputError(
+                f"{type(objective).__name__} identifies training data by their index: give data, not batches"
+            )
+        return
 
     def rows() -> Tensor:
         raw = data.train.take(np.arange(len(data.train)))
@@ -297,11 +298,6 @@ def _introduce(objective: Objective, data: Data | BatchStream, training: Trainin
     objective.setup(TrainingInfo(len(data.train), cast(int, training.batch), training.seed), rows)
     for buffer in objective.buffers():
         engine.share(buffer)
-
-
-def _in_use(objective: Objective) -> Objective:
-    """What is validated and kept: an objective that draws by itself has moments for that, in a copy."""
-    return objective.recalibrated() if isinstance(objective, PerExampleObjective) else objective
 
 
 def _multiple(step: int, every: int | None) -> bool:

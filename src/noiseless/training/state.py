@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ConstantLR, ExponentialLR, LRScheduler, Red
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
-from noiseless.objectives.objective import Objective, PerExampleObjective, Phase
+from noiseless.objectives.objective import Objective, Phase
 from noiseless.training.optimiser_state import numbers, restore
 from noiseless.training.settings import Training
 
@@ -41,7 +41,7 @@ class State:
         self.optimisers = [phase.optimiser(phase.parameters) for phase in self.phases]
         self.schedules = [_schedule(optimiser, training) for optimiser in self.optimisers]
         self.average = _average(objective, training)
-        self.restarts = objective.restarts() if isinstance(objective, PerExampleObjective) else frozenset[int]()
+        self.restarts = objective.restarts()
         self.step, self.seconds, self.best, self.bad, self.saved = 0, 0.0, math.inf, 0, -1
 
     @property

@@ -58,7 +58,16 @@ class BatchStream:
         return x, torch.arange(len(x), device=self.device)
 
     def once(self) -> Iterator[Tensor]:
-        """Network inputs, from the beginning to the end."""
+        """Network inputs, from the beginning to the end.
+
+        Raises:
+            InputError: the iterable is an iterator, which can be used only once.
+        """
+        if iter(self.batches) is self.batches:
+            raise InputError(
+                f"validation batches are iterated again at every validation, and a {type(self.batches).__name__} can be "
+                "iterated once; give a DataLoader or a list"
+            )
         return (self.normalised(_data(batch)) for batch in self.batches)
 
     def normalised(self, raw: Tensor) -> Tensor:

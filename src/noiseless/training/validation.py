@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from noiseless.data import Data
-from noiseless.errors import InputError, RunError
+from noiseless.errors import RunError
 from noiseless.nn.distributed import single_process
-from noiseless.objectives.objective import Objective, Watched
+from noiseless.objectives.objective import Objective
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
 from noiseless.training.settings import Training
@@ -48,48 +48,61 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as `validation/loss`, and the means of what is only watched.
+        """The mean of every term, their sum as `validation/loss`, and the means of the diagnostics.
 
         Raises:
             RunError: one of them is not finite.
         """
         objective.eval()
         layout = layout_for(objective)
-        terms = self._means(objective.validate, layout)
-        watched = self._means(objective.diagnostics, layout) if isinstance(objective, Watched) else {}
-        objective.train()
-        return terms | {"validation/loss": sum(terms.values())} | watched
-
-    def _means(
-        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
-    ) -> dict[str, float]:
-        sums: dict[str, Tensor] = {}
-        counts: dict[str, int] = {}
+        terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                rest = mine is self.rest
+                rest = mine is self.rest  # gathered, each of these examples would meet its own copies
                 count = len(mine) * (1 if rest else self.engine.world)
-                with (
-                    single_process() if rest else contextlib.nullcontext()
-                ):  # gathered, each datum would meet its own copies
-                    found = values(self._batch(k, mine, layout))
-                for name, value in found.items():
-                    sums[name] = sums.get(name, 0) + count / len(self.data.validation) * value
-                    counts[name] = counts.get(name, 0) + count
-        return self._read({name: value * (len(self.data.validation) / counts[name]) for name, value in sums.items()})
+                x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
+                with single_process() if rest else contextlib.nullcontext():
+                    terms.add(objective.validate(Batch(x, index, None, self._noise(k))), count)
+                    diagnostics.add(objective.diagnostics(Batch(x, index, None, self._noise(k))), count)
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
 
-    def _read(self, mine: Mapping[str, Tensor]) -> dict[str, float]:
-        """The means over processes of what each has found."""
-        means = self.engine.mean(torch.stack(list(mine.values()))).cpu().double().tolist()
-        for name, value in zip(mine, means, strict=True):
+    def _inputs(self, mine: np.ndarray) -> Tensor:
+        return self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
+
+    def _noise(self, k: int) -> Noise:
+        return Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+
+
+class _Means:
+    """Means over batches of numbers by name, each over the examples of the batches that have it."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Takes the means over a batch of `count` examples."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0) + count / self.total * value
+            self.counts[name] = self.counts.get(name, 0) + count
+
+    def over_processes(self, engine: Engine) -> dict[str, float]:
+        """The means, as `validation/NAME`.
+
+        Raises:
+            RunError: one of them is not finite.
+        """
+        if not self.sums:
+            return {}
+        sums = [value * (self.total / self.counts[name]) for name, value in self.sums.items()]
+        means = engine.mean(torch.stack(sums)).cpu().double().tolist()
+        for name, value in zip(self.sums, means, strict=True):
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
-        return {f"validation/{name}": value for name, value in zip(mine, means, strict=True)}
-
-    def _batch(self, k: int, mine: np.ndarray, layout: Callable[[Tensor], Tensor]) -> Batch:
-        x = self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
-        noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
-        return Batch(layout(x), torch.from_numpy(mine).to(self.device), None, noise)
+        return {f"validation/{name}": value for name, value in zip(self.sums, means, strict=True)}
 
 
 class StreamValidation(Validation):
@@ -99,16 +112,15 @@ class StreamValidation(Validation):
         self.stream, self.seed, self.engine = stream, training.seed, engine
         stream.device = device
 
-    def _means(
-        self, values: Callable[[Batch], Mapping[str, Tensor]], layout: Callable[[Tensor], Tensor]
-    ) -> dict[str, float]:
-        sums: dict[str, Tensor] = {}
-        counts: dict[str, int] = {}
-        for k, x in enumerate(self.stream.once()):
-            noise = Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
-            for name, value in values(Batch(layout(x), noise=noise)).items():
-                sums[name] = sums.get(name, 0) + len(x) * value
-                counts[name] = counts.get(name, 0) + len(x)
-        if not sums:
-            raise InputError("the validation batches are used up; give something that can be iterated again")
-        return self._read({name: value / counts[name] for name, value in sums.items()})
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> dict[str, float]:
+        """As for a data set."""
+        objective.eval()
+        layout, terms, diagnostics = layout_for(objective), _Means(1), _Means(1)
+        for k, inputs in enumerate(self.stream.once()):
+            x = layout(inputs)
+            terms.add(objective.validate(Batch(x, noise=self._noise(k))), len(x))
+            diagnostics.add(objective.diagnostics(Batch(x, noise=self._noise(k))), len(x))
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)

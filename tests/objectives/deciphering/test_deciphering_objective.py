@@ -368,7 +368,7 @@ def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: p
     arguments = {"reconstruction": "efficientnet:32"}
     made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)
     model = made.model(data=data)
-    assert (model.searched, model.trained_on) == (True, "efficientnet-lite0")
+    assert (model.amortised, model.trained_on) == (False, "efficientnet-lite0")
     rows = evaluate(model, data, ["pattern", "empirical"], features("efficientnet", data.spec, resize=32), n=30)
     assert [(r["row"], r["density"]) for r in rows] == [
         ("training data", None),

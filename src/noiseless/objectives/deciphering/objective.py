@@ -49,7 +49,7 @@ from noiseless.nn.distributed import gather, recalibrate
 from noiseless.nn.inversion import DecoderInversion
 from noiseless.objectives.deciphering.clusters import check_clusters, clusters
 from noiseless.objectives.deciphering.patterns import Patterns
-from noiseless.objectives.objective import PerExampleObjective, Phase, TrainingInfo
+from noiseless.objectives.objective import Objective, Phase, TrainingInfo
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch, Noise
 
@@ -102,7 +102,7 @@ class Plan:
         return self.decay * min(1.0, epoch / self.decay_epochs) if self.decay_epochs else self.decay
 
 
-class Deciphering(PerExampleObjective):
+class Deciphering(Objective):
     """Patterns, an encoder of patterns, a decoder, and how they are trained.
 
     Arguments:
@@ -116,6 +116,8 @@ class Deciphering(PerExampleObjective):
     """
 
     shifting: Tensor
+    draws_codes = True
+    needs_index = True
 
     def __init__(
         self,
@@ -129,30 +131,30 @@ class Deciphering(PerExampleObjective):
         super().__init__()
         self.autoencoder, self.cipher, self.patterns = autoencoder, cipher, patterns
         self.reconstruction, self.make, self.plan = reconstruction, make, plan
-        self.course: TrainingInfo | None = None
+        self.info: TrainingInfo | None = None
         self.epoch = 0
         self.register_buffer("shifting", torch.zeros((), dtype=torch.bool))  # whether the weights come of shifted data
         self.register_load_state_dict_pre_hook(_add_shifting)
 
-    def check_clusters(self, count: int) -> None:
+    def check_count(self, count: int) -> None:
         """Refuses more data than patterns, and clusters that are too many for data or channels."""
         self.patterns.check(count, self._clusters)
         check_clusters(count, self._clusters)
 
-    def setup(self, course: TrainingInfo, rows: Callable[[], Tensor]) -> None:
+    def setup(self, info: TrainingInfo, rows: Callable[[], Tensor]) -> None:
         """Draws a pattern for each training example, unless there are as many already."""
-        self.course = course
-        if len(self.patterns) == course.count:
+        self.info = info
+        if len(self.patterns) == info.count:
             return
         k = self._clusters
-        found = clusters(rows(), k, course.seed) if k > 1 else None
-        self.patterns.assign(course.count, torch.Generator().manual_seed(course.seed), found, k)
+        found = clusters(rows(), k, info.seed) if k > 1 else None
+        self.patterns.assign(info.count, torch.Generator().manual_seed(info.seed), found, k)
 
     def restarts(self) -> frozenset[int]:
         """The first step of the part without shifts."""
-        if self.course is None or not self._axes or not self.plan.shift_epochs:
+        if self.info is None or not self._axes or not self.plan.shift_epochs:
             return frozenset()
-        return frozenset({self.plan.shift_epochs * self.course.per_epoch})
+        return frozenset({self.plan.shift_epochs * self.info.per_epoch})
 
     def phases(self) -> list[Phase]:
         """One update of everything; the shift's embedding has a rate of its own."""
@@ -160,7 +162,7 @@ class Deciphering(PerExampleObjective):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction of the batch from its patterns."""
-        self.epoch = self._course.epoch(batch.step or 0)
+        self.epoch = self._info.epoch(batch.step or 0)
         self.shifting.fill_(self._axes > 0 and self.epoch < self.plan.shift_epochs)
         mirrored = self.plan.mirrored and self._image and self.epoch % 2 == 1
         x, r = self._moved(batch.x.flip(-1) if mirrored else batch.x, batch.noise)
@@ -278,10 +280,10 @@ class Deciphering(PerExampleObjective):
         return self.cipher.start.ndim == 4
 
     @property
-    def _course(self) -> TrainingInfo:
-        if self.course is None:
+    def _info(self) -> TrainingInfo:
+        if self.info is None:
             raise InputError("a deciphering autoencoder needs its training data first: call setup(info, rows)")
-        return self.course
+        return self.info
 
     def _autocast(self, like: Tensor) -> contextlib.AbstractContextManager[object]:
         reduced = self.autoencoder.autocast

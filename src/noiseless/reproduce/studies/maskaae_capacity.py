@@ -29,7 +29,6 @@ from noiseless.files import read_json, write_json
 from noiseless.metrics import Features, latent
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
-from noiseless.nn.mask import mask_of
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
@@ -192,7 +191,7 @@ def _numbers(cell: Cell, part: float, features: Features) -> dict[str, Any]:
 def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     """What concerns codes and reconstructions."""
     z = codes(opened, data, n)
-    masking = mask_of(opened.autoencoder.decoder)
+    masking = opened.autoencoder.mask
     active = masking.active.cpu() if masking is not None else latent.active(z)
     raw = data.test.take(np.arange(min(n, len(data.test))))
     y = opened.decode(z)

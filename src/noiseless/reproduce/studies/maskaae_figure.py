@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from noiseless.data.synthetic import synthetic
-from noiseless.nn.mask import mask_of
 from noiseless.registry import options
 from noiseless.reproduce.command import command
 from noiseless.reproduce.request import Report, Request, chosen
@@ -145,8 +144,8 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     for reading in found:
         data = reading.cell.loaded
         opened = Run(reading.cell.folder).model(data=data)
-        masking, z = mask_of(opened.autoencoder.decoder), codes(opened, data, reading.numbers["n"])
-        open_ = masking.active if masking is not None else torch.ones(z.shape[1], dtype=torch.bool)
+        active, z = opened.autoencoder.active, codes(opened, data, reading.numbers["n"])
+        open_ = active if active is not None else torch.ones(z.shape[1], dtype=torch.bool)
         latent_dim[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
         count = SHOWN if data.spec.is_image else 1000
         samples[reading.method] = opened.sample(count, "normal", reading.cell.seed)
