@@ -65,7 +65,7 @@ class BatchStream:
         """
         if iter(self.batches) is self.batches:
             raise InputError(
-                f"validation batches are iterated again at every validation, and a {type(self.batches).__name__} can be "
+                f"validation batches are iterated at every validation, and a {type(self.batches).__name__} can be "
                 "iterated once; give a DataLoader or a list"
             )
         return (self.normalised(_data(batch)) for batch in self.batches)
