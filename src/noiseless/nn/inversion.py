@@ -44,7 +44,6 @@ class DecoderInversion(nn.Module):
         self.decode, self.logits, self.steps, self.lr = decode, logits, steps, lr
         self.register_buffer("bank", torch.zeros(bank, latent_dim))
 
-    @torch.compiler.disable
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:
         """The codes; no gradient leads from them to `x`."""
         with torch.inference_mode(False), torch.enable_grad():

@@ -248,7 +248,8 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
         elif isinstance(module, Autoencoder):
             module.autocast = torch.bfloat16 if training.precision == "bfloat16" else None
             if training.compile:
-                module.encoder.compile()
+                if module.amortised:  # a search is a loop of its own, with gradients inside
+                    module.encoder.compile()
                 module.decoder.compile()
 
 
