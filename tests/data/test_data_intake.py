@@ -344,6 +344,7 @@ def test_columns_that_cannot_be_taken_are_refused(given: Any, message: str) -> N
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_the_package_datasets() -> None:
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(num_classes=3)})

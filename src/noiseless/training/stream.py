@@ -44,6 +44,12 @@ class BatchStream:
         self.slots: tuple[int, dict[int, Tensor]] = (-1, {})
 
     @property
+    def described(self) -> str:
+        """What the iterable is, without a value of its."""
+        kind = type(self.batches)
+        return f"a {kind.__module__.partition('.')[0]} {kind.__name__}, {self.batch} data in its first batch"
+
+    @property
     def per_epoch(self) -> int | None:
         """How many batches there are, where the iterable says so."""
         return len(self.batches) if isinstance(self.batches, Sized) else None
