@@ -13,9 +13,11 @@ from torch import Tensor
 
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.files import slug
-from noiseless.model import Model
+from noiseless.model import Model, decoding
+from noiseless.model.decoding import Made
 from noiseless.runs import Run, Weights, verbs
 from noiseless.runs.prune import prune as remove_closed
 from noiseless.show import export
@@ -25,7 +27,10 @@ __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
 Density = Annotated[
     str | None,
-    Parameter(help="One of noiseless list densities; gmm:32 has 32 components. Default: the method's first."),
+    Parameter(
+        help="One of noiseless list densities, gmm:32 has 32 components; or MODULE:NAME of your own. Default: the "
+        "method's first."
+    ),
 ]
 Given = Annotated[
     str,
@@ -62,13 +67,13 @@ def sample(
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
-    density = density or opened.method().densities[0]
-    place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
+    chosen = density or opened.method().densities[0]
+    place = out or _picture(run, model, use, decoding, "samples", DENSITY.find(chosen).name, n, seed)
     export.check(place, model.spec, n, overwrite or out is None)
-    drawn = verbs.sample(model, n, density=density, decoding=decoding, seed=seed)
-    note([*opened.record["notes"], model.density(density).note, use.few(n)])
+    drawn = verbs.sample(model, n, density=chosen, decoding=decoding, seed=seed)
+    note([*opened.record["notes"], model.density(chosen).note, use.few(n)])
     wrote(export.save(drawn, model.spec, place, overwrite or out is None))
-    note(_unfinished(drawn, model, decoding))
+    note(_remarks(drawn, model, decoding))
 
 
 def encode(
@@ -121,7 +126,7 @@ def decode(
     export.check(out, model.spec, len(read), overwrite)
     made = verbs.decode(model, read, decoding=decoding, seed=seed)
     wrote(export.save(made, model.spec, out, overwrite))
-    note([use.few(len(read)), *_unfinished(made, model, decoding)])
+    note([use.few(len(read)), *_remarks(made, model, decoding)])
 
 
 def prune(
@@ -194,25 +199,17 @@ def interpolate(
     about: Any = {"n": n, "steps": steps, "path": path, "decoding": decoding, "seed": seed}
     rows = verbs.interpolate(model, data, density=density, size=size, data_dir=use.data_dir, **about)
     wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
-    note(_unfinished(rows if isinstance(rows, Tensor) else list(chain(*rows)), model, decoding))
+    note(_remarks(rows if isinstance(rows, Tensor) else list(chain(*rows)), model, decoding))
 
 
 def _picture(run: Path, model: Model, use: Use, decoding: str, *about: object) -> Path:
     """A place in the run whose name tells apart what was asked for differently."""
     other = [use.label] * (use.label != "best") + [decoding] * (decoding != "best")
-    ending = "png" if model.spec.is_image else "txt" if model.spec.tokens else "npy"
-    return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{ending}"
+    return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{export.of(model.spec).ending}"
 
 
-def _unfinished(made: Tensor | list[str | None], model: Model, decoding: str) -> list[str]:
-    """What the user should hear of strings that are written as empty lines."""
-    missing = 0 if isinstance(made, Tensor) else sum(not string for string in made)
-    if not missing:
-        return []
-    codec = model.codec
-    why = "all of it pads" if codec.alphabet else f"their derivation did not end within {codec.length} rules"
-    other = ", or try --decoding sampled" if decoding == "best" else ""
-    return [f"{missing:,} of {len(made):,} strings are empty: {why}; train longer{other}"]
+def _remarks(made: Made, model: Model, chosen: str) -> list[str]:
+    return decoding.of(model.spec).remarks(made, model, chosen == "sampled")
 
 
 def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:

@@ -53,7 +53,7 @@ class Framing:
     window: tuple[int, int, int, int] | None = None
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """The part of `image` that is kept."""
+        """The part of ``image`` that is kept."""
         if self.window is not None:
             image = image.crop(self.window)
         if self.size is None or image.size == (self.size, self.size):

@@ -32,7 +32,7 @@ def load(path: Path, size: int | None) -> Raw:
     """All images of a folder or archive, with the parts and classes that its folders name.
 
     Raises:
-        InputError: there are none, one is damaged, their sizes differ and `size` is not given, or the file is of
+        InputError: there are none, one is damaged, their sizes differ and ``size`` is not given, or the file is of
             another kind.
     """
     if not path.is_dir() and not path.name.lower().endswith((*ZIP, *TAR)):
@@ -103,7 +103,7 @@ def refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) 
 
 
 def stacked(images: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
-    """Images (H, W) or (H, W, 3), in the order of `names` -> (M, C, H, W); `images` is emptied to spare memory."""
+    """Images (H, W) or (H, W, 3), in the order of ``names`` -> (M, C, H, W); ``images`` is emptied to spare memory."""
     first = images[names[0]]
     channels = 3 if any(image.ndim == 3 for image in images.values()) else 1
     array = np.empty((len(names), channels, *first.shape[:2]), dtype=np.uint8)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from noiseless.data import modality
 from noiseless.data.dataset import read
-from noiseless.data.lines import TEXTS, tokens
-from noiseless.strings import of, refuse_other
-from noiseless.strings.language import is_molecules
+from noiseless.strings import refuse_other
 from noiseless.values import Spec
 
 __all__ = ["rows"]
@@ -30,9 +29,9 @@ def rows(
     Raises:
         InputError: there is no such data, or they are strings in another language.
     """
-    named = isinstance(source, str | Path)
-    if spec.tokens and named and str(source).lower().endswith(TEXTS) and Path(str(source)).expanduser().is_file():
-        return tokens(str(source), of(spec), is_molecules(spec))
+    found = modality.of(spec).read(str(source), spec) if isinstance(source, str | Path) else None
+    if found is not None:
+        return found
     raw = read(source, size=size, data_dir=data_dir)
     refuse_other(raw.codec, spec, holder)
     return raw.array

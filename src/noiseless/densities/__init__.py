@@ -1,4 +1,4 @@
-"""Latent densities: what is put on the codes once training is over, and sampled.
+"""Latent densities: distributions that are fitted to the codes after training, and sampled.
 
 The classes are imported when they are asked for, since some bring scikit-learn or the training loop.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from noiseless.densities.density import LatentDensity, build, checked, describe, load, names, save
+from noiseless.densities.density import DENSITY, LatentDensity, build, checked, describe, holds, load, names, save
 
 if TYPE_CHECKING:
     from noiseless.densities.empirical import Empirical
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noiseless.densities.second_stage import SecondStage
 
 __all__ = [
+    "DENSITY",
     "Empirical",
     "Flow",
     "Gaussian",
@@ -32,6 +33,7 @@ __all__ = [
     "build",
     "checked",
     "describe",
+    "holds",
     "load",
     "names",
     "save",

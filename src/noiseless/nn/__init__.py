@@ -1,4 +1,4 @@
-"""Networks and the layers that they share."""
+"""Networks and the layers they share."""
 
 from noiseless.nn.conv import ConvDecoder, ConvEncoder
 from noiseless.nn.critic import LatentCritic

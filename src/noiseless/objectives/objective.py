@@ -39,7 +39,7 @@ class Phase:
         loss: a batch to named terms, whose sum is minimised.
         optimiser: makes the optimiser of the parameters.
         repeats: how often it runs in a step, each time on a fresh batch.
-        interval: it runs in every `interval`-th step.
+        interval: it runs in every ``interval``-th step.
         shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
         no_lr_decay: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
     """
@@ -188,7 +188,7 @@ class Objective(nn.Module, ABC):
         """
 
     def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002
-        """Arguments of the recipe that keep the schedule when only `kept` latent dimensions are left, and notes."""
+        """Arguments of the recipe that keep the schedule when only ``kept`` latent dimensions are left, and notes."""
         return {}, []
 
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:

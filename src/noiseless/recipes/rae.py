@@ -27,12 +27,15 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
+from noiseless.objectives.penalties import penalty as penalties
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.penalties.penalty import PenaltyChoice
 from noiseless.objectives.regularised import Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -160,16 +163,20 @@ def ae(
     networks: Networks = Networks(),
     optimiser: Optimiser = Optimiser(),
     *,
-    reconstruction: str = "squared-error",
+    penalty: tuple[PenaltyChoice, ...] = (),
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Autoencoder: the reconstruction alone.
+    """Autoencoder: the reconstruction alone, or with penalties of your choice.
 
     Arguments:
+        penalty: One or several of noiseless list penalties, or MODULE:NAME of your own, each with its weight, as
+            code-norm@0.1.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size, rate and epochs that the paper has for this data set.
     """
-    return _Paper("ae", builder(spec, networks, optimiser, constants, reconstruction)).method({}, ())
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
+    return _Paper("ae", parts).method(penalties.build(penalty), ())
 
 
 def ae_l2(
@@ -179,7 +186,7 @@ def ae_l2(
     *,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Autoencoder with a penalty on the decoder's weights (AE-L2).
@@ -200,7 +207,7 @@ def rae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder without explicit regulariser: reconstruction and code norm (RAE).
@@ -222,7 +229,7 @@ def rae_l2(
     beta: float | None = None,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's weights (RAE-L2).
@@ -244,7 +251,7 @@ def rae_sn(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with spectral normalisation of all layers (RAE-SN).
@@ -269,7 +276,7 @@ def rae_gp(
     form: Literal["paper", "code"] = "paper",
     probes: int | None = None,
     every: int = 1,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's gradient with respect to the code (RAE-GP).

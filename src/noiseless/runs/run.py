@@ -29,22 +29,22 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
-from noiseless import densities
-from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import read_header, read_tensors, slug, sweep, write_json
+from noiseless.files import read_header, read_tensors, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
-from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
+from noiseless.recipes.method import METHOD, Method, call, defaults, find
+from noiseless.registry import Choice, name_of
 from noiseless.runs import pictures
+from noiseless.runs.fitted import fitted
 from noiseless.runs.record import FORMAT, make_room, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, coded, in_training, initial_weights, load_weights
 from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, resolve
-from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["BatchNormMoments", "Run", "Weights"]
@@ -76,7 +76,7 @@ class Run:
     def create(
         cls,
         directory: Path,
-        recipe: str | Recipe,
+        recipe: Choice,
         arguments: Mapping[str, Any],
         data: Data,
         training: Training,
@@ -92,8 +92,8 @@ class Run:
             about: what run.json says about the data.
             batches: what is trained on in place of the training part.
         """
-        function = find(recipe) if isinstance(recipe, str) else recipe
-        name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
+        function = find(recipe)
+        name = METHOD.find(function).name
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
         method.objective.check_count(len(data.train))
@@ -113,10 +113,8 @@ class Run:
             "training": plain(vars(settled)),
             "notes": [*method.notes, *((STREAMED,) if batches is not None else ())],
         }
-        networks, optimiser = arguments.get("networks", Networks()), arguments.get("optimiser", Optimiser()).optimiser
-        factory = optimiser if callable(optimiser) else None
         source, at_hand = (None, data) if data.in_memory else (data.source, None)
-        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, source, factory), at_hand)
+        run = cls(directory, UserCode.of(function, arguments, source), at_hand)
         with engine.main_first():
             if engine.main:
                 make_room(directory, overwrite)
@@ -179,8 +177,9 @@ class Run:
             said = "" if named else "; if they have moved, say with --source where they are"
             raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
         if found.fingerprint != record["fingerprint"]:
+            called = source if isinstance(source, str) else name_of(source)
             raise InputError(
-                f"the data {source!r} have changed since {self.directory} was trained on them "
+                f"the data {called!r} have changed since {self.directory} was trained on them "
                 f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
             )
         return found
@@ -353,11 +352,11 @@ class Run:
         """The trained model, see :func:`noiseless.load`; `moments` of batch norms: running ones or the batch's."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
-        def fitted(name: str) -> densities.LatentDensity:
-            return self.density(name, objective, data, weights, data_dir, moments)
+        def density(chosen: Choice) -> LatentDensity:
+            return self.density(chosen, objective, data, weights, data_dir, moments)
 
         size = self.record["data"]["size"]
-        return Model(objective.autoencoder, self.spec, fitted, trained_on=objective.trained_on, size=size)
+        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, size=size)
 
     def codes(self, objective: Objective, data: object = None, data_dir: Path | None = None) -> Float[Tensor, "n d"]:
         """The mean codes of the training part, in its order: those to which densities are fitted.
@@ -373,25 +372,18 @@ class Run:
 
     def density(
         self,
-        name: str,
+        chosen: Choice,
         objective: Objective,
         data: object = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
         moments: BatchNormMoments = "running",
-    ) -> densities.LatentDensity:
-        """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
+    ) -> LatentDensity:
+        """The density that is chosen, fitted to the mean codes of the training part; see :func:`.fitted`."""
         suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
-        path = self.directory / "densities" / f"{slug(name)}{suffix}.safetensors"
-        model = f"{self.directory} ({self.record['recipe']})"
-        if path.is_file():
-            return densities.load(path).bind(objective, model)
-        density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, model)
-        density.device = str(next(objective.parameters()).device)
-        generator = torch.Generator().manual_seed(self.record["training"]["seed"])
-        density.fit(self.codes(objective, data, data_dir), generator)
-        densities.save(density, path, name=name, codes="mean")
-        return density
+        seed, model = self.record["training"]["seed"], f"{self.directory} ({self.record['recipe']})"
+        folder = self.directory / "densities"
+        return fitted(chosen, folder, suffix, objective, lambda: self.codes(objective, data, data_dir), seed, model)
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()

@@ -21,8 +21,10 @@ from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.errors import InputError
 from noiseless.model import Model
+from noiseless.model import decoding as decodings
+from noiseless.model.decoding import Made
 from noiseless.model.interpolation import PathKind
-from noiseless.recipes.method import Recipe
+from noiseless.registry import Choice
 from noiseless.runs.record import of_data
 from noiseless.runs.run import Run, Weights
 from noiseless.runs.user_code import UserCode
@@ -30,7 +32,6 @@ from noiseless.training import BatchStream, Engine, Training
 
 __all__ = [
     "Decoding",
-    "Made",
     "Trained",
     "decode",
     "encode",
@@ -47,12 +48,10 @@ Trained = str | Path | Run | Model
 """A trained model: a run's folder, the run, or a model of it that is open."""
 Decoding = Literal["best", "sampled"]
 """Of strings: the best tokens, or tokens drawn by the seed."""
-Made = Tensor | list[str | None]
-"""Data in their own units, or strings, None where a string could not be completed."""
 
 
 def train(
-    recipe: str | Recipe,
+    recipe: Choice,
     data: object,
     out: str | Path,
     *,
@@ -72,9 +71,10 @@ def train(
     """Trains a method on data, and fits its densities.
 
     Arguments:
-        recipe: a method's name or function.
-        data: a data set's name, a path, an array, a tensor, a frame of numbers, a torch ``Dataset``, a split of a
-            Hugging Face data set; or what :func:`noiseless.data.load` gave, which also takes labels.
+        recipe: a method's name or function, or `MODULE:NAME`.
+        data: a data set's name, a path, a function that returns a :class:`noiseless.data.Raw`; an array, a tensor, a
+            frame of numbers, a torch ``Dataset``, a split of a Hugging Face data set; or what
+            :func:`noiseless.data.load` gave, which also takes labels.
         out: the folder of the run.
         training: how it is trained.
         size: resizes images.
@@ -208,9 +208,8 @@ def decode(
         InputError: codes of another shape, or not finite.
     """
     model = _opened(trained)
-    if not model.spec.tokens:
-        return model.decode(codes)
-    return model.strings(codes, torch.Generator().manual_seed(seed) if decoding == "sampled" else None)
+    generator = torch.Generator().manual_seed(seed) if decoding == "sampled" else None
+    return decodings.of(model.spec).decoded(model, torch.as_tensor(codes), generator)
 
 
 def reconstruct(
@@ -230,31 +229,30 @@ def reconstruct(
 
 
 def sample(
-    trained: Trained, n: int = 64, *, density: str | None = None, decoding: Decoding = "best", seed: int = 0
+    trained: Trained, n: int = 64, *, density: Choice | None = None, decoding: Decoding = "best", seed: int = 0
 ) -> Made:
     """New data: decoded draws from a density of the codes.
 
     Arguments:
         trained: a run or a model.
         n: how many, 1 or more.
-        density: its name; by default a run's first, or gmm of a model. It is fitted if it was not.
+        density: its name, or what makes it; by default a run's first, or gmm of a model. It is fitted if it was not.
         decoding: of strings, by the best tokens or by tokens drawn.
         seed: makes the draws.
 
     Raises:
         InputError: there is no such density, or it cannot be fitted.
     """
-    if density is None:
-        density = "gmm" if isinstance(trained, Model) else _run(trained).method().densities[0]
+    usual = "gmm" if density is not None or isinstance(trained, Model) else _run(trained).method().densities[0]
     model = _opened(trained)
-    return decode(model, model.draw(n, density, seed), decoding=decoding, seed=seed)
+    return decode(model, model.draw(n, density or usual, seed), decoding=decoding, seed=seed)
 
 
 def interpolate(
     trained: Trained,
     data: object = None,
     *,
-    density: str | None = None,
+    density: Choice | None = None,
     n: int = 8,
     steps: int = 8,
     path: PathKind = "spherical",

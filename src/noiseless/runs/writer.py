@@ -22,6 +22,7 @@ from noiseless.errors import InputError, RunError
 from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
+from noiseless.registry import Choice
 from noiseless.runs import pictures
 from noiseless.values import Batch, Noise
 
@@ -122,7 +123,7 @@ def in_training(objective: Objective, data: Data) -> Model:
         data: what it is trained on.
     """
 
-    def fitted(name: str) -> densities.LatentDensity:
+    def fitted(name: Choice) -> densities.LatentDensity:
         chunks = np.arange(min(MOST, len(data.train)))
         parts = [coded(objective, data, chunks[k : k + CHUNK]) for k in range(0, len(chunks), CHUNK)]
         density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, "the model in training")

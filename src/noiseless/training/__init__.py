@@ -1,4 +1,4 @@
-"""Training: one loop for every objective, and what it needs."""
+"""Training: one loop for all objectives, its settings and its state."""
 
 from noiseless.training.engine import Engine
 from noiseless.training.interrupts import Stopped

@@ -1,4 +1,4 @@
-"""The terms of an objective on the validation part."""
+"""The terms of an objective on the validation split."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
 def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """What brings a batch into the type and memory layout of the objective's weights."""
+    """A function that converts a batch to the dtype and memory layout of the objective's weights."""
     dtype = next(objective.parameters()).dtype
 
     def layout(x: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
 
 
 class Validation:
-    """The terms of an objective on the validation part: each process takes its share of even batches."""
+    """The terms of an objective on the validation split; batches are divided evenly among processes."""
 
     def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
         self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
@@ -44,21 +44,21 @@ class Validation:
         shared = np.arange(count - count % world).reshape(-1, world)
         batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
         self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
-        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
+        self.rest = np.arange(shared.size, count)  # fewer examples than processes: every process takes all of them
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as `validation/loss`, and the means of the diagnostics.
+        """The mean of every term, their sum as ``validation/loss``, and the means of the diagnostics.
 
         Raises:
-            RunError: one of them is not finite.
+            RunError: a term is not finite.
         """
         objective.eval()
         layout = layout_for(objective)
         terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                rest = mine is self.rest  # gathered, each of these examples would meet its own copies
+                rest = mine is self.rest  # if gathered, these examples would be coupled with their own copies
                 count = len(mine) * (1 if rest else self.engine.world)
                 x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
                 with single_process() if rest else contextlib.nullcontext():
@@ -76,7 +76,7 @@ class Validation:
 
 
 class _Means:
-    """Means over batches of numbers by name, each over the examples of the batches that have it."""
+    """Means of named values over batches, each over the examples of those batches that contain it."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -84,13 +84,13 @@ class _Means:
         self.counts: dict[str, int] = {}
 
     def add(self, values: Mapping[str, Tensor], count: int) -> None:
-        """Takes the means over a batch of `count` examples."""
+        """Adds the means over a batch of ``count`` examples."""
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0) + count / self.total * value
             self.counts[name] = self.counts.get(name, 0) + count
 
     def over_processes(self, engine: Engine) -> dict[str, float]:
-        """The means, as `validation/NAME`.
+        """The means, named ``validation/NAME``.
 
         Raises:
             RunError: one of them is not finite.

@@ -5,9 +5,10 @@ from noiseless.objectives.reconstruction.lpips import lpips
 from noiseless.objectives.reconstruction.perceptual import Perceptual
 from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.objectives.reconstruction.sequence import Binary, Categorical, SquaredError
-from noiseless.objectives.reconstruction.term import Distance, Reconstruction, build, in_nats, names
+from noiseless.objectives.reconstruction.term import RECONSTRUCTION, Distance, Reconstruction, build, in_nats, names
 
 __all__ = [
+    "RECONSTRUCTION",
     "Binary",
     "Categorical",
     "Distance",
