@@ -51,7 +51,7 @@ ARROWS = {
 MOST_ROOMS, MOST_FLOORS, MOST_LINES, NINETIETH = 21, 11, 400, 15
 
 CATCH_ALLS = {
-    "runs/run.py:train": "binds them to the recipe's signature, so that a misspelt one fails",
+    "runs/verbs.py:train": "binds them to the recipe's signature, so that a misspelt one fails",
     "cli/train.py:command": "its signature is made from the recipe's",
 }
 

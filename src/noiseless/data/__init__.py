@@ -5,5 +5,6 @@ is one module here that defines ``DATASETS = {name: loader}``.
 """
 
 from noiseless.data.dataset import DATA, Data, LoadOptions, Raw, Split, describe, load, names, read
+from noiseless.data.rows import rows
 
-__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
+__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read", "rows"]

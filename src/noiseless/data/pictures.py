@@ -23,7 +23,7 @@ from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
 
-__all__ = ["gathered", "load", "stacked"]
+__all__ = ["gathered", "load", "refuse_size", "stacked"]
 
 LARGEST = 512
 
@@ -69,7 +69,7 @@ def gathered(path: Path, framing: Framing) -> dict[str, np.ndarray]:
     with bar(f"reading {path.name}", found.count) as advance, stream as pairs:
         for name, image in pairs:
             first = first or name
-            _refuse_size(name, image, first, images.get(first, image))
+            refuse_size(name, image, first, images.get(first, image))
             if name in images:
                 raise InputError(f"{path} has two images of the name {name}; rename or remove one")
             images[name] = image
@@ -88,7 +88,8 @@ def _short(path: Path, name: str) -> str:
     return name[len(str(path)) + 1 :]
 
 
-def _refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) -> None:
+def refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) -> None:
+    """Refuses an image of another size than the first, or a larger one than is taken as it is."""
     (height, width), (expected_height, expected_width) = image.shape[:2], expected.shape[:2]
     if (height, width) != (expected_height, expected_width):
         raise InputError(

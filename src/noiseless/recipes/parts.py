@@ -155,7 +155,7 @@ class MethodBuilder:
 
     def at(self, lr: float) -> Make:
         """The optimiser asked for, at this rate whatever --lr says."""
-        chosen = replace(self.optimiser, lr=lr)
+        chosen = replace(self.optimiser, lr=None)
         return lambda p: chosen.build(p, lr)
 
 

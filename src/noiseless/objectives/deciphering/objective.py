@@ -117,6 +117,7 @@ class Deciphering(Objective):
 
     shifting: Tensor
     draws_codes = True
+    needs_index = True
 
     def __init__(
         self,
