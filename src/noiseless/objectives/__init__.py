@@ -1,1 +1,1 @@
-"""What is minimised, over which parameters, in which order: one update scheme a file."""
+"""Objectives: what is minimised, over which parameters, in which order. One update scheme per file."""

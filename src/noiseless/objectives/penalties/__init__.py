@@ -1,1 +1,1 @@
-"""Terms added to the reconstruction: one idea a file."""
+"""Penalties that are added to the reconstruction: one idea per file."""

@@ -1,4 +1,4 @@
-"""How far an output is from its datum: one kind of distance a file."""
+"""Reconstruction terms: distances between an output and its example, one kind per file."""
 
 from noiseless.objectives.reconstruction.term import Distance, Reconstruction, build, in_nats, names
 

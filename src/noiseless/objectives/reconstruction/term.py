@@ -1,13 +1,13 @@
-"""How a reconstruction term is named, found and built.
+"""How reconstruction terms are named, found and built.
 
-A new one is one file in this folder that names what it offers in
+A new term is one file in this folder that lists what it provides in
 
     ``RECONSTRUCTIONS: dict[str, Callable[..., Reconstruction]]``
 
-whose values give, called without arguments, a function of output and data to a number: a sum over dimensions, a mean
-over the batch. Parameters need defaults and become options in the name (``gaussian:0.5``). Names in the module's
-``ON_LOGITS`` are of terms that take the log-odds of pixels in place of pixels; those in its ``IN_NATS`` are in the unit
-of likelihoods, beside which a divergence weighs 1.
+whose values, called without arguments, return a function from output and data to a scalar: summed over dimensions,
+averaged over the batch. Parameters need defaults and become options in the name (``gaussian:0.5``). The module's
+``ON_LOGITS`` lists terms that take log-odds instead of pixels; its ``IN_NATS`` lists terms in the unit of likelihoods,
+for which the natural weight of a divergence is 1.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Distance:
-    """A reconstruction term as a recipe needs it.
+    """A reconstruction term, as recipes use it.
 
     Arguments:
-        of: output and data to a number.
-        logits: whether the output has to be logits.
+        of: maps output and data to a scalar.
+        logits: whether the output must be logits.
     """
 
     of: Reconstruction
@@ -43,13 +43,13 @@ class Distance:
 
 
 def names() -> dict[str, str]:
-    """Every reconstruction term by the name that the command line takes, with a line on each."""
+    """The reconstruction terms by the names that the command line accepts, with a one-line description of each."""
     makers: dict[str, Callable[..., Reconstruction]] = _sequences() | {k: make for k, (make, _) in _catalogue().items()}
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(makers.items())}
 
 
 def in_nats(name: str) -> bool:
-    """Whether the reconstruction term of this name, options or not, is in the unit of likelihoods."""
+    """Whether the reconstruction term of this name, with or without options, is in the unit of likelihoods."""
     kind = name.partition(":")[0]
     return any(kind in getattr(module, "IN_NATS", ()) for module in modules(PACKAGE))
 
@@ -59,10 +59,10 @@ def build(name: str, spec: Spec) -> Distance:
 
     Arguments:
         name: one of :func:`names`, with values of its options after a colon, separated by commas.
-        spec: what a datum looks like.
+        spec: describes an example.
 
     Raises:
-        InputError: a name or a value that does not exist, or that is for other data.
+        InputError: the name or a value is unknown, or is for another kind of data.
     """
     kind, _, rest = name.partition(":")
     if spec.tokens:
@@ -90,7 +90,7 @@ def _sequence(name: str, spec: Spec) -> Reconstruction:
     if name.partition(":")[0] in _catalogue():
         known = ", ".join(sorted(_sequences()))
         raise InputError(
-            f"the reconstruction {name!r} is for numbers, and {spec.name} are sequences of tokens; take {known}"
+            f"the reconstruction {name!r} is for numbers, and {spec.name} are sequences of tokens; use {known}"
         )
     raise unknown("reconstruction", name, _sequences())
 
