@@ -124,7 +124,7 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
 def _maker(name: str) -> Callable[[Sequence[str]], Score]:
     kind = name.partition(":")[0]
     if kind not in _catalogue():
-        raise InputError(f"{unknown('score', kind, _catalogue())}, or your own MODULE:FUNCTION")
+        raise InputError(f"{unknown('score', kind, _catalogue())}, or MODULE:FUNCTION")
     make: Callable[..., Score] = _catalogue()[kind]
     return partial(make, **options("score", name, make))
 
