@@ -102,7 +102,7 @@ def _refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray)
 
 
 def stacked(images: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
-    """Stacks images (H, W) or (H, W, 3) in the order of ``names`` to (M, C, H, W); empties ``images``, to save memory."""
+    """Stacks images (H, W[, 3]), in the order of ``names`` to (M, C, H, W); empties ``images`` to save memory."""
     first = images[names[0]]
     channels = 3 if any(image.ndim == 3 for image in images.values()) else 1
     array = np.empty((len(names), channels, *first.shape[:2]), dtype=np.uint8)
