@@ -46,6 +46,11 @@ class Spec:
     kind: str = ""
 
     @property
+    def modality(self) -> str:
+        """The kind of data by name; :mod:`noiseless.modalities` has an object for each."""
+        return "strings" if self.tokens else "images" if self.is_image else "vectors"
+
+    @property
     def is_image(self) -> bool:
         """Whether a datum is an image rather than a vector."""
         return len(self.shape) == 3

@@ -100,7 +100,7 @@ SENTENCES = {
     f"train ae {TINY} --encoder broken_of_cli:late": "TypeError: inner",
     f"train ae {TINY} --encoder broken_of_cli:missing": "missing",
     f"train ae {TINY} --encoder no_such_module:f": "no_such_module",
-    f"train ae {TINY} --encoder garbage": "MODULE:FUNCTION",
+    f"train ae {TINY} --encoder garbage": "MODULE:NAME",
     "train broken_of_cli:no_method --data digits": "expected a Method",
     "train broken_of_cli:untyped --data digits": "is no recipe",
     "train broken_of_cli:clashing --data digits": "'steps'",

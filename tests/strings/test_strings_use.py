@@ -140,7 +140,7 @@ def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> 
         ("evaluate RUN --features pixels", "judged as such; leave out --features"),
         ("evaluate RUN --samples s.txt --features pixels", "judged as such; leave out --features"),
         ("evaluate RUN --samples nowhere.txt", "nowhere.txt cannot be read"),
-        ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:FUNCTION"),
+        ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:NAME"),
         ("compare grae --data expressions:size=50 --features pixels", "judged as such"),
         ("train gvae --data expressions:codec=characters,size=50", "train character-vae"),
         ("train rae --data expressions:size=50 --reconstruction bernoulli", "is for numbers"),

@@ -10,8 +10,9 @@ import torch
 from cyclopts import App
 
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import check_threads, panel
+from noiseless.cli.options import as_options, check_threads, panel
 from noiseless.errors import InputError
+from noiseless.files import slug
 from noiseless.reproduce import Request, find, names, write
 from noiseless.training import Stopped, check_device
 
@@ -39,10 +40,10 @@ def application(tokens: Sequence[str]) -> App:
 
 def _command(name: str) -> Callable[..., None]:
     kind: Any = get_type_hints(find(name))["request"]
-    given = Annotated[kind, panel("What, how large and where", 1)]
+    given: Any = Annotated[as_options(kind), panel("What, how large and where", 1)]
     shown = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=given)
     if kind is not Request:
-        shown = shown.replace(default=kind())
+        shown = shown.replace(default=as_options(kind)())
 
     def command(*, request: Any) -> None:
         _reproduce(name, request)
@@ -66,6 +67,6 @@ def _reproduce(name: str, request: Any) -> None:
     except (Stopped, KeyboardInterrupt):
         note(["go on with the same command: what is done is not done again"])
         raise
-    for path in write(report, request.place(name), request.overwrite):
+    for path in write(report, request.place(slug(name)), request.overwrite):
         wrote(path)
     tell(report.text)

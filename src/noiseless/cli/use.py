@@ -13,23 +13,27 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
-from noiseless.data.lines import TEXTS, tokens
+from noiseless.data import modality
 from noiseless.data.progress import bar
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.files import slug
-from noiseless.model import Model
+from noiseless.model import Model, decoding
+from noiseless.model.decoding import Made
 from noiseless.runs import Run, Weights
 from noiseless.runs.prune import prune as remove_closed
 from noiseless.show import export
-from noiseless.strings import of, refuse_other
-from noiseless.strings.language import is_molecules
+from noiseless.strings import refuse_other
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
 
 Density = Annotated[
     str | None,
-    Parameter(help="One of noiseless list densities; gmm:32 has 32 components. Default: the method's first."),
+    Parameter(
+        help="One of noiseless list densities, gmm:32 has 32 components; or MODULE:NAME of your own. Default: the "
+        "method's first."
+    ),
 ]
 Given = Annotated[
     str,
@@ -66,13 +70,13 @@ def sample(
     Example: noiseless sample runs/digits --density gmm -n 64 --out samples.png
     """
     opened, model = use.open(run, own)
-    density = density or opened.method().densities[0]
-    place = out or _picture(run, model, use, decoding, "samples", density, n, seed)
+    chosen = density or opened.method().densities[0]
+    place = out or _picture(run, model, use, decoding, "samples", DENSITY.find(chosen).name, n, seed)
     export.check(place, model.spec, n, overwrite or out is None)
-    drawn = _decoded(model, model.draw(n, density, seed), decoding, seed)
-    note([*opened.record["notes"], model.density(density).note, use.few(n)])
+    drawn = _decoded(model, model.draw(n, chosen, seed), decoding, seed)
+    note([*opened.record["notes"], model.density(chosen).note, use.few(n)])
     wrote(export.save(drawn, model.spec, place, overwrite or out is None))
-    note(_unfinished(drawn, model, decoding))
+    note(_remarks(drawn, model, decoding))
 
 
 def encode(
@@ -125,7 +129,7 @@ def decode(
     export.check(out, model.spec, len(read), overwrite)
     made = _decoded(model, read, decoding, seed)
     wrote(export.save(made, model.spec, out, overwrite))
-    note([use.few(len(read)), *_unfinished(made, model, decoding)])
+    note([use.few(len(read)), *_remarks(made, model, decoding)])
 
 
 def prune(
@@ -206,32 +210,23 @@ def interpolate(
     else:
         rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
     wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
-    note(_unfinished(points, model, decoding))
+    note(_remarks(points, model, decoding))
 
 
 def _picture(run: Path, model: Model, use: Use, decoding: str, *about: object) -> Path:
     """A place in the run whose name tells apart what was asked for differently."""
     other = [use.label] * (use.label != "best") + [decoding] * (decoding != "best")
-    ending = "png" if model.spec.is_image else "txt" if model.spec.tokens else "npy"
-    return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{ending}"
+    return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{export.of(model.spec).ending}"
 
 
-def _decoded(model: Model, codes: Tensor | np.ndarray, decoding: str, seed: int) -> Tensor | list[str | None]:
+def _decoded(model: Model, codes: Tensor | np.ndarray, chosen: str, seed: int) -> Made:
     """Data in their units, or strings."""
-    if not model.spec.tokens:
-        return model.decode(codes)
-    return model.strings(codes, torch.Generator().manual_seed(seed) if decoding == "sampled" else None)
+    generator = torch.Generator().manual_seed(seed) if chosen == "sampled" else None
+    return decoding.of(model.spec).decoded(model, torch.as_tensor(codes), generator)
 
 
-def _unfinished(made: Tensor | list[str | None], model: Model, decoding: str) -> list[str]:
-    """What the user should hear of strings that are written as empty lines."""
-    missing = 0 if isinstance(made, Tensor) else sum(not string for string in made)
-    if not missing:
-        return []
-    codec = model.codec
-    why = "all of it pads" if codec.alphabet else f"their derivation did not end within {codec.length} rules"
-    other = ", or try --decoding sampled" if decoding == "best" else ""
-    return [f"{missing:,} of {len(made):,} strings are empty: {why}; train longer{other}"]
+def _remarks(made: Made, model: Model, chosen: str) -> list[str]:
+    return decoding.of(model.spec).remarks(made, model, chosen == "sampled")
 
 
 def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Use) -> torch.Tensor:
@@ -253,8 +248,9 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
 def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
     """All rows of `data`: a text file in the run's language, images as the run's were where the user says no size."""
     spec = run.spec
-    if spec.tokens and data.lower().endswith(TEXTS) and Path(data).expanduser().is_file():
-        return tokens(data, of(spec), is_molecules(spec))
+    rows = modality.of(spec).read(data, spec)
+    if rows is not None:
+        return rows
     raw = datasets.read(data, size=size or run.record["data"]["size"], data_dir=use.data_dir)
     refuse_other(raw.codec, spec, str(run.directory))
     return raw.array

@@ -4,6 +4,6 @@ Data stay in their stored format, usually uint8; :meth:`noiseless.values.Spec.no
 inputs. A new named data set is one module in this package that defines ``DATASETS = {name: loader}``.
 """
 
-from noiseless.data.dataset import Data, LoadOptions, Raw, Split, describe, load, names, read
+from noiseless.data.dataset import DATA, Data, LoadOptions, Raw, Split, describe, load, names, read
 
-__all__ = ["Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
+__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]

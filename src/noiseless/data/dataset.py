@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, function, pictures
+from noiseless.data import arrays, function, modality, pictures
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
-from noiseless.errors import InputError, unknown
-from noiseless.registry import is_named, offered, options
-from noiseless.strings import of
+from noiseless.errors import InputError
+from noiseless.registry import Choice, Kind, offered, options
 from noiseless.values import Spec
 
-__all__ = ["Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
+__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,14 @@ class Data:
     notes: tuple[str, ...] = ()
 
 
-def load(source: str, *, size: int | None = None, data_dir: Path | None = None, seed: int = 0) -> Data:
+def load(source: Choice, *, size: int | None = None, data_dir: Path | None = None, seed: int = 0) -> Data:
     """The data set `source`.
 
     Arguments:
         source: a name (see :func:`names`), with options after a colon if the data set has any; else a path to a folder,
-            a .zip, a .tar (plain, .gz, .xz, .bz2) of images, or to .npy or .npz arrays; else ``module:function``. A
-            folder with a known name is ``./NAME``.
+            a .zip, a .tar (plain, .gz, .xz, .bz2) of images, or to .npy or .npz arrays; else the name of an installed
+            package's or ``MODULE:NAME``; or a function that returns a :class:`Raw`. A folder with a known name is
+            ``./NAME``.
         size: the height and width to which images of files, and CelebA, are resized.
         data_dir: where to look first for the files of a named data set.
         seed: what the parts that the set lacks are drawn by.
@@ -91,7 +91,7 @@ def load(source: str, *, size: int | None = None, data_dir: Path | None = None, 
     )
 
 
-def read(source: str, *, size: int | None = None, data_dir: Path | None = None) -> Raw:
+def read(source: Choice, *, size: int | None = None, data_dir: Path | None = None) -> Raw:
     """All rows of `source`, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
         raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
@@ -112,10 +112,7 @@ def names() -> dict[str, str]:
 def describe(data: Data) -> str:
     """One line on a data set: its parts, shape, classes and fingerprint."""
     sizes = [f"{len(part):,} {name}" for part, name in _named_parts(data)]
-    shape = "x".join(map(str, data.spec.shape))
-    kind = f"images of {shape}" if data.spec.is_image else f"vectors of {shape}"
-    if data.spec.tokens:
-        kind = f"strings of up to {shape} {of(data.spec).unit} of {data.spec.tokens} kinds"
+    kind = modality.of(data.spec).described(data.spec)
     labels = data.train.labels
     classes = "no classes" if labels is None else f"{len(np.unique(labels))} classes"
     return f"{data.spec.name}: {', '.join(sizes)} {kind}, {classes}, fingerprint {data.fingerprint}"
@@ -129,22 +126,31 @@ def _loaders() -> dict[str, Callable[..., Raw]]:
     return offered("noiseless.data", "DATASETS")
 
 
-def _raw(source: str, request: LoadOptions) -> Raw:
-    loaders = _loaders()
-    path, name = Path(source).expanduser(), source.partition(":")[0]
-    if source in loaders:
-        return loaders[source](request)
-    if name in loaders and not _exists(path):
-        return loaders[name](request, **options("data set", source, loaders[name]))
-    if _exists(path):
+DATA = Kind("data set", "noiseless.data", _loaders)
+"""Where data sets are found."""
+
+
+def _raw(source: Choice, request: LoadOptions) -> Raw:
+    if not isinstance(source, str):
+        return function.load(DATA.find(source), request)
+    path = Path(source).expanduser()
+    if source not in _loaders() and _exists(path):
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
-    if is_named(source):
-        return function.load(source)
-    raise InputError(f"{unknown('data set', source, loaders)}; nor is there a file or folder {source!r}")
+    try:
+        part = DATA.find(source)
+    except InputError as error:
+        raise InputError(f"{error}; nor is there a file or folder {source!r}") from error
+    if part.own:
+        return function.load(part, request)
+    found: Raw = part.build(request)
+    return found
 
 
-def _anchored(source: str) -> str:
-    """`source` with the paths among its options made absolute, so that a run finds them from everywhere."""
+def _anchored(chosen: Choice) -> str:
+    """The name of a source with the paths among its options made absolute, so that a run finds them from everywhere."""
+    if not isinstance(chosen, str):
+        return DATA.find(chosen).name
+    source = chosen
     name = source.partition(":")[0]
     if name == source or name not in _loaders() or _exists(Path(source).expanduser()):
         return source

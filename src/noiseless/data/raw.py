@@ -2,8 +2,9 @@ r"""The result of a loader: one array of all data, their labels, and the split o
 
 A loader is a function of a :class:`LoadOptions`. Further parameters need defaults and become options in the name
 (``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from names to
-loaders, adds these names to the library; no other file has to change. A user's function, given as ``module:function``,
-takes no argument and returns a :class:`Raw`.
+loaders, adds these names to the library; no other file has to change. A user's function, given as an object, as
+``MODULE:NAME`` or by an entry point in the group ``noiseless.data`` (:mod:`noiseless.registry`), may omit the
+:class:`LoadOptions`.
 """
 
 from __future__ import annotations

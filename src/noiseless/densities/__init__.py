@@ -1,5 +1,5 @@
 """Latent densities: distributions that are fitted to the codes after training, and sampled."""
 
-from noiseless.densities.density import LatentDensity, build, describe, load, names, save
+from noiseless.densities.density import DENSITY, LatentDensity, build, describe, holds, load, names, save
 
-__all__ = ["LatentDensity", "build", "describe", "load", "names", "save"]
+__all__ = ["DENSITY", "LatentDensity", "build", "describe", "holds", "load", "names", "save"]

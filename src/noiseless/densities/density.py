@@ -11,14 +11,16 @@ within a family small enough that :math:`p^*` interpolates between the codes ins
 that the decoder is meaningful between the codes of the training set, where :math:`p^*` has mass too; that is the
 purpose of the autoencoder's regulariser.
 
-A new density is one file in this folder. It subclasses :class:`LatentDensity` and lists what it provides in
+A density subclasses :class:`LatentDensity`. It is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point
+in the group ``noiseless.densities`` (:mod:`noiseless.registry`); a module of this folder names those that it offers in
 
     ``DENSITIES: dict[str, Callable[[int], LatentDensity]]``
 
-whose values are called with the dimension of the codes. Further parameters need defaults and become options in the name
-(``gmm:32`` or ``gmm:components=32``). ``noiseless list densities`` shows the first line of a value's docstring. Heavy
-imports belong inside the functions, because listing the names imports every module here. Everything that is fitted is a
-parameter or a buffer whose shape the constructor knows, so that a file can be loaded without executing its contents.
+Its class (or a function that makes it) is called with the dimension of the codes; further parameters need defaults, and
+become options in the name (``gmm:32`` or ``gmm:components=32``). The first line of its docstring is what ``noiseless
+list densities`` shows. Heavy imports belong inside the functions, since listing the names imports every module here.
+Everything fitted is a parameter or a buffer whose shape the constructor knows, so that a file is read back without
+running what it says.
 
 Fits, samples and log-densities are computed in float64; samples are returned in float32. Reference: From Variational to
 Deterministic Autoencoders, P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black, B. Schölkopf, 2020, section 4,
@@ -44,9 +46,9 @@ from torch import Tensor, nn
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write
 from noiseless.objectives.objective import Objective
-from noiseless.registry import offered, options
+from noiseless.registry import Choice, Kind, offered
 
-__all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
+__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "save"]
 
 FORMAT = "noiseless-density-1"
 CODES = ("mean", "sample")
@@ -131,35 +133,38 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def build(name: str, dim: int) -> LatentDensity:
+def build(chosen: Choice, dim: int) -> LatentDensity:
     """An unfitted density for codes of dimension ``dim``.
 
     Arguments:
-        name: one of :func:`names`, optionally with options after a colon: values in the order of its signature or
-            ``option=value``, separated by commas.
+        chosen: one of :func:`names`, with options after a colon if the density has any: values in the order of its
+            signature or ``option=value``, separated by commas; ``MODULE:NAME`` of your own, with options after a second
+            colon; the name of an installed package's; or a class or function that makes a density for a dimension.
         dim: the dimension of the codes.
 
     Raises:
-        InputError: the name, an option or a value is unknown; the message suggests the nearest one.
+        InputError: a name, an option or a value that does not exist, with the nearest that does, or what is named makes
+            no density.
 
     >>> build("gmm:3", dim=8).means.shape
     torch.Size([3, 8])
     """
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise unknown("density", kind, _catalogue())
-    make: Callable[..., LatentDensity] = _catalogue()[kind]
-    return make(dim, **options("density", name, make))
+    part = DENSITY.find(chosen)
+    made = part.build(dim)
+    if not isinstance(made, LatentDensity) or made.dim != dim:
+        given = f"one of dimension {made.dim}" if isinstance(made, LatentDensity) else f"a {type(made).__name__}"
+        raise InputError(f"the density {part.name} gave {given}; expected a LatentDensity of dimension {dim}")
+    return made
 
 
-def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
-    """Writes a fitted density to a safetensors file, atomically.
+def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> None:
+    """Writes a fitted density to one safetensors file, whole or not at all.
 
     Arguments:
         density: the density.
         path: the file; an existing one is replaced.
-        name: the name from which :func:`build` builds such a density, including options.
-        codes: ``mean`` or ``sample``: which codes of the posterior it was fitted to.
+        name: that by which :func:`build` makes such a density, options included.
+        codes: ``mean`` or ``sample``: which codes of the posterior it was fitted on.
 
     Raises:
         InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
@@ -168,32 +173,51 @@ def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
     if codes not in CODES:
         raise unknown("kind of codes", codes, CODES)
     density.require_fit()
+    part = DENSITY.find(name)
     state = {key: value.detach().cpu().contiguous() for key, value in density.state_dict().items()}
     if _shapes(build(name, density.dim)) != _shapes(density):
-        raise InputError(
-            f"{name!r} does not name the {type(density).__name__} to be saved at {path}; "
-            "give the name that the density was built with"
-        )
-    about = {"format": FORMAT, "name": name, "dim": density.dim, "codes": codes, "n": int(density.n)}
+        raise InputError(f"{part.name!r} does not name the {type(density).__name__} that is to be saved at {path}")
+    about = {"format": FORMAT, "name": part.name, "dim": density.dim, "codes": codes, "n": int(density.n)}
+    about |= {"digest": part.digest} if part.own else {}
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
-    with atomic_write(path) as part:
-        part.write_bytes(safetensors.torch.save(state, metadata=metadata))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
 
 
-def load(path: Path) -> LatentDensity:
-    """Reads what :func:`save` wrote. Only a density of this package is built, and nothing in the file is executed.
+def load(path: Path, own: Choice | None = None) -> LatentDensity:
+    """Reads what :func:`save` wrote; nothing in the file is run.
+
+    Arguments:
+        path: the file.
+        own: the density that it holds, as for :func:`build`, if that is not a density of this package: its code is not
+            imported because a file names it.
 
     Raises:
-        InputError: the file is missing, corrupt, of another format, or does not contain the density that it names.
+        InputError: the file is missing, corrupt, of another format, does not hold what it says, or holds a density that
+            is not ours and was not named again.
     """
     about = describe(path)
-    density = build(about["name"], about["dim"])
+    if own is None:
+        DENSITY.refuse_own(about["name"], str(path), "as own=...")
+    density = build(about["name"] if own is None else own, about["dim"])
     try:
         density.load_state_dict(safetensors.torch.load_file(path))
     except (RuntimeError, OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} does not hold the density {about['name']!r} that it names ({error})") from error
     density.note = about["note"]
     return density.eval()
+
+
+def holds(path: Path, chosen: Choice) -> bool:
+    """Whether a file holds the density that is chosen, as its code is now; code of the user's own may have changed.
+
+    Raises:
+        InputError: the file is corrupt or of another format.
+    """
+    if not path.is_file():
+        return False
+    part, about = DENSITY.find(chosen), describe(path)
+    return part.is_lasting and about["name"] == part.name and about.get("digest", "") == part.digest
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -220,6 +244,10 @@ def describe(path: Path) -> dict[str, Any]:
 @cache
 def _catalogue() -> dict[str, Callable[[int], LatentDensity]]:
     return offered("noiseless.densities", "DENSITIES")
+
+
+DENSITY = Kind("density", "noiseless.densities", lambda: _catalogue())
+"""Where densities are found."""
 
 
 def _shapes(density: LatentDensity) -> dict[str, torch.Size]:

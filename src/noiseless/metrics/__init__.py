@@ -8,8 +8,32 @@ r"""Distances between real and generated data: a feature map, then pure function
 ['f1/8', 'f8', 'fd', 'kid', 'kid std', 'precision', 'recall', 'score']
 """
 
-from noiseless.metrics.features import Features, build, eight_bit, names
-from noiseless.metrics.measure import Measure, measure_all, measures, warnings
+from noiseless.metrics.features import FEATURES, Features, build, eight_bit, names
+from noiseless.metrics.measure import (
+    METRIC,
+    Measure,
+    Metric,
+    build_metric,
+    measure_all,
+    measures,
+    metric_names,
+    warnings,
+)
 from noiseless.metrics.sample import Sample
 
-__all__ = ["Features", "Measure", "Sample", "build", "eight_bit", "measure_all", "measures", "names", "warnings"]
+__all__ = [
+    "FEATURES",
+    "METRIC",
+    "Features",
+    "Measure",
+    "Metric",
+    "Sample",
+    "build",
+    "build_metric",
+    "eight_bit",
+    "measure_all",
+    "measures",
+    "metric_names",
+    "names",
+    "warnings",
+]

@@ -8,11 +8,16 @@ Images are compared as they would be stored. They are first converted to 8-bit v
 
 .. math:: u = \min(\max(\operatorname{round}(255\, x), 0), 255),
 
-rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels if a network
-expects colour. For EfficientNet-Lite0 images are resized bilinearly (half-pixel centres), with an antialias filter when
-downscaling and without one when upscaling, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
-did. Vectors are used as given (evaluations standardise them); ``raw`` converts them back to the units of the data, in
-which the columns with the largest values dominate.
+rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels where a network
+wants colour. EfficientNet-Lite0 sees them resized bilinearly (half-pixel centres), without an antialias filter when
+they grow and with one when they shrink, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
+did. Vectors are taken as they are given, standardised by whoever evaluates a model; ``raw`` puts them back into the units
+of the data, in which the columns with the largest numbers decide.
+
+A feature network of the user's own is a callable from a batch of images in [0, 1] (or of vectors) to rows of features.
+It is chosen as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.features``
+(:mod:`noiseless.registry`); what is named so is the callable, or a class or function that makes it and needs no
+arguments.
 """
 
 from __future__ import annotations
@@ -25,11 +30,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
+from noiseless.registry import Choice, Kind
 from noiseless.values import Spec
 
-__all__ = ["Features", "build", "eight_bit", "names"]
+__all__ = ["FEATURES", "Features", "build", "eight_bit", "names"]
 
 
 CPU = torch.device("cpu")
@@ -171,8 +177,12 @@ def names() -> dict[str, str]:
     }
 
 
+FEATURES = Kind("features", "noiseless.features", names)
+"""Where features are found."""
+
+
 def build(
-    name: str,
+    chosen: Choice,
     spec: Spec,
     *,
     resize: int | None = None,
@@ -182,22 +192,32 @@ def build(
     r"""The feature map of this name, for data of this kind.
 
     Arguments:
-        name: one of :func:`names`, or ``module:callable`` together with ``own``.
-        spec: describes an example.
-        resize: the side to which images are resized for EfficientNet-Lite0, a multiple of 32 pixels; None means 128.
-        own: the callable that ``module:callable`` names; maps a batch to rows of features.
-        device: where the network runs; the features are returned on the CPU.
+        chosen: one of :func:`names`; ``MODULE:NAME`` of your own, the name of an installed package's, or the callable
+            itself, from a batch to rows of features.
+        spec: what a datum looks like.
+        resize: the side that EfficientNet-Lite0 sees, a multiple of 32 pixels; 128 where None.
+        own: the callable that ``chosen`` is to be the name of.
+        device: where the network runs; the features come back to the CPU.
 
     Raises:
         InputError: the name is unknown, or these features do not apply to such data.
     """
     where = torch.device(device)
-    if resize is not None and name != "efficientnet":
-        raise InputError(f"features {name!r} cannot be resized; only 'efficientnet' takes a resize")
+    if resize is not None and chosen != "efficientnet":
+        raise InputError(f"features {chosen!r} cannot be resized; only 'efficientnet' takes a resize")
     if own is not None:
-        return Features(name, CustomFeatures(own).to(where), device=where)
-    if name not in names():
-        raise unknown("features", name, names())
+        return Features(str(chosen), CustomFeatures(own).to(where), device=where)
+    part = FEATURES.find(chosen)
+    if part.own:
+        network = part.instance()
+        if not callable(network):
+            raise InputError(
+                f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}"
+            )
+        return Features(part.name, CustomFeatures(network).to(where), device=where)
+    name = part.stem
+    if part.name != name:
+        raise InputError(f"features {name!r} take no options, and {part.name!r} was given")
     if name in ("identity", "raw"):
         return _vector(name, spec, where)
     _check_image(name, spec)
@@ -205,7 +225,7 @@ def build(
 
 
 def _vector(name: str, spec: Spec, device: torch.device) -> Features:
-    if spec.is_image:
+    if spec.modality == "images":
         raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
     return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
@@ -243,7 +263,7 @@ class Inception(nn.Module):
 
 
 def _check_image(name: str, spec: Spec) -> None:
-    if not spec.is_image:
+    if spec.modality != "images":
         raise InputError(f"features {name!r} are for images, and the data are vectors; use 'identity'")
     if name != "pixels" and spec.shape[0] not in (1, 3):
         raise InputError(

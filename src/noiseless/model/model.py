@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.data import modality
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
 from noiseless.nn.distributed import uses_batch_statistics
+from noiseless.registry import Choice
 from noiseless.strings import Codec, of
 from noiseless.values import Spec
 
@@ -26,7 +28,7 @@ class Model:
     Arguments:
         autoencoder: the networks; put into evaluation mode.
         spec: the shape and units of the data.
-        density: gives a fitted density by its name.
+        density: gives a fitted density by its name, or by the object that makes it.
         batch: data in a pass, at most; all passes have as many, give or take one.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
 
@@ -45,7 +47,7 @@ class Model:
         self,
         autoencoder: Autoencoder,
         spec: Spec,
-        density: Callable[[str], LatentDensity],
+        density: Callable[[Choice], LatentDensity],
         batch: int = 500,
         trained_on: str | None = None,
     ) -> None:
@@ -151,16 +153,17 @@ class Model:
         _check_paths(len(a), len(b), steps, path)
         return torch.stack([PATHS[path](a, b, k / (steps - 1)) for k in range(steps)], dim=1)
 
-    def sample(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
+    def sample(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
         """Decoded :meth:`draw` s; arguments as there."""
         return self.decode(self.draw(n, density, seed))
 
-    def draw(self, n: int, density: str = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:
+    def draw(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:
         """Codes drawn from a density.
 
         Arguments:
             n: how many, 1 or more.
-            density: the name of a density; fitted to the training codes first if it was not.
+            density: a density by name, as `MODULE:NAME`, or a class or function that makes it, fitted to the training
+                codes first if it was not; or one that is fitted already.
             seed: makes the draws.
         """
         if n < 1:
@@ -183,26 +186,13 @@ class Model:
         words = not isinstance(data, Tensor | np.ndarray) and len(data) > 0 and isinstance(data[0], str)
         raw = torch.as_tensor(self.codec.encode(data) if words else data)  # type: ignore[arg-type]
         shape = self.spec.shape
-        if self.spec.is_image and raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
-            raw = raw[:, None]
-        if self.spec.is_image and raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
-            raw = raw.movedim(3, 1)
+        raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
-        if self.spec.tokens and (raw.dtype != torch.uint8 or raw.max() >= self.spec.tokens):
-            raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {self.spec.tokens}")
-        if raw.dtype != torch.uint8:
-            self._check_range(raw)
+        modality.of(self.spec).check(raw, self.spec)
         return raw
-
-    def _check_range(self, raw: Tensor) -> None:
-        if not raw.isfinite().all():
-            raise InputError(f"{int((~raw.flatten(1).isfinite()).any(1).sum())} of {len(raw)} data are not finite")
-        if self.spec.is_image and (raw.min() < 0 or raw.max() > 1):
-            low, high = raw.min().item(), raw.max().item()
-            raise InputError(f"images lie in [{low:g}, {high:g}]; expected floats in [0, 1] or uint8 (divide by 255?)")
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:

@@ -7,14 +7,15 @@ cost (:mod:`noiseless.optimise.scores`), given the codes and costs of the traini
 
 In every round it proposes a batch of codes, which are decoded and scored, and added to the known ones.
 
-A new search is one file in this folder that lists what it provides in
+A search is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.searches``
+(:mod:`noiseless.registry`). A module of this folder names those that it offers in
 
     ``SEARCHES: dict[str, Callable[[Round], Proposal]]``
 
-whose values are called once per round. Further parameters need defaults and become options in the name
-(``paper:epochs=5``). ``noiseless list searches`` shows the first line of a value's docstring. Heavy imports belong
-inside the functions. A search has no state: everything that it needs from earlier rounds is in the round, so that an
-interrupted search resumes with identical results.
+A search is called once a round; further parameters need defaults, and become options in the name
+(``paper:epochs=5``). The first line of a value's docstring is what ``noiseless list searches`` shows. Heavy imports
+belong inside the functions. A search keeps nothing from one round to the next: what it needs of earlier ones it finds
+in the round, so that a search which was killed goes on as if it never was.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from noiseless.densities import LatentDensity
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.optimise.scores import Score
-from noiseless.registry import offered, options
+from noiseless.registry import Choice, Kind, offered, options
 
-__all__ = ["Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
+__all__ = ["SEARCH", "Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
 
 Decode = Callable[[Tensor, torch.Generator], list[str | None]]
 """Maps codes (n, d) to n strings, None where decoding fails; all randomness comes from the generator."""
@@ -165,19 +166,22 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def build(name: str) -> Search:
-    """The search of this name, optionally with options after a colon.
+def build(chosen: Choice) -> Search:
+    """The search that is chosen, with the options of its name.
 
     Raises:
         InputError: the name, an option or a value is unknown; the message suggests the nearest one.
     """
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise unknown("search", kind, _catalogue())
-    search: Callable[..., Proposal] = _catalogue()[kind]
-    return partial(search, **options("search", name, search))
+    part = SEARCH.find(chosen)
+    if not callable(part.value):
+        raise InputError(f"the search {part.name} is a {type(part.value).__name__}; expected a function of a Round")
+    return partial(part.value, **options("search", part.name, part.value, stem=part.stem))
 
 
 @cache
 def _catalogue() -> dict[str, Any]:
     return offered("noiseless.optimise", "SEARCHES")
+
+
+SEARCH = Kind("search", "noiseless.searches", lambda: _catalogue())
+"""Where searches are found."""

@@ -15,10 +15,11 @@ from typing import Any
 
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.optimise.problem import Problem, build
+from noiseless.optimise.problem import SEARCH, Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
+from noiseless.registry import Choice
 from noiseless.show import plots, tables
 
 __all__ = ["optimise", "place"]
@@ -38,7 +39,7 @@ def optimise(
     out: Path,
     *,
     objective: str,
-    search: str = "paper",
+    search: Choice = "paper",
     seeds: Sequence[int] = (0,),
     rounds: int = 5,
     batch: int = 50,
@@ -52,13 +53,13 @@ def optimise(
         problem: the optimisation problem.
         out: the folder.
         objective: the score's name, for the record.
-        search: the name of a search, with options.
-        seeds: one trial is run for each seed.
-        rounds: rounds per trial; existing trials are continued up to this number.
-        batch: codes per round.
-        votes: how often each code is decoded; None uses the score's default.
-        about: further entries of the report.
-        show: show progress on the terminal.
+        search: a search by its name, with options, or as an object.
+        seeds: a trial for each.
+        rounds: of each trial. A larger number than before goes on.
+        batch: codes a round.
+        votes: how often a code is decoded; the score's number by default.
+        about: what else belongs into the report.
+        show: progress on the terminal.
 
     Returns:
         The content of report.json.
@@ -72,7 +73,7 @@ def optimise(
             f"rounds is {rounds} and seeds are {tuple(seeds)}; expected at least 1 round, and different seeds"
         )
     find, votes = build(search), problem.score.votes if votes is None else votes
-    terms = [Terms(objective, search, seed, batch, votes) for seed in seeds]
+    terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
     trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
     sweep(out)
     found: dict[int, Found] = {}

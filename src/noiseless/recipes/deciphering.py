@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.data import modality
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
 from noiseless.nn.inversion import DecoderInversion
@@ -28,6 +29,7 @@ from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
 from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -60,7 +62,7 @@ def deciphering(
     mirrored: bool | None = None,
     shift_lr: float | None = None,
     decay_epochs: int | None = None,
-    reconstruction: str | None = None,
+    reconstruction: Choice | None = None,
 ) -> Method:
     """Deciphering autoencoder: every example has a random dropout pattern, and new patterns yield new samples.
 
@@ -82,7 +84,7 @@ def deciphering(
         reconstruction: Reconstruction term: efficientnet:SIDE, lpips or squared-error. Default: efficientnet for images
             of 1 or 3 channels with at least 16 pixels per side, otherwise squared-error.
     """
-    if spec.tokens:
+    if modality.of(spec).discrete:
         raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; use grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
@@ -120,13 +122,13 @@ def _convolutional(spec: Spec, networks: Networks) -> bool:
     if networks.encoder is not None or networks.decoder is not None or networks.depth is not None:
         raise InputError("deciphering has fixed networks; leave out --encoder, --decoder and --depth")
     if networks.net not in (None, "mlp"):
-        raise InputError(f"deciphering has fixed networks; leave out --net {networks.net}, or give --net mlp")
-    return spec.is_image and networks.net is None
+        raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
+    return modality.of(spec).pixels and networks.net is None
 
 
 def _distance(spec: Spec) -> str:
-    """The default reconstruction term: perceptual for images that are large enough."""
-    perceptual = spec.is_image and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
+    """A perceptual one where there is something to see."""
+    perceptual = modality.of(spec).pixels and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
     return "efficientnet" if perceptual else "squared-error"
 
 

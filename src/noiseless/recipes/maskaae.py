@@ -43,9 +43,10 @@ from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising
 from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
-from noiseless.recipes.constants import Constants, constants_for
+from noiseless.recipes.constants import Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -103,8 +104,8 @@ class Form:
     note: str = ""
 
     def balance(self, spec: Spec) -> Balance:
-        """The balance for these data."""
-        return self.images if spec.is_image else self.vectors
+        """That of these data."""
+        return self.images if spec.modality == "images" else self.vectors
 
     @property
     def training(self) -> Training:
@@ -144,7 +145,7 @@ def maskaae(
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
     share_batch: bool = False,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a mask that learns the number of latent dimensions (MaskAAE).
@@ -202,7 +203,7 @@ def maskaae(
         share_batch,
     )
     glorot_normal(objective)
-    said = [chosen.note, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
+    said = [chosen.note, _uncalibrated(form, game, parts.distance), SHARED if share_batch else ""]
     notes = (*filter(None, said), *parts.uncalibrated, *parts.borrowed)
     return Method(objective, chosen.training, ("normal", "gmm", "gaussian"), notes)
 
@@ -218,7 +219,7 @@ def wae_wgan(
     critic_width: int | None = None,
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a Wasserstein critic: MaskAAE without its mask (WAE-WGAN).
@@ -259,7 +260,7 @@ def _uncalibrated(form: str, game: str, reconstruction: str) -> str:
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
     """The paper's perceptrons for data like the paper's, unless other networks were requested."""
-    alike = max(spec.shape) <= 28 and spec.shape[0] == 1 if spec.is_image else not spec.tokens
+    alike = sizes_of(spec).perceptrons(spec)
     return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
 
 

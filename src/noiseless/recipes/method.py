@@ -2,8 +2,9 @@
 
 A recipe is a function of a :class:`~noiseless.values.Spec` and keyword arguments that returns a :class:`Method`. Its
 signature is the schema: the command line is generated from it, an unknown argument is an error, and its docstring is
-the help. Every public function that a module of this package lists in ``__all__`` and that returns a Method is a
-recipe; its name on the command line has hyphens instead of underscores.
+the help. A recipe is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group
+``noiseless.methods`` (:mod:`noiseless.registry`). Every public function that a module of this package lists in
+``__all__`` and that returns a Method is a recipe; its name on the command line has hyphens instead of underscores.
 
 All recipes share the parameters ``spec``, a description of the data, ``networks``, the user's choice of networks, and
 ``optimiser``, the user's choice of optimiser.
@@ -20,13 +21,13 @@ from typing import Any, get_type_hints
 
 import torch
 
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
-from noiseless.registry import load_callable, modules
+from noiseless.registry import Choice, Kind, modules
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["Method", "Recipe", "call", "defaults", "find", "names"]
+__all__ = ["METHOD", "Method", "Recipe", "call", "defaults", "find", "names"]
 
 Recipe = Callable[..., "Method"]
 
@@ -38,7 +39,8 @@ class Method:
     Arguments:
         objective: the objective to minimise.
         training: the method's default training settings, which the user's override.
-        densities: names of the densities that are fitted to the codes by default, best first; at least one.
+        densities: the densities that are fitted to the codes by default, best first; at least one. Names, or objects
+            (:func:`noiseless.densities.build`).
         notes: deviations and choices that are recorded with every result of this method.
 
     Raises:
@@ -47,7 +49,7 @@ class Method:
 
     objective: Objective
     training: Training = field(default_factory=Training)
-    densities: tuple[str, ...] = ("gmm", "gaussian", "normal")
+    densities: tuple[Choice, ...] = ("gmm", "gaussian", "normal")
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -70,18 +72,22 @@ def _recipes(module: ModuleType) -> dict[str, Recipe]:
     }
 
 
-def find(name: str) -> Recipe:
-    """The recipe called ``name``: one of the package, or the user's ``module:function``.
+METHOD = Kind("method", "noiseless.methods", names)
+"""Where recipes are found."""
+
+
+def find(chosen: Choice) -> Recipe:
+    """The chosen recipe: one of the package by name, ``MODULE:NAME``, one of an installed package, or the function.
 
     Raises:
-        InputError: there is no such recipe.
+        InputError: there is no such recipe, or it is not callable.
     """
-    recipes = names()
-    if name in recipes:
-        return recipes[name]
-    if ":" in name:
-        return load_callable(name)
-    raise unknown("method", name, recipes)
+    part = METHOD.find(chosen)
+    if not callable(part.value) or part.name != part.stem:
+        given = f"a {type(part.value).__name__}" if part.name == part.stem else "given options after a colon"
+        raise InputError(f"the method {part.name} is {given}; expected a function of a Spec and arguments")
+    recipe: Recipe = part.value
+    return recipe
 
 
 def defaults(recipe: Recipe) -> dict[str, Any]:

@@ -29,12 +29,15 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
+from noiseless.objectives.penalties import penalty as penalties
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.penalties.penalty import PenaltyChoice
 from noiseless.objectives.regularised import Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -167,16 +170,20 @@ def ae(
     networks: Networks = Networks(),
     optimiser: Optimiser = Optimiser(),
     *,
-    reconstruction: str = "squared-error",
+    penalty: tuple[PenaltyChoice, ...] = (),
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Plain autoencoder, trained for reconstruction only.
+    """Autoencoder trained for reconstruction only, or with penalties of your choice.
 
     Arguments:
+        penalty: One or several penalties, each with its weight, such as code-norm@0.1: names from noiseless list
+            penalties, or your own MODULE:NAME.
         reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Use the paper's latent dimension, learning rate and epochs for this data set.
     """
-    return _Paper("ae", builder(spec, networks, optimiser, constants, reconstruction)).method({}, ())
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
+    return _Paper("ae", parts).method(penalties.build(penalty), ())
 
 
 def ae_l2(
@@ -186,7 +193,7 @@ def ae_l2(
     *,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Autoencoder with a penalty on the decoder's weights (AE-L2).
@@ -207,7 +214,7 @@ def rae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder without a regulariser of the decoder: reconstruction and code norm (RAE).
@@ -229,7 +236,7 @@ def rae_l2(
     beta: float | None = None,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's weights (RAE-L2).
@@ -251,7 +258,7 @@ def rae_sn(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with spectral normalisation of all layers (RAE-SN).
@@ -276,7 +283,7 @@ def rae_gp(
     form: Literal["paper", "code"] = "paper",
     probes: int | None = None,
     every: int = 1,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's gradient with respect to the code (RAE-GP).

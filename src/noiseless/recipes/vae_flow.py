@@ -17,6 +17,7 @@ from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import builder
 from noiseless.recipes.vae import VAE, variational
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -31,7 +32,7 @@ def vae_flow(
     beta: float | None = None,
     transforms: int = 2,
     hidden: int = 64,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Variational autoencoder whose posterior is a normalising flow; needs noiseless[flow].

@@ -19,7 +19,7 @@ from rich.console import Console
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder import Networks
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError
 from noiseless.evaluate.distances import evaluate
 from noiseless.evaluate.results import Reference, Row, known, noted, record
@@ -27,7 +27,6 @@ from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.recipes.method import defaults, find
-from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs import BatchNormMoments, Run, train
@@ -165,8 +164,10 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
     total, began = len(request.seeds) * len(shared), time.perf_counter()
     for k, seed in enumerate(request.seeds):
         data = parted(request, seed)
-        if isinstance(data, Data) and data.spec.tokens:
-            raise InputError(f"{data.spec.name} are strings, whose table is noiseless reproduce rae-structured")
+        if isinstance(data, Data) and not modality.of(data.spec).features:
+            raise InputError(
+                f"{data.spec.name} are {data.spec.modality}, whose table is noiseless reproduce rae-structured"
+            )
         for j, (name, group) in enumerate(shared.items()):
             _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
             sources = frozenset(source for line in group for source in line.sources.values())
@@ -336,11 +337,10 @@ def parted(request: Request, seed: int) -> Data | str:
 
 def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
     """The features of a request, or others that are asked for by name."""
-    name = asked or request.features or ("efficientnet" if data.spec.is_image else "identity")
-    own = load_callable(name) if is_named(name) else None
+    name = asked or request.features or modality.of(data.spec).features[0]
     resize = request.setting.resize if name == "efficientnet" else None
     device = request.device if request.device != "auto" else best_device()
-    return metrics.build(name, data.spec, resize=resize, own=own, device=device)
+    return metrics.build(name, data.spec, resize=resize, device=device)
 
 
 def _about(run: Run) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
 again; it refuses, before anything is trained, to make one that would take another's place. (One on other things than
 images states a request of its own, a dataclass with `threads`, `device`, `overwrite` and `place`.) Its docstring is the
-help. Every public function that a module of this package lists in `__all__` and that returns a Report is one; its name
-on the command line has hyphens for underscores.
+help. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.studies`
+(:mod:`noiseless.registry`). Every public function that a module of :mod:`noiseless.reproduce.studies` lists in
+`__all__` and whose parameter is called `request` is one; its name on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
@@ -21,19 +22,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any, Literal
 
 from noiseless.data import names as data_sets
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write, write_json
 from noiseless.recipes.constants import Constants
-from noiseless.registry import is_named, modules
+from noiseless.registry import Choice, Kind, is_named, modules
 from noiseless.reproduce.command import refuse_loss
 
 __all__ = [
     "SCALES",
+    "STUDY",
     "Line",
     "Many",
     "Report",
@@ -88,10 +88,10 @@ SCALES = {
     "paper": Scale(128, None, 10_000, None, "second-stage"),
 }
 
-Seeds = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=())]
-Rows = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)]
-Many = Annotated[int | None, Parameter(name=["-n", "--n"])]
-Overwrite = Annotated[bool, Parameter(negative="")]
+Seeds = tuple[int, ...]
+Rows = tuple[str, ...]
+Many = int | None
+Overwrite = bool
 
 
 def bare(path: Path | None) -> Path | None:
@@ -113,7 +113,7 @@ class Request:
     """What is asked of a study.
 
     Arguments:
-        data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.
+        data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:NAME.
         scale: small: narrow networks, 1,200 steps of 100 or the study's own, and n = 2,500; paper: the papers' networks
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
@@ -169,7 +169,7 @@ class Request:
         if self.data in data_sets():
             return self.data
         if is_named(self.data):
-            return self.data.partition(":")[2]
+            return self.data.split(":")[1]
         return re.sub(r"[^\w-]+", "-", Path(self.data).resolve().name.partition(".")[0])
 
     def name(self, study: str) -> str:
@@ -273,15 +273,21 @@ def _is_study(value: object) -> bool:
     return inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["request"]
 
 
-def find(name: str) -> Study:
-    """The study called `name`.
+STUDY = Kind("table", "noiseless.studies", names)
+"""Where studies are found."""
+
+
+def find(chosen: Choice) -> Study:
+    """The study that is chosen: one of the package by name, `MODULE:NAME`, an installed package's, or the function.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what is named is no function of a request.
     """
-    if name not in names():
-        raise unknown("table", name, names())
-    return names()[name]
+    part = STUDY.find(chosen)
+    if not _is_study(part.value) or part.name != part.stem:
+        raise InputError(f"{part.name} is no study: expected the name of a function with one parameter, request")
+    study: Study = part.value
+    return study
 
 
 def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -29,16 +29,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
-from noiseless import densities
-from noiseless.autoencoder import Networks
-from noiseless.data import Data
+from noiseless.data import Data, Raw
+from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import read_header, read_tensors, slug, sweep, write_json
+from noiseless.files import read_header, read_tensors, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
-from noiseless.recipes.method import Method, Recipe, call, defaults, find, names
+from noiseless.recipes.method import METHOD, Method, call, defaults, find
+from noiseless.registry import Choice, name_of
 from noiseless.runs import pictures
+from noiseless.runs.fitted import fitted
 from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
@@ -54,8 +55,8 @@ Precision = Literal["float32", "bfloat16", "float64"]
 
 
 def train(
-    recipe: str | Recipe,
-    data: str | Path | Data,
+    recipe: Choice,
+    data: str | Path | Callable[..., Raw] | Data,
     out: str | Path,
     *,
     training: Training = Training(),
@@ -71,8 +72,9 @@ def train(
     """Trains a method on data, and fits its densities.
 
     Arguments:
-        recipe: a method's name or function.
-        data: a data set's name, a path, or what :func:`noiseless.data.load` gave.
+        recipe: a method's name or function, or `MODULE:NAME`.
+        data: a data set's name, a path, a function that returns a :class:`noiseless.data.Raw`, or what
+            :func:`noiseless.data.load` gave.
         out: the folder of the run.
         training: how it is trained.
         size: resizes images.
@@ -90,7 +92,8 @@ def train(
     """
     if not isinstance(data, Data):
         with Engine(training.device).main_first():
-            data = datasets.load(str(data), size=size, data_dir=data_dir, seed=training.seed)
+            source = data if callable(data) else str(data)
+            data = datasets.load(source, size=size, data_dir=data_dir, seed=training.seed)
     about = of_data(data, size, data_dir)
     run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
     run.fit(method, data, until=until, show=show, draw=draw)
@@ -128,7 +131,7 @@ class Run:
     def create(
         cls,
         directory: Path,
-        recipe: str | Recipe,
+        recipe: Choice,
         arguments: Mapping[str, Any],
         data: Data,
         training: Training,
@@ -142,8 +145,8 @@ class Run:
             directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`train`.
             about: what run.json says about the data.
         """
-        function = find(recipe) if isinstance(recipe, str) else recipe
-        name = next((n for n, f in names().items() if f is function), f"{function.__module__}:{function.__name__}")
+        function = find(recipe)
+        name = METHOD.find(function).name
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
         method.objective.check_count(len(data.train))
@@ -163,8 +166,7 @@ class Run:
             "training": plain(vars(settled)),
             "notes": list(method.notes),
         }
-        networks = arguments.get("networks", Networks())
-        run = cls(directory, UserCode(function, networks.encoder, networks.decoder, data.source))
+        run = cls(directory, UserCode.of(function, arguments, data.source))
         with engine.main_first():
             if engine.main:
                 make_room(directory, overwrite)
@@ -220,8 +222,9 @@ class Run:
             said = "" if named else "; if they have moved, say with --source where they are"
             raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
         if found.fingerprint != record["fingerprint"]:
+            called = source if isinstance(source, str) else name_of(source)
             raise InputError(
-                f"the data {source!r} have changed since {self.directory} was trained on them "
+                f"the data {called!r} have changed since {self.directory} was trained on them "
                 f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
             )
         return found
@@ -344,10 +347,10 @@ class Run:
         """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
-        def fitted(name: str) -> densities.LatentDensity:
-            return self.density(name, objective, data, weights, data_dir, moments)
+        def density(chosen: Choice) -> LatentDensity:
+            return self.density(chosen, objective, data, weights, data_dir, moments)
 
-        return Model(objective.autoencoder, self.spec, fitted, trained_on=objective.trained_on)
+        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on)
 
     def codes(
         self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
@@ -365,25 +368,18 @@ class Run:
 
     def density(
         self,
-        name: str,
+        chosen: Choice,
         objective: Objective,
         data: Data | None = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
         moments: BatchNormMoments = "running",
-    ) -> densities.LatentDensity:
-        """The density of this name, fitted to the mean codes of the training part; kept once it is fitted."""
+    ) -> LatentDensity:
+        """The density that is chosen, fitted to the mean codes of the training part; see :func:`.fitted`."""
         suffix = ("" if weights == "best" else f"-{weights}") + ("" if moments == "running" else f"-{moments}")
-        path = self.directory / "densities" / f"{slug(name)}{suffix}.safetensors"
-        model = f"{self.directory} ({self.record['recipe']})"
-        if path.is_file():
-            return densities.load(path).bind(objective, model)
-        density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, model)
-        density.device = str(next(objective.parameters()).device)
-        generator = torch.Generator().manual_seed(self.record["training"]["seed"])
-        density.fit(self.codes(objective, data, data_dir), generator)
-        densities.save(density, path, name=name, codes="mean")
-        return density
+        seed, model = self.record["training"]["seed"], f"{self.directory} ({self.record['recipe']})"
+        folder = self.directory / "densities"
+        return fitted(chosen, folder, suffix, objective, lambda: self.codes(objective, data, data_dir), seed, model)
 
     def _has(self, name: str) -> bool:
         return (self.directory / name).is_file()

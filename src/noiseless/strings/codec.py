@@ -247,9 +247,9 @@ def of(spec: Spec) -> Codec:
         InputError: the data are not strings.
     """
     if not spec.tokens:
-        kind = "images" if spec.is_image else "vectors"
         raise InputError(
-            f"{spec.name} are {kind}, not strings; use a run that was trained on strings, such as --data expressions"
+            f"{spec.name} are {spec.modality}, not strings; use a run that was trained on strings, "
+            "such as --data expressions"
         )
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:
@@ -258,6 +258,11 @@ def of(spec: Spec) -> Codec:
             "name the data again"
         )
     return codec
+
+
+def codec_of(spec: Spec) -> Codec | None:
+    """The same, or None where data are numbers."""
+    return of(spec) if spec.tokens else None
 
 
 def _noisy(logits: Float[Tensor, "n d"], generator: torch.Generator | None) -> Float[Tensor, "n d"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import zip_longest
 
 import numpy as np
@@ -11,9 +11,10 @@ from torch import Tensor
 from noiseless.errors import InputError
 from noiseless.strings.codec import Codec, of
 from noiseless.strings.grammar import shipped
+from noiseless.strings.molecules import canonical
 from noiseless.values import Spec
 
-__all__ = ["String", "is_expressions", "is_molecules", "refuse_other", "shown", "spelled"]
+__all__ = ["String", "identity_of", "is_expressions", "is_molecules", "refuse_other", "shown", "spelled"]
 
 
 def refuse_other(given: Codec | None, trained: Spec, run: str) -> None:
@@ -65,6 +66,14 @@ def spelled(raw: np.ndarray | Tensor, spec: Spec) -> list[str]:
 def shown(strings: Iterable[String]) -> list[str]:
     """The strings as text; an incomplete derivation becomes an empty string."""
     return [string or "" for string in strings]
+
+
+def identity_of(spec: Spec) -> Callable[[str], str | None]:
+    """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
+    if is_molecules(spec):
+        return canonical
+    codec = of(spec)
+    return lambda string: string if codec.contains(string) else None
 
 
 def is_expressions(spec: Spec) -> bool:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective, Phase, TrainingInfo
@@ -113,7 +113,7 @@ def fit(
     feed = BatchLoader(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
     validation = Validation(data, training, engine, device)
     validate_every = cast(int, training.validate_every)
-    unit = "images" if data.spec.is_image else "data"
+    unit = modality.of(data.spec).unit
     log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
     keeper = keeper if engine.main else None
     update = _Update(objective, state, feed, training, engine, log)

@@ -40,7 +40,7 @@ from noiseless.errors import InputError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.values import Noise, Trace
 
-__all__ = ["EXACT_UP_TO", "JacobianNorm", "SquaredOutputGradient"]
+__all__ = ["EXACT_UP_TO", "PENALTIES", "JacobianNorm", "SquaredOutputGradient"]
 
 EXACT_UP_TO = 64
 """Number of outputs per example (an 8x8 image) up to which :class:`JacobianNorm` is exact by default, for decoders
@@ -161,3 +161,6 @@ def _gradients(y: Tensor, x: Tensor, directions: Tensor, at_once: bool) -> Float
     with torch.enable_grad():
         (gradients,) = torch.autograd.grad(y, x, directions, create_graph=True, is_grads_batched=True)
     return gradients
+
+
+PENALTIES = {"jacobian-norm": JacobianNorm}

@@ -23,7 +23,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.values import Trace
 
-__all__ = ["DecoderNorm", "code_norm"]
+__all__ = ["PENALTIES", "DecoderNorm", "code_norm"]
 
 
 def code_norm(trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG001
@@ -60,3 +60,6 @@ class DecoderNorm:
         if not kernels:
             raise InputError("the decoder has no convolution kernels to decay; use --decay-over all")
         return kernels
+
+
+PENALTIES = {"code-norm": code_norm, "decoder-norm": DecoderNorm}

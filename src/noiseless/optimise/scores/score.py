@@ -8,7 +8,10 @@ error of an expression is minimised, a molecule's logP is maximised. Searches mi
 and reports are in the score's own units. An invalid string has no score (None, or a number that is not finite); in the
 search it is assigned the score's ``failure``, or else the worst score of the training objects.
 
-A new score is one file in this folder that lists what it provides in
+A score is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.scores``
+(:mod:`noiseless.registry`). One of the user's own is a function of a string (:func:`of_ones_own`), a :class:`Score`,
+or a function of the training strings that is annotated to return one. A module of this folder names those that it
+offers in
 
     ``SCORES: dict[str, Callable[[Sequence[str]], Score]]``
 
@@ -25,10 +28,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
-from noiseless.errors import InputError, RunError, unknown
-from noiseless.registry import offered, options
+from noiseless.errors import InputError, RunError
+from noiseless.registry import Choice, Kind, Part, offered, options
 
-__all__ = ["GOALS", "Goal", "Score", "build", "check", "names", "of_ones_own"]
+__all__ = ["GOALS", "SCORE", "Goal", "Score", "build", "check", "names", "of_ones_own"]
 
 Goal = Literal["minimise", "maximise"]
 GOALS: tuple[Goal, ...] = ("minimise", "maximise")
@@ -79,22 +82,25 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def check(name: str) -> None:
-    """Refuses an unknown name or option, before training strings are available."""
-    _maker(name)
+def check(chosen: Choice, goal: Goal | None = None) -> None:
+    """Refuses a name, an option or a goal that cannot be used, before there are training strings."""
+    _maker(SCORE.find(chosen), goal)
 
 
-def build(name: str, training: Sequence[str]) -> Score:
-    """The score of this name.
+def build(chosen: Choice, training: Sequence[str], goal: Goal | None = None) -> Score:
+    """The score that is chosen.
 
     Arguments:
-        name: one of :func:`names`, optionally with options after a colon.
+        chosen: one of :func:`names`, with options after a colon if the score has any; ``MODULE:NAME`` of your own; the
+            name of an installed package's; or the object.
         training: the training strings.
+        goal: which way is better, for a function of a string, which does not say it itself.
 
     Raises:
-        InputError: the name, an option or a value is unknown, or an extra is not installed.
+        InputError: a name, an option or a value that does not exist, a missing extra, or a goal that is missing or is
+            not needed.
     """
-    return _maker(name)(training)
+    return _maker(SCORE.find(chosen), goal)(training)
 
 
 def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal | None) -> Score:
@@ -121,14 +127,31 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
     return Score(value, goal)
 
 
-def _maker(name: str) -> Callable[[Sequence[str]], Score]:
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise InputError(f"{unknown('score', kind, _catalogue())}, or MODULE:FUNCTION")
-    make: Callable[..., Score] = _catalogue()[kind]
-    return partial(make, **options("score", name, make))
+def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
+    """What makes the score, given the training strings."""
+    if not callable(part.value):
+        raise InputError(f"the score {part.name} is a {type(part.value).__name__}; expected a function of a string")
+    if part.own and not _says_its_goal(part.value):
+        function = partial(part.value, **options("score", part.name, part.value, stem=part.stem))
+        own = of_ones_own(part.name, function, goal)
+        return lambda _: own
+    if goal is not None:
+        raise InputError(f"--goal is for a score of your own, and {part.name} says itself which way is better")
+    if isinstance(part.value, Score):
+        score = part.value
+        return lambda _: score
+    return partial(part.value, **options("score", part.name, part.value, stem=part.stem))
+
+
+def _says_its_goal(value: object) -> bool:
+    """Whether it is a score, or a function that is annotated to make one."""
+    return isinstance(value, Score) or getattr(value, "__annotations__", {}).get("return") in (Score, "Score")
 
 
 @cache
 def _catalogue() -> dict[str, Callable[[Sequence[str]], Score]]:
     return offered("noiseless.optimise.scores", "SCORES")
+
+
+SCORE = Kind("score", "noiseless.scores", lambda: _catalogue())
+"""Where scores are found."""
