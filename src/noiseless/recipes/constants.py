@@ -39,25 +39,25 @@ pixels, and on CelebA 0.05 times the sum."""
 
 
 class PublishedSizes(ABC):
-    """How what the papers publish for images applies to a kind of data.
+    """How the constants that the papers publish for images apply to a kind of data.
 
     Attributes:
-        published: whether there are published weights and rates for such data.
+        published: whether weights and learning rates are published for such data.
     """
 
     published: ClassVar[bool]
 
     @abstractmethod
     def nearest(self, spec: Spec) -> str:
-        """The paper's data set that is most like the data."""
+        """The paper's data set that is most similar to the data."""
 
     @abstractmethod
     def latent_dim(self, spec: Spec, published: int) -> int:
-        """The latent size, where ``published`` is that of the nearest data set."""
+        """The latent dimension, given the one ``published`` for the most similar data set."""
 
     @abstractmethod
     def averaged(self, spec: Spec) -> int:
-        """Over how many values the authors' code averages where we sum."""
+        """The number of values over which the authors' code averages where we sum."""
 
     @abstractmethod
     def channels(self, spec: Spec) -> int:
@@ -69,7 +69,7 @@ class PublishedSizes(ABC):
 
 
 def sizes_of(spec: Spec) -> PublishedSizes:
-    """What applies to the kind of data that ``spec`` describes."""
+    """The published sizes for the kind of data that ``spec`` describes."""
     found: PublishedSizes = registry.modality(spec.modality)
     return found
 

@@ -122,12 +122,12 @@ def _convolutional(spec: Spec, networks: Networks) -> bool:
     if networks.encoder is not None or networks.decoder is not None or networks.depth is not None:
         raise InputError("deciphering has fixed networks; leave out --encoder, --decoder and --depth")
     if networks.net not in (None, "mlp"):
-        raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
+        raise InputError(f"deciphering has fixed networks; leave out --net {networks.net}, or give --net mlp")
     return modality.of(spec).pixels and networks.net is None
 
 
 def _distance(spec: Spec) -> str:
-    """A perceptual one where there is something to see."""
+    """The default reconstruction term: perceptual for images that are large enough."""
     perceptual = modality.of(spec).pixels and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
     return "efficientnet" if perceptual else "squared-error"
 

@@ -104,7 +104,7 @@ class Form:
     note: str = ""
 
     def balance(self, spec: Spec) -> Balance:
-        """That of these data."""
+        """The balance for these data."""
         return self.images if spec.modality == "images" else self.vectors
 
     @property

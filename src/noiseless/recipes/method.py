@@ -73,7 +73,7 @@ def _recipes(module: ModuleType) -> dict[str, Recipe]:
 
 
 METHOD = Kind("method", "noiseless.methods", names)
-"""Where recipes are found."""
+"""How recipes are found."""
 
 
 def find(chosen: Choice) -> Recipe:

@@ -71,12 +71,12 @@ def build(chosen: Choice, spec: Spec) -> Distance:
     """The chosen reconstruction term, for data like ``spec``.
 
     Arguments:
-        chosen: one of :func:`names`, with values of its options after a colon, separated by commas; ``MODULE:NAME`` of
-            your own; the name of an installed package's; or the term itself.
-        spec: what a datum looks like.
+        chosen: one of :func:`names`, with values of its options after a colon, separated by commas; your own
+            ``MODULE:NAME``; the name of a term of an installed package; or the term itself.
+        spec: describes an example.
 
     Raises:
-        InputError: a name or a value that does not exist, or that is for other data, or what is named is no term.
+        InputError: the name or a value is unknown or for other data, or the object is not a reconstruction term.
     """
     part = RECONSTRUCTION.find(chosen)
     if part.own:
@@ -101,23 +101,23 @@ def build(chosen: Choice, spec: Spec) -> Distance:
 
 
 def _own(part: Part, spec: Spec) -> Distance:
-    """A term of the user's own, tried once on zeros."""
+    """A user-defined term, tested once on zeros."""
     term = part.instance()
     logits = bool(getattr(part.value, "on_logits", False))
     try:
         value = term(torch.zeros(2, *spec.outputs), torch.zeros(2, *spec.shape))
-    except Exception as error:  # whatever the user's term raises
+    except Exception as error:  # the user's term may raise anything
         reason = f"{type(error).__name__}: {error}"
         shapes = f"an output {(2, *spec.outputs)} and data {(2, *spec.shape)}"
         raise InputError(f"the reconstruction {part.name} cannot be computed for {shapes} ({reason})") from error
     if not isinstance(value, Tensor) or value.ndim:
         given = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise InputError(f"the reconstruction {part.name} gave {given}; expected a tensor of one number")
+        raise InputError(f"the reconstruction {part.name} returned {given}; expected a scalar tensor")
     return Distance(_Frozen(term) if isinstance(term, nn.Module) else term, logits, part.name)
 
 
 class _Frozen:
-    """A term that is a module: no part of the objective that holds it, neither trained nor saved with it."""
+    """A term that is a module, but not a submodule of the objective: it is neither trained nor saved with it."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module.eval().requires_grad_(False)
@@ -156,7 +156,7 @@ def _catalogue() -> dict[str, tuple[Callable[..., Reconstruction], bool]]:
 
 
 RECONSTRUCTION = Kind("reconstruction", "noiseless.reconstructions", lambda: {**_sequences(), **_built_in()})
-"""Where reconstruction terms are found."""
+"""How reconstruction terms are found."""
 
 
 def _built_in() -> dict[str, Callable[..., Reconstruction]]:
