@@ -22,12 +22,10 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Files and folders whose docstrings do not follow the format yet.
 UNCONVERTED = (
-    "__init__.py",
     "autoencoder/",
     "cli/",
     "data/dataset.py",
     "data/function.py",
-    "errors.py",
     "evaluate/",
     "files.py",
     "modalities/",
