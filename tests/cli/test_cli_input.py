@@ -91,7 +91,7 @@ SENTENCES = {
     f"train ae {TINY} --lr inf": "learning rate is inf",
     f"train ae {TINY} --batch 2000": "examples, fewer than a batch of 2000; give --batch 1",
     f"train eae {TINY} --batch 5 --k 5": "a batch of 5 is too small for a term of the loss, which needs 6 examples",
-    f"train wae-mmd {TINY} --batch 1": "needs 2 data",
+    f"train wae-mmd {TINY} --batch 1": "needs 2 examples",
     f"train ae {TINY} --init-from nowhere": "nowhere",
     f"train ae {TINY} --encoder broken_of_cli:shape": "encoder",
     f"train ae {TINY} --encoder broken_of_cli:raising": "KeyError: 'boo'",

@@ -471,7 +471,7 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ({"polarising_every": 0}, "'every' is 0"),
         ({"polarising_start": -1}, "'start' is -1"),
         ({"critic_rounds": 0}, "updated 0 times"),
-        ({"critic_width": 0}, "critic of width 0"),
+        ({"critic_width": 0}, "the critic's width must be 1 or more and its depth 0 or more, not 0 and"),
     ],
     ids=str,
 )

@@ -256,7 +256,7 @@ def test_moments_of_the_batch_leave_no_datum_alone(n: int) -> None:
     take_moments(made, of_batch=True)
     model = Model(made.autoencoder, Spec("mnist", (1, 8, 8)), lambda _: Pattern(3).bind(made), batch=50)
     assert len(model.sample(n, "pattern")) == n
-    with pytest.raises(InputError, match="a single datum has no moments"):
+    with pytest.raises(InputError, match="a batch of one example has no variance"):
         model.sample(1, "pattern")
 
 
@@ -341,7 +341,7 @@ def test_a_density_of_patterns_can_draw_clusters_as_often_as_the_data(tmp_path: 
 
 def test_a_density_of_patterns_belongs_to_deciphering(tmp_path: Path) -> None:
     made = run("ae", images(), tmp_path / "run", steps=2, draw=False)
-    with pytest.raises(InputError, match=r"and .*run \(ae\) has none; take another"):
+    with pytest.raises(InputError, match=r"and .*run \(ae\) has none; use another"):
         made.model(data=images()).sample(3, "pattern")
     with pytest.raises(InputError, match="call bind"):
         Pattern(3).sample(2, torch.Generator())
@@ -428,7 +428,7 @@ def test_what_the_data_make_impossible_leaves_no_folder(
 
 
 def test_data_without_a_pattern_are_refused() -> None:
-    with pytest.raises(InputError, match="none for datum 99"):
+    with pytest.raises(InputError, match="none for example 99"):
         objective().eval().code(batch(first=80))
 
 
