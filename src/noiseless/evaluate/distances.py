@@ -27,6 +27,7 @@ these are the dimensions that it leaves active, before they are masked: what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from noiseless import metrics
 from noiseless.data import Data, Split
 from noiseless.errors import InputError
 from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out, pairs, raw_batches, reference
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Protocol, Reference, Result
 from noiseless.metrics import Features, Sample
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
@@ -59,7 +60,7 @@ def evaluate(
     part: Reference = "test",
     seed: int = 0,
     show: bool = True,
-) -> list[Row]:
+) -> list[Result]:
     """The rows of a model.
 
     Arguments:
@@ -81,14 +82,14 @@ def evaluate(
     for kind, density, make in _sources(model, data, part, names, real.n, seed):
         made = _progress(make(), f"{kind} {density or ''}", real.n, show)
         fake = features.over(made if kind in REAL else map(data.spec.normalise, made))
-        row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed)
-        notes = (
+        values, warnings = score(real, fake, seed)
+        about = (
             _note(model, density),
             _fewer(part, real.n, n),
             _flattered(model.trained_on, features) if kind not in REAL else "",
         )
-        row["warnings"] += [note for note in notes if note]
-        rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
+        protocol = replace(_protocol(kind, data, features, part, real, seed), n=fake.n, density=density, asked=n)
+        rows.append(Result(protocol, values, (*warnings, *filter(None, about))))
     return rows
 
 
@@ -107,7 +108,7 @@ def evaluate_samples(
     n: int = 10_000,
     part: Reference = "test",
     seed: int = 0,
-) -> list[Row]:
+) -> list[Result]:
     """One row for data that we did not make: the first `n` of `samples`, of the shape of `data`.
 
     Raises:
@@ -119,8 +120,8 @@ def evaluate_samples(
     real = reference(data, part, n, features, seed)
     everything = Split(samples, np.arange(len(samples)))
     fake = features.over(raw_batches(data, everything, np.arange(min(n, len(samples)))))
-    row = {"row": source, "density": None, "n": fake.n} | score(real, fake, seed)
-    return [row | _about(data, features, part, real, seed) | {"asked": n}]
+    protocol = replace(_protocol(source, data, features, part, real, seed), n=fake.n, asked=n)
+    return [Result(protocol, *score(real, fake, seed))]
 
 
 def _note(model: Model, density: str | None) -> str:
@@ -140,9 +141,9 @@ def _fewer(part: str, found: int, asked: int) -> str:
     return f"the {part} part has {found:,} data, fewer than the {asked:,} asked for: every row has {found:,}"
 
 
-def score(real: Sample, fake: Sample, seed: int) -> Row:
+def score(real: Sample, fake: Sample, seed: int) -> tuple[dict[str, float | None], list[str]]:
     """All metrics of `fake` against `real`, and what a reader has to know about them."""
-    return metrics.measure_all(real, fake, seed) | {"warnings": metrics.warnings(real, fake)}
+    return metrics.measure_all(real, fake, seed), metrics.warnings(real, fake)
 
 
 def _sources(
@@ -166,15 +167,17 @@ def _sources(
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
 
 
-def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -> Row:
-    return {
-        "reference": part,
-        "n_reference": real.n,
-        "features": features.name,
-        "seed": seed,
-        "data": data.spec.name,
-        "fingerprint": data.fingerprint,
-    }
+def _protocol(row: str, data: Data, features: Features, part: Reference, real: Sample, seed: int) -> Protocol:
+    return Protocol(
+        row,
+        real.n,
+        reference=part,
+        n_reference=real.n,
+        features=features.name,
+        seed=seed,
+        data=data.spec.name,
+        fingerprint=data.fingerprint,
+    )
 
 
 def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:
