@@ -18,7 +18,7 @@ from noiseless.files import read_json, write_json
 __all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
 
 Reference = Literal["test", "validation", "train"]
-Value: TypeAlias = float | Sequence[float] | None
+Value: TypeAlias = int | float | Sequence[float] | None
 """A number, several of them, or a blank: a metric that does not apply, or too few data."""
 
 
