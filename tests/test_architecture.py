@@ -27,16 +27,18 @@ strings: errors values
 autoencoder: errors nn registry values
 data: errors files registry strings values
 metrics: errors files nn registry values
-show: errors files strings values
+show: errors files registry strings values
 objectives: autoencoder data errors metrics nn registry strings values
 training: autoencoder data errors nn objectives values
 densities: autoencoder data errors files nn objectives registry training values
-recipes: autoencoder errors nn objectives registry training values
-model: autoencoder densities errors nn strings values
+recipes: autoencoder data errors nn objectives registry training values
+model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
-runs: autoencoder data densities errors files model nn objectives recipes registry show strings training values
-__init__: autoencoder runs training
-evaluate: autoencoder data errors files metrics model recipes runs show strings training values
+runs: autoencoder data densities errors files model nn objectives recipes registry show training values
+__init__: autoencoder data densities errors metrics model nn objectives recipes runs strings training values
+evaluate: data densities errors files metrics model recipes registry runs show strings training values
+modalities: autoencoder data densities errors evaluate files metrics model nn recipes registry runs show strings
+    values
 reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
 cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
     runs show strings training values
@@ -49,7 +51,7 @@ ARROWS = {
 MOST_ROOMS, MOST_FLOORS, MOST_LINES, NINETIETH = 21, 11, 400, 15
 
 CATCH_ALLS = {
-    "runs/run.py:train": "binds them to the recipe's signature, so that a misspelt one fails",
+    "runs/verbs.py:train": "binds them to the recipe's signature, so that a misspelt one fails",
     "cli/train.py:command": "its signature is made from the recipe's",
 }
 
@@ -133,6 +135,22 @@ def test_the_checks_of_arrows_can_fail(tmp_path: Path, monkeypatch: pytest.Monke
         floor("a", {"a": {"b"}, "b": {"a"}})
 
 
+ABOUT_ONE_KIND = re.compile(
+    r"values\.py|strings/.*|modalities/.*|nn/sequence\.py|show/drawings\.py|recipes/grammar\.py|reproduce/studies/grammar.*"
+)
+"""Files that are about one kind of data, or say which there are."""
+
+
+def test_generic_code_knows_no_kind_of_data() -> None:
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if re.search(r"\.tokens\b|is_image|is_molecules|is_expressions", path.read_text(encoding="utf-8"))
+    }
+    assert not [name for name in asking if not ABOUT_ONE_KIND.fullmatch(name)], "ask the object of noiseless.modalities"
+    assert len(asking) > 3
+
+
 def test_functions_are_short_but_for_the_loop() -> None:
     long = [f"{path.relative_to(ROOT)}:{name}" for path in FILES for name, lines in functions(path) if lines > 45]
     assert set(long) <= {"training/loop.py:fit"}
@@ -193,6 +211,17 @@ def test_nothing_that_is_read_can_run_code(path: Path) -> None:
 )
 def test_the_check_of_code_can_fail(line: str) -> None:
     assert any(runs_code(node) for node in ast.walk(ast.parse(line)))
+
+
+def test_the_command_line_alone_knows_cyclopts() -> None:
+    using = {
+        part(path)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cyclopts")
+        or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "cyclopts" for alias in node.names))
+    }
+    assert using == {"cli"}
 
 
 def test_the_core_imports_no_extra() -> None:

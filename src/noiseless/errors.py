@@ -21,13 +21,13 @@ class RunError(RuntimeError):
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:
-    """An error for a name that does not exist, with the nearest one that does.
+    """An error for a name that does not exist, with the nearest one that does; options after a colon are left aside.
 
     >>> str(unknown("density", "gmn", ["gmm", "normal"]))
     "unknown density 'gmn' (did you mean 'gmm'?); known: gmm, normal"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1)
+    near = difflib.get_close_matches(given.partition(":")[0], names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     listed = map(repr, names) if any("," in name for name in names) else names
     return InputError(f"unknown {kind} {given!r}{hint}; known: {', '.join(listed)}")

@@ -153,7 +153,7 @@ def test_a_run_on_other_data_has_no_strings(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command(trained, "--objective expression", code=2)
-    assert "digits are images, and not strings" in capsys.readouterr().err
+    assert "digits are images, not strings" in capsys.readouterr().err
 
 
 def test_help_and_lists(capsys: pytest.CaptureFixture[str]) -> None:

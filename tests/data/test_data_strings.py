@@ -73,7 +73,7 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
         ("expressions:size=-1", "size -1"),
         ("expressions:size=100001", "take expressions:uniform"),
         ("expressions:uniform,size=65,length=4", "65 different strings of at most 4 rules .* there are 64"),
-        ("expressions:size=10,length=8", "more than the 8 that are taken"),
+        ("expressions:size=10,length=8", "more than the maximum of 8; set length=14 to allow it"),
         ("smiles", "give smiles:PATH"),
         ("smiles:nowhere.smi", "nowhere.smi cannot be read"),
     ],
@@ -88,7 +88,7 @@ def test_size_0_is_all_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.ALL", 3)
     monkeypatch.setattr("noiseless.data.expressions.released", lambda: known)
     codec = of(nd.load("expressions").spec)
-    assert codec.read(expressions(LoadOptions(), size=0).array) == codec.read(expressions(Request()).array) == known
+    assert codec.read(expressions(LoadOptions(), size=0).array) == codec.read(expressions(LoadOptions()).array) == known
     assert len(expressions(LoadOptions(), "uniform", size=0).array) == 3
 
 
@@ -264,7 +264,7 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
 
 def test_moses_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELESS_DATA", str(tmp_path))
-    if nd.core._exists(tmp_path / "train.csv.gz"):
+    if nd.dataset._exists(tmp_path / "train.csv.gz"):
         pytest.skip("molsets is here")
     from importlib.metadata import PackageNotFoundError
 

@@ -181,7 +181,7 @@ def test_corrupt_and_foreign_files_are_named(fitted, tmp_path):
         load(path)
     state = fitted["gmm"].state_dict()
     for change, message in (
-        ({"dim": "2"}, "description is damaged"),
+        ({"dim": "2"}, "metadata are damaged"),
         ({"format": "noiseless-density-9"}, "is not a density in the format"),
         ({"dim": 3}, "does not hold the density 'gmm'"),
         ({"name": "gaussian"}, "does not hold the density 'gaussian'"),

@@ -81,7 +81,7 @@ def test_components_are_drawn_row_by_row():
 
 
 def test_more_components_than_codes():
-    with pytest.raises(InputError, match="10 components needs at least as many codes, not 9; ask for fewer"):
+    with pytest.raises(InputError, match="10 components needs at least as many codes, not 9; use fewer"):
         build("gmm", 2).fit(codes(9), draws(0))
 
 

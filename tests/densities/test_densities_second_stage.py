@@ -77,8 +77,8 @@ def test_two_codes_are_enough_and_constants_stay():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("second-stage:width=0", "'width' of density 'second-stage' is 0, and must be 1 or more"),
-        ("second-stage:weight=-1", "'weight' of density 'second-stage' is -1.0, and must be 0 or more"),
+        ("second-stage:width=0", "'width' of density 'second-stage' is 0, but must be 1 or more"),
+        ("second-stage:weight=-1", "'weight' of density 'second-stage' is -1.0, but must be 0 or more"),
         ("second-stage:widht=3", "did you mean 'width'"),
         ("second-stage:lr=0", "learning rate is 0.0"),
     ],
@@ -89,12 +89,12 @@ def test_options_out_of_range_are_refused(name, message):
 
 
 def test_there_is_no_log_prob():
-    with pytest.raises(InputError, match="no log-density in closed form; take flow, gmm or gaussian"):
+    with pytest.raises(InputError, match="no log-density in closed form; flow, gmm and gaussian have one"):
         build(TINY, 2).log_prob(ring(3, 0))
 
 
 def test_a_loss_that_explodes_is_an_error_that_says_what_to_do():
-    with pytest.raises(RunError, match=r"cannot be trained on the codes: .*; take another, such as gmm"):
+    with pytest.raises(RunError, match=r"cannot be trained on the codes: .*; use another, such as gmm"):
         build(f"{TINY},lr=1e30", 2).fit(ring(100, 0), draws(0))
 
 

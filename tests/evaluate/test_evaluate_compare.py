@@ -10,7 +10,7 @@ import pytest
 
 from noiseless.cli import run
 from noiseless.errors import RunError
-from noiseless.evaluate import measured
+from noiseless.evaluate import distances
 from noiseless.runs import reuse
 
 COMMAND = "compare ae rae --data digits --width 2 --steps 3 --precision float32 -n 20 --features pixels --out c"
@@ -36,7 +36,7 @@ def test_what_is_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert run([*LINE, *GAUSSIAN]) == 0
     first = Path("c/results.json").read_bytes()
     monkeypatch.setattr(reuse, "train", None)
-    monkeypatch.setattr(measured, "evaluate", None)
+    monkeypatch.setattr(distances, "evaluate", None)
     assert run([*LINE, *GAUSSIAN]) == 0
     assert Path("c/results.json").read_bytes() == first
 

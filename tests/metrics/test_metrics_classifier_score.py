@@ -39,5 +39,5 @@ def test_blank_without_classes_or_with_few_data():
     assert cautions(Sample(x), Sample(x)) == []
     assert "left out" in cautions(Sample(x), Sample(x, x))[0]
     assert "cannot exceed 2" in cautions(Sample(x), Sample(torch.zeros(20, 2), torch.zeros(20, 3)))[0]
-    with pytest.raises(InputError, match="10 splits"):
+    with pytest.raises(InputError, match="needs at least 10 examples for its splits, not 9"):
         classifier_score(x)

@@ -122,5 +122,5 @@ def test_its_gradient_is_that_of_the_formula() -> None:
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (5, 5), (5, 0)])
 def test_too_few_codes_are_refused(n: int, k: int) -> None:
-    with pytest.raises(InputError, match=f"neighbour {k} of {n} codes"):
+    with pytest.raises(InputError, match=f"at least 1 and less than the number of codes, {n}, not {k}"):
         entropy(torch.zeros(n, 2), k)

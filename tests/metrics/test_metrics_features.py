@@ -100,7 +100,7 @@ def test_own_features():
     own = build("mine:phi", COLOUR, own=lambda x: x.mean((2, 3)))
     assert own.name == "mine:phi"
     assert own(images(5)).features.shape == (5, 3)
-    with pytest.raises(InputError, match="must be a tensor"):
+    with pytest.raises(InputError, match="custom features must return a tensor"):
         build("mine:phi", COLOUR, own=lambda x: x)(images(5))
 
 

@@ -82,7 +82,7 @@ def test_streaming_equals_batch():
 
 def test_needs_two_data_and_warns_below_the_features():
     one, few, many = (Sample(gaussian(n, 4, 10)) for n in (1, 4, 5))
-    with pytest.raises(InputError, match="needs 2 data"):
+    with pytest.raises(InputError, match="needs at least 2 examples"):
         frechet_distance(one, many)
     assert cautions(many, many) == []
     assert "singular" in cautions(many, few)[0]

@@ -63,5 +63,5 @@ def test_agrees_with_torchmetrics():
 
 
 def test_needs_two_data():
-    with pytest.raises(InputError, match="needs 2 data"):
+    with pytest.raises(InputError, match="needs at least 2 examples"):
         kernel_distance(normal(1, 3, 0), normal(5, 3, 1), 0)

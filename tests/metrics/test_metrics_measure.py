@@ -35,7 +35,7 @@ def test_what_few_data_lack_is_blank_and_said():
 
 
 def test_refuses_one_datum_and_different_features():
-    with pytest.raises(InputError, match="at least 2 data, and the sample has 1"):
+    with pytest.raises(InputError, match="at least 2 examples, and the sample has 1"):
         measure_all(normal(5, 0), normal(1, 1), 0)
     with pytest.raises(InputError, match="4 features and the sample 3"):
         measure_all(normal(5, 0), Sample(torch.zeros(5, 3)), 0)
@@ -54,7 +54,7 @@ def test_work_on_a_sample_is_done_once():
 
 
 def test_refuses_what_is_not_finite_rows():
-    with pytest.raises(InputError, match="1 of 2 data have features that are infinite or not a number"):
+    with pytest.raises(InputError, match="1 of 2 examples have features that are infinite or not a number"):
         Sample(torch.tensor([[1.0], [torch.nan]]))
     with pytest.raises(InputError, match="float32 rows"):
         Sample(torch.zeros(2, 2).double())
@@ -72,7 +72,7 @@ def test_joins_saves_and_loads(tmp_path: Path):
     assert torch.equal(again.logits, joint.logits)
     with pytest.raises(InputError, match="some parts"):
         Sample.join([normal(2, 0), normal(2, 0, 3)])
-    with pytest.raises(InputError, match="no data"):
+    with pytest.raises(InputError, match="the set to evaluate is empty; give at least one example"):
         Sample.join([])
 
 

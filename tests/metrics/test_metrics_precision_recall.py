@@ -73,5 +73,5 @@ def test_too_few_data():
     few, many = Sample(normal(3, 2, 8)), Sample(normal(9, 2, 9))
     assert measure(many, few, 0) == {"precision": None, "recall": None}
     assert "left out" in cautions(many, few)[0]
-    with pytest.raises(InputError, match="more than 3 data"):
+    with pytest.raises(InputError, match="more than 3 examples"):
         radii(few)

@@ -30,5 +30,5 @@ def test_exact_counts_letter_by_letter() -> None:
 def test_nothing_to_judge_is_refused() -> None:
     with pytest.raises(InputError, match="no strings"):
         string_shares([], letters, set())
-    with pytest.raises(InputError, match="1 strings are compared with 2"):
+    with pytest.raises(InputError, match="cannot compare 1 strings with 2"):
         exact(["a"], ["a", "b"])

@@ -46,7 +46,7 @@ def made() -> tuple[str, dict[str, Any]]:
     return OUT.with_name(f"{OUT.name}.md").read_text(), json.loads(OUT.with_name(f"{OUT.name}.json").read_text())
 
 
-PLACES = {"train": "runs.reuse.train", "evaluate": "evaluate.measured.evaluate", "record": "evaluate.measured.record"}
+PLACES = {"train": "runs.reuse.train", "evaluate": "evaluate.distances.evaluate", "record": "evaluate.measured.record"}
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, *functions: str) -> None:
@@ -235,7 +235,7 @@ def test_a_stopped_table_goes_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         raise Stopped(signal.SIGINT, 2)
 
     with monkeypatch.context() as patch:
-        patch.setattr("noiseless.evaluate.measured.evaluate", stopped)
+        patch.setattr("noiseless.evaluate.distances.evaluate", stopped)
         assert run(LINE.split()) == 130
     assert "go on with the same command" in capsys.readouterr().err
     assert not OUT.with_name(f"{OUT.name}.md").exists()

@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (330, 8, 8), dtype=np.uint8))
 
 
-def distance(real: Sample, fake: Sample, seed: int) -> tuple[dict[str, float], list[str]]:
+def distance(real: Sample, fake: Sample, seed: int, more: object) -> tuple[dict[str, float], list[str]]:
     return {"fd": frechet_distance(real, fake)}, []
 
 

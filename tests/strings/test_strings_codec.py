@@ -118,9 +118,9 @@ def test_characters_may_spell_anything_and_the_grammar_judges() -> None:
     ("codec", "string", "sentence"),
     [
         (EXPRESSIONS, "x+", "'x\\+' is not in the language: its end at position 2"),
-        (EXPRESSIONS, "x+x+x+x+x+x+x+x+x", "has 18 rules, more than the 15"),
+        (EXPRESSIONS, "x+x+x+x+x+x+x+x+x", "has 18 rules, more than the maximum of 15; set length=18"),
         (CHARACTERS, "x+y", "has 'y' at position 2"),
-        (CHARACTERS, "x+" * 10 + "x", "has 21 characters, more than the 19"),
+        (CHARACTERS, "x+" * 10 + "x", "has 21 characters, more than the maximum of 19; set length=21"),
         (CHARACTERS, "", "'' is empty"),
         (CHARACTERS, "x ", "has ' ' at position 1"),
     ],
@@ -133,11 +133,11 @@ def test_what_cannot_be_encoded_is_refused(codec: Codec, string: str, sentence: 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: GrammarCodec(shipped("expressions"), 1), "no derivation of 1 rules or fewer; take 2"),
+        (lambda: GrammarCodec(shipped("expressions"), 1), "no derivation of 1 rules or fewer; use 2"),
         (lambda: CharacterCodec("aa ", 3), "2 to 256 different ones"),
         (lambda: CharacterCodec("a", 3), "2 to 256 different ones"),
-        (lambda: of(Spec("v", (5,))), "v are vectors, and not strings"),
-        (lambda: of(Spec("e", (15,), (), (), 13, shipped("expressions").text)), "13 tokens, and its language 12"),
+        (lambda: of(Spec("v", (5,))), "v are vectors, not strings"),
+        (lambda: of(Spec("e", (15,), (), (), 13, shipped("expressions").text)), "13 tokens, but its language has 12"),
         (lambda: of(Spec("e", (15,), (), (), 13)), "neither a grammar nor an alphabet"),
     ],
 )

@@ -100,10 +100,10 @@ def test_a_stranger_is_refused_by_its_position(name: str, string: str, position:
     assert repr(string) in str(error.value)
 
 
-def test_a_grammar_that_needs_more_foresight_is_refused() -> None:
-    with pytest.raises(InputError, match=r"one token of foresight .*%fuse"):
+def test_a_grammar_that_needs_more_lookahead_is_refused() -> None:
+    with pytest.raises(InputError, match=r"one token of lookahead .*%fuse"):
         parser(Grammar.read("\n".join(line for line in shipped("smiles").text.splitlines() if "%" not in line)))
-    with pytest.raises(InputError, match="one token of foresight"):
+    with pytest.raises(InputError, match="one token of lookahead"):
         parser(Grammar.read("S -> S S | 'a'"))
 
 

@@ -138,7 +138,7 @@ def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> 
         ("evaluate RUN --features pixels", "judged as such; leave out --features"),
         ("evaluate RUN --samples s.txt --features pixels", "judged as such; leave out --features"),
         ("evaluate RUN --samples nowhere.txt", "nowhere.txt cannot be read"),
-        ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:FUNCTION"),
+        ("optimise RUN --objective expresion", "known: expression, logp, or MODULE:NAME"),
         ("compare grae --data expressions:size=50 --features pixels", "judged as such"),
         ("train gvae --data expressions:codec=characters,size=50", "train character-vae"),
         ("train rae --data expressions:size=50 --reconstruction bernoulli", "is for numbers"),
@@ -312,7 +312,7 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
     monkeypatch.setattr("noiseless.runs.reuse.train", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr("noiseless.evaluate.measured.evaluate_strings", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("noiseless.evaluate.strings.evaluate_strings", lambda *_: pytest.fail("again"))
     assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())

@@ -142,7 +142,7 @@ def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], message:
 def test_data_and_machine_have_to_suffice() -> None:
     objective = method("ae", vectors().spec).objective
     with pytest.raises(
-        InputError, match="the training part has 80 data, fewer than a batch of 100; give --batch 80 or less"
+        InputError, match="the training set has 80 examples, fewer than a batch of 100; give --batch 80 or less"
     ):
         resolve(Training(batch=100), objective, vectors())
     with pytest.raises(InputError, match="cannot be shared equally by 3 processes"):
@@ -369,7 +369,7 @@ def test_a_steady_phase_does_not_cool_down() -> None:
 @pytest.mark.parametrize("until", [0, 5])
 def test_a_run_stops_at_a_step_that_is_planned(until: int) -> None:
     objective = method("rae", vectors().spec).objective
-    with pytest.raises(ValueError, match=f"until is {until}, and must be a step from 1 to the 4"):
+    with pytest.raises(ValueError, match=f"until is {until}, but must be a step from 1 to the planned 4"):
         fit(objective, vectors(), Training(**FAST, steps=4), show=False, until=until)
 
 
@@ -471,7 +471,7 @@ def test_a_signal_saves_and_the_run_goes_on_bit_for_bit(signum: int) -> None:
     whole, _ = trained(steps=9, checkpoint_every=2)
     kept = Kept(lambda: os.kill(os.getpid(), signum) if len(kept.checkpoints) == 2 else None)
     with pytest.raises(
-        Stopped, match=rf"stopped by {signal.Signals(signum).name} at step 5; the state is saved"
+        Stopped, match=rf"stopped by {signal.Signals(signum).name} at step 5; a checkpoint was saved"
     ) as stop:
         trained(steps=9, checkpoint_every=2, kept=kept)
     assert stop.value.signum == signum

@@ -1,6 +1,6 @@
 """The autoencoder: networks, a bottleneck, and what composes them."""
 
 from noiseless.autoencoder.autoencoder import Autoencoder
-from noiseless.autoencoder.networks import Networks, build
+from noiseless.autoencoder.networks import Net, Networks, build
 
-__all__ = ["Autoencoder", "Networks", "build"]
+__all__ = ["Autoencoder", "Net", "Networks", "build"]

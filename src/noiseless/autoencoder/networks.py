@@ -1,27 +1,66 @@
-"""Which networks an autoencoder has, and how they are built for data of a given shape."""
+"""Which networks an autoencoder has, and how they are built for data of a given shape.
+
+Networks of the user's own are chosen as objects, as `MODULE:NAME` or by entry points (:mod:`noiseless.registry`): both
+as a pair (:class:`Net`, group `noiseless.networks`), or an encoder (`noiseless.encoders`) or a decoder
+(`noiseless.decoders`) alone.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
+from noiseless import registry
 from noiseless.autoencoder.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
-from noiseless.nn.conv import LARGE, SMALL, ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
-from noiseless.nn.sequence import LARGE as GRU_LARGE
-from noiseless.nn.sequence import SMALL as GRU_SMALL
-from noiseless.nn.sequence import SequenceDecoder, SequenceEncoder
-from noiseless.registry import ImportableCallable
+from noiseless.registry import Choice, Kind, Part
 from noiseless.values import Spec
 
-__all__ = ["Networks", "build"]
+__all__ = [
+    "DECODER",
+    "ENCODER",
+    "NET",
+    "Factories",
+    "Net",
+    "NetworkChoice",
+    "Networks",
+    "build",
+    "nets",
+    "perceptrons",
+]
+
+Factories = tuple[Callable[..., nn.Module], Callable[..., nn.Module]]
+"""Encoder from (shape, outputs), and decoder from (latent_dim, shape)."""
+NETS = {
+    "conv-small": "the convolutional 32x32 network of Ghosh et al., for images up to 48 pixels",
+    "conv-large": "their 64x64 network, for larger images",
+    "mlp": "a multilayer perceptron, for vectors and images",
+    "gru-small": "GrammarVAE's recurrent network for expressions, for strings",
+    "gru-large": "GrammarVAE's recurrent network for molecules, for longer strings",
+}
+NET = Kind("net", "noiseless.networks", lambda: NETS)
+ENCODER = Kind("encoder", "noiseless.encoders")
+DECODER = Kind("decoder", "noiseless.decoders")
+"""Where networks are found."""
+
+
+@runtime_checkable
+class Net(Protocol):
+    """An encoder and a decoder that belong together."""
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """An encoder of data of this shape, with so many outputs for the bottleneck."""
+
+    def decoder(self, latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
+        """A decoder of codes of this size into data of this shape."""
 
 
 @dataclass(frozen=True)
@@ -33,54 +72,86 @@ class Networks:
         net: conv-small is the paper's 32x32 network, conv-large its 64x64 one, mlp a multilayer perceptron; gru-small
             is GrammarVAE's for expressions, gru-large its one for molecules. Default: mlp for vectors, conv-small for
             images up to 48 pixels, conv-large above, gru-large for over 64 tokens (molecules: 32), gru-small for other
-            strings, or what the method's paper has.
+            strings, or what the method's paper has. MODULE:NAME of your own is an object with the methods
+            encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
         depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
-        encoder: A callable of your own, (shape, outputs) -> module, as module:callable on the command line.
-        decoder: A callable of your own, (latent, shape) -> module, as module:callable on the command line.
+        encoder: A callable of your own, (shape, outputs) -> module, as MODULE:NAME on the command line.
+        decoder: A callable of your own, (latent_dim, shape) -> module, as MODULE:NAME on the command line.
     """
 
     latent_dim: int | None = None
-    net: Literal["conv-small", "conv-large", "mlp", "gru-small", "gru-large"] | None = None
+    net: str | Net | Callable[..., Net] | None = None
     width: int = 128
     depth: int | None = None
-    encoder: ImportableCallable | None = None
-    decoder: ImportableCallable | None = None
+    encoder: Choice | None = None
+    decoder: Choice | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "width", "depth"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}, and must be 1 or more")
+        if isinstance(self.net, str) and ":" not in self.net and self.net not in {*NETS, *NET.installed()}:
+            raise NET.unknown(self.net)
 
 
-def _factories(
-    spec: Spec, networks: Networks, logits: bool
-) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
-    net = networks.net or _default(spec)
-    if net.startswith("gru") != bool(spec.tokens):
-        kind = "token sequences" if spec.tokens else "images" if spec.is_image else "vectors"
-        raise InputError(f"the net {net} is not for {kind}, which {spec.name} are; take {_default(spec)}")
-    if spec.tokens:
-        recurrent, scale = (GRU_SMALL if net == "gru-small" else GRU_LARGE), networks.width / 128
-        encoder = partial(SequenceEncoder, tokens=spec.tokens, architecture=recurrent, scale=scale)
-        return encoder, partial(SequenceDecoder, architecture=recurrent, scale=scale)
-    if net == "mlp":
-        hidden, depth = 8 * networks.width, networks.depth or 2
-        decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
-        return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
-    architecture = SMALL if net == "conv-small" else LARGE
+def nets() -> dict[str, str]:
+    """The networks that come with the library, and what each is."""
+    return dict(NETS)
+
+
+class NetworkChoice(ABC):
+    """The networks for a kind of data.
+
+    Attributes:
+        nets: the names among those of :class:`Networks` that are for such data.
+        inputs: what errors call the data.
+    """
+
+    nets: ClassVar[tuple[str, ...]]
+    inputs: ClassVar[str]
+
+    @abstractmethod
+    def default_net(self, spec: Spec) -> str:
+        """The name of the networks where none was asked for."""
+
+    @abstractmethod
+    def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
+        """What makes the networks called `net`, which is one of `nets`."""
+
+
+def perceptrons(networks: Networks, logits: bool) -> Factories:
+    """Multilayer perceptrons, for data of any shape."""
+    hidden, depth = 8 * networks.width, networks.depth or 2
+    decoder = partial(MLPDecoder, hidden=hidden, depth=depth, logits=logits)
+    return partial(MLPEncoder, hidden=hidden, depth=depth), decoder
+
+
+def _factories(spec: Spec, networks: Networks, logits: bool) -> Factories:
+    if networks.net is not None and not (isinstance(networks.net, str) and networks.net in NETS):
+        return _own(networks.net)
+    choice: NetworkChoice = registry.modality(spec.modality)
+    net = networks.net or choice.default_net(spec)
+    if net not in choice.nets:
+        default = choice.default_net(spec)
+        raise InputError(f"the net {net} is not for {choice.inputs}, which {spec.name} are; take {default}")
+    return choice.factories(net, spec, networks, logits)
+
+
+def _own(chosen: object) -> Factories:
+    part = NET.find(chosen)
+    net = part.instance()
+    if not isinstance(net, Net):
+        raise InputError(
+            f"the net {part.name} is a {type(net).__name__}; expected an object with the methods "
+            "encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such"
+        )
     return (
-        partial(ConvEncoder, width=networks.width, architecture=architecture),
-        partial(ConvDecoder, width=networks.width, architecture=architecture, logits=logits),
+        Part("encoder", part.name, net.encoder, part.name, own=True).build,
+        Part("decoder", part.name, net.decoder, part.name, own=True).build,
     )
-
-
-def _default(spec: Spec) -> str:
-    if spec.tokens:
-        return "gru-large" if spec.is_long else "gru-small"
-    return ("conv-small" if max(spec.shape[1:]) <= 48 else "conv-large") if spec.is_image else "mlp"
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:
@@ -96,24 +167,17 @@ def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool =
         InputError: the networks are for other data, cannot take such, or give back another shape.
     """
     encoder_factory, decoder_factory = _factories(spec, networks, logits)
-    encoder = _made("encoder", networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
-    decoder = _made("decoder", networks.decoder, decoder_factory, bottleneck.latent_dim, spec.outputs)
+    encoder = _made(ENCODER, networks.encoder, encoder_factory, spec.shape, bottleneck.inputs)
+    decoder = _made(DECODER, networks.decoder, decoder_factory, bottleneck.latent_dim, spec.outputs)
     _try(encoder, (2, *spec.shape), (2, bottleneck.inputs), "encoder")
     _try(decoder, (2, bottleneck.latent_dim), (2, *spec.outputs), "decoder")
     return Autoencoder(encoder, decoder, bottleneck, logits)
 
 
-def _made(
-    name: str, own: Callable[..., nn.Module] | None, default: Callable[..., nn.Module], *given: object
-) -> nn.Module:
-    if own is None:
-        return default(*given)
-    try:
-        network = own(*given)
-    except Exception as error:  # whatever the user's function raises
-        raise InputError(f"the {name} cannot be made from {given} ({type(error).__name__}: {error})") from error
+def _made(kind: Kind, chosen: Choice | None, default: Callable[..., nn.Module], *given: object) -> nn.Module:
+    network = default(*given) if chosen is None else kind.find(chosen).build(*given)
     if not isinstance(network, nn.Module):
-        raise InputError(f"the {name} made from {given} is a {type(network).__name__}; expected a torch.nn.Module")
+        raise InputError(f"the {kind.name} made from {given} is a {type(network).__name__}; expected a torch.nn.Module")
     return network
 
 

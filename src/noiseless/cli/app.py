@@ -17,6 +17,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
+from noiseless.cli import aliases
 from noiseless.cli.console import complain
 from noiseless.errors import InputError, RunError, unknown
 
@@ -63,7 +64,10 @@ def run(tokens: Sequence[str]) -> int:
     """Runs one command and returns its exit code."""
     try:
         _refuse_empty(tokens)
-        _application(tokens)(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+        tokens = [*(aliases.verb(verb, VERBS) for verb in tokens[:1]), *tokens[1:]]
+        application = _application(tokens)
+        tokens = aliases.accepted(tokens, _options(application, tokens))
+        application(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except _Terminated:
         return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
@@ -103,6 +107,16 @@ def _application(tokens: Sequence[str]) -> App:
         else:
             application.command(_imported(place), name=name)
     return application
+
+
+def _options(application: App, tokens: Sequence[str]) -> set[str]:
+    """The options of the command that is asked for; none where only help or the version is."""
+    if not tokens or {"--help", "-h", "--version"} & set(tokens):
+        return set()
+    _, applications, _ = application.parse_commands(tokens)
+    if applications[-1].default_command is None:
+        return set()
+    return {name for argument in applications[-1].assemble_argument_collection() for name in argument.names}
 
 
 def _refuse_empty(tokens: Sequence[str]) -> None:

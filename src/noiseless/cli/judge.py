@@ -13,6 +13,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
+    Building,
     DataDir,
     Densities,
     Owning,
@@ -26,19 +27,15 @@ from noiseless.cli.options import (
     decided,
     panel,
 )
-from noiseless.data import Data
-from noiseless.data.lines import read_lines
+from noiseless.data import Data, modality
 from noiseless.errors import InputError
-from noiseless.evaluate import distances as evaluation
-from noiseless.evaluate import latent
+from noiseless.evaluate import evaluation, latent
 from noiseless.evaluate.compare import compare as compare_methods
+from noiseless.evaluate.distances import second_look
 from noiseless.evaluate.results import Reference, Result, noted, record
-from noiseless.evaluate.strings import evaluate_given_strings, evaluate_strings
-from noiseless.registry import is_named, load_callable
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
-from noiseless.strings import of, refuse_other
-from noiseless.strings.language import is_molecules
+from noiseless.strings import codec_of, refuse_other
 from noiseless.training import Stopped, Training, check_device
 from noiseless.training.settings import Optimiser
 
@@ -53,8 +50,17 @@ OF_STRINGS = ("exact", "in language", "valid", "unique", "novel")
 FeatureName = Annotated[
     str | None,
     Parameter(
-        help="One of noiseless list features, or MODULE:FUNCTION of your own. Default: efficientnet for images, "
+        help="One of noiseless list features, or MODULE:NAME of your own. Default: efficientnet for images, "
         "identity for vectors, which are compared standardised."
+    ),
+]
+MoreMetrics = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Metrics beside those of noiseless list metrics: MODULE:NAME of your own, or an installed package's.",
+        consume_multiple=True,
+        negative=(),
+        show_default=False,
     ),
 ]
 Many = Annotated[
@@ -69,6 +75,7 @@ def evaluate(
     density: Densities = (),
     n: Many = 10_000,
     features: FeatureName = None,
+    metric: MoreMetrics = (),
     resize: Annotated[
         int | None, Parameter(help="Side to which EfficientNet's input is resized. Default: 128.")
     ] = None,
@@ -126,27 +133,19 @@ def evaluate(
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
     loaded = _reference(opened, data, size, use)
-    if loaded.spec.tokens and features is not None:
-        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --features")
-    chosen = None if loaded.spec.tokens else _features(features, loaded, resize, use.place)
+    chosen, kind = _features(features, loaded, resize, use.place), evaluation.of(loaded.spec)
     about: Any = {"n": n, "part": reference, "seed": seed}
-    if samples is not None and chosen is None:
-        rows = evaluate_given_strings(read_lines(samples, is_molecules(loaded.spec)), loaded, source=samples, **about)
-    elif samples is not None and chosen is not None:
-        rows = evaluation.evaluate_samples(
-            datasets.read(samples, size=size).array, loaded, chosen, source=samples, **about
-        )
+    further = [metrics.build_metric(name) for name in metric]
+    if samples is not None:
+        rows = kind.rows_of_samples(samples, loaded, chosen, size=size, more=further, **about)
     else:
         opened, model = use.open(cast(Path, run), own)
         if not model.amortised:
             note(["no row reconstruction: held-out data would be encoded by search"])
         names = density or opened.method().densities
-        if chosen is None:
-            rows = evaluate_strings(model, loaded, names, **about)
-        else:
-            rows = evaluation.evaluate(model, loaded, names, chosen, **about)
-            other = evaluation.second_look([model.trained_on], loaded, chosen)
-            more = evaluation.evaluate(model, loaded, names, other, **about) if other else []
+        rows = kind.rows(model, loaded, names, chosen, more=further, **about)
+        other = second_look([model.trained_on], loaded, chosen) if chosen is not None else None
+        more = kind.rows(model, loaded, names, other, more=further, **about) if other is not None else []
         rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
         folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
         codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
@@ -162,7 +161,7 @@ def evaluate(
 
 
 def compare(
-    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:FUNCTION of your own.")],
+    *methods: Annotated[str, Parameter(help="Names of noiseless list methods, or MODULE:NAME of your own.")],
     data: Source,
     out: Annotated[Path | None, Parameter(help="The folder of all runs. Default: runs/compare-DATA.")] = None,
     density: Densities = (),
@@ -170,7 +169,7 @@ def compare(
     features: FeatureName = None,
     size: Size = None,
     data_dir: DataDir = None,
-    networks: Annotated[Networks, panel("Networks", 2)] = Networks(),
+    networks: Building = Networks(),
     optimiser: Annotated[Optimiser, panel("Optimiser", 3)] = Optimiser(),
     training: Annotated[Training, panel("Training", 4)] = Training(),
 ) -> None:
@@ -185,9 +184,7 @@ def compare(
     check_threads(training.threads or 1)
     loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"compare-{loaded.spec.name}"
-    if loaded.spec.tokens and features is not None:
-        raise InputError(f"{loaded.spec.name} are strings, which are judged as such; leave out --features")
-    chosen = None if loaded.spec.tokens else _features(features, loaded, None, decided(training.device))
+    chosen = _features(features, loaded, None, decided(training.device))
     note([datasets.describe(loaded), *loaded.notes])
     try:
         found = compare_methods(
@@ -223,16 +220,21 @@ def _reference(run: Run | None, data: str | None, size: int | None, use: Use) ->
         seed = run.training.seed if run is not None else 0  # the run's parts: none of its training data may test
         loaded = datasets.load(data, size=size, data_dir=use.data_dir, seed=seed)
         if run is not None:
-            refuse_other(of(loaded.spec) if loaded.spec.tokens else None, run.spec, str(run.directory))
+            refuse_other(codec_of(loaded.spec), run.spec, str(run.directory))
         return loaded
     return cast(Run, run).data(use.data_dir)
 
 
-def _features(name: str | None, data: Data, resize: int | None, device: str) -> metrics.Features:
+def _features(name: str | None, data: Data, resize: int | None, device: str) -> metrics.Features | None:
+    """The features asked for, or the default; None for kinds of data that are evaluated without."""
+    usual = modality.of(data.spec).features
+    if not usual and name is not None:
+        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out --features")
+    if not usual:
+        return None
     check_device(device)
-    chosen = name if name is not None else ("efficientnet" if data.spec.is_image else "identity")
-    own = load_callable(chosen) if is_named(chosen) else None
-    return metrics.build(chosen, data.spec, resize=resize, own=own, device=device)
+    chosen = name if name is not None else usual[0]
+    return metrics.build(chosen, data.spec, resize=resize, device=device)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], *labels: str) -> list[str]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from torch import Tensor
 
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Owning, Use, UserCode, Using
-from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model
 from noiseless.optimise import Decode, Problem, build, scored, scores
@@ -26,8 +24,7 @@ from noiseless.optimise import optimise as run_trials
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.protocol import place
 from noiseless.optimise.report import COLUMNS
-from noiseless.optimise.scores import Goal, Score
-from noiseless.registry import is_named, load_callable
+from noiseless.optimise.scores import Goal
 from noiseless.runs import Run
 from noiseless.show import drawings, grids, tables
 from noiseless.values import Spec
@@ -72,7 +69,8 @@ def optimise(
     objective: Annotated[
         str,
         Parameter(
-            help="expression, expression:python2, logp, logp:training, logp:none, or MODULE:FUNCTION of a string."
+            help="One of noiseless list scores, expression:python2 or logp:training; or MODULE:NAME, a function of a "
+            "string."
         ),
     ],
     search: Annotated[
@@ -135,31 +133,17 @@ def optimise(
 def _check(objective: str, goal: Goal | None, search: str) -> None:
     """Refuses names before anything is loaded."""
     build(search)
-    if is_named(objective) and objective.partition(":")[0] not in scores.names():
-        scores.of_ones_own(objective, load_callable(objective), goal)
-    elif goal is not None:
-        raise InputError(f"--goal is for a score of your own, and {objective} says itself which way is better")
-    else:
-        scores.check(objective)
+    scores.check(objective, goal)
 
 
 def _problem(run: Run, model: Model, kept: Strings, objective: str, goal: Goal | None, path: Path) -> Problem:
-    score, source = _score(objective, goal, kept.strings)
+    score = scores.build(objective, kept.strings, goal)
+    source = scores.SCORE.find(objective).digest  # of a score of the user's own, which may change
     data = str(run.record["data"]["fingerprint"])
     with Meter(objective) as meter:
         values, identities = scored(kept.strings, score, path, {"objective": objective, "data": data + source}, meter)
     fingerprint = _fingerprint(model, data, source, score.goal)
     return Problem(kept.codes, values, identities, kept.decode, score, model.density, fingerprint)
-
-
-def _score(objective: str, goal: Goal | None, training: Sequence[str]) -> tuple[Score, str]:
-    """The score, and a digest of its source where it is the user's own and may change."""
-    if objective.partition(":")[0] in scores.names():
-        return scores.build(objective, training), ""
-    function = load_callable(objective)
-    module = inspect.getmodule(function)
-    text = inspect.getsource(module) if module is not None else ""
-    return scores.of_ones_own(objective, function, goal), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _fingerprint(model: Model, *about: str) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Literal
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.model import Model
 from noiseless.runs import BatchNormMoments, Run, Weights
 from noiseless.runs.user_code import UserCode
 
 __all__ = [
+    "Building",
     "Count",
     "DataDir",
     "Densities",
@@ -28,6 +34,8 @@ __all__ = [
     "Use",
     "UserCode",
     "Using",
+    "as_options",
+    "by_name",
     "check_threads",
     "decided",
     "panel",
@@ -37,6 +45,46 @@ __all__ = [
 def panel(title: str, order: int) -> Parameter:
     """Marks a dataclass whose fields are options, shown under a title of their own."""
     return Parameter(name="*", group=Group(title, sort_key=order))
+
+
+def by_name(hint: Any) -> Any:
+    """A type hint as the command line takes it: where a part is a name or an object, the name.
+
+    >>> by_name(str | Callable[..., int] | None)
+    str | None
+    """
+    if get_origin(hint) in (Union, UnionType) and str in get_args(hint):
+        return reduce(or_, [kind for kind in get_args(hint) if kind in (str, NoneType)])
+    if get_origin(hint) is tuple:
+        return tuple[tuple(map(by_name, get_args(hint)))]  # type: ignore[misc]
+    return hint
+
+
+@cache
+def as_options(kind: type) -> Any:
+    """A dataclass whose fields are options: a subclass, with the annotations that cyclopts needs."""
+    hints = get_type_hints(kind)
+    fields = [
+        (field.name, _spelled(field, by_name(hints[field.name])), _copied(field)) for field in dataclasses.fields(kind)
+    ]
+    made = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True)
+    made.__doc__, made.__module__ = kind.__doc__, kind.__module__
+    return made
+
+
+def _copied(field: dataclasses.Field[Any]) -> Any:
+    return dataclasses.field(default=field.default, init=field.init)
+
+
+def _spelled(field: dataclasses.Field[Any], hint: Any) -> Any:
+    """The annotation of a field: lists take several values, switches have no negative, and `n` is -n too."""
+    if not field.init:  # no option
+        return Annotated[hint, Parameter(parse=False)]
+    if get_origin(hint) is tuple:
+        return Annotated[hint, Parameter(consume_multiple=True, negative=(), show_default=field.default != ())]
+    if hint is bool:
+        return Annotated[hint, Parameter(negative="")]
+    return Annotated[hint, Parameter(name=["-n", "--n"])] if field.name == "n" else hint
 
 
 @dataclass(frozen=True)
@@ -96,7 +144,12 @@ def check_threads(threads: int) -> int:
 
 
 Using = Annotated[Use, panel("Model", 5)]
-Owning = Annotated[UserCode, panel("Code of your own, as MODULE:FUNCTION", 6)]
+if TYPE_CHECKING:
+    Owning = UserCode
+    Building = Networks
+else:
+    Owning = Annotated[as_options(UserCode), panel("Code of your own, as MODULE:NAME", 6)]
+    Building = Annotated[as_options(Networks), panel("Networks", 2)]
 Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
 Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")
@@ -104,7 +157,7 @@ Source = Annotated[
     str,
     Parameter(
         help="A data set's name, a folder, an archive, a .npy or .npz file, strings:FILE,grammar=FILE, smiles:FILE, or "
-        "MODULE:FUNCTION."
+        "MODULE:NAME."
     ),
 ]
 Size = Annotated[int | None, Parameter(help="Crop images to squares and resize them to so many pixels.")]
@@ -112,7 +165,8 @@ DataDir = Annotated[Path | None, Parameter(help="Where to look first for the fil
 Densities = Annotated[
     tuple[str, ...],
     Parameter(
-        help="One or several of noiseless list densities; gmm:32 has 32 components. Default: the method's.",
+        help="One or several of noiseless list densities, gmm:32 has 32 components; or MODULE:NAME of your own. "
+        "Default: the method's.",
         consume_multiple=True,
         negative=(),
         show_default=False,

@@ -11,8 +11,9 @@ import torch
 from cyclopts import App
 
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import check_threads, panel
+from noiseless.cli.options import as_options, check_threads, panel
 from noiseless.errors import InputError
+from noiseless.files import slug
 from noiseless.reproduce import Request, find, names, write
 from noiseless.training import Stopped, check_device
 
@@ -40,10 +41,10 @@ def application(tokens: Sequence[str]) -> App:
 
 def _command(name: str) -> Callable[..., None]:
     kind: Any = get_type_hints(find(name))["request"]
-    given = Annotated[kind, panel("What, how large and where", 1)]
+    given: Any = Annotated[as_options(kind), panel("What, how large and where", 1)]
     shown = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=given)
     if all(option.default is not MISSING for option in fields(kind)):
-        shown = shown.replace(default=kind())
+        shown = shown.replace(default=as_options(kind)())
 
     def command(*, request: Request) -> None:
         _reproduce(name, request)
@@ -66,6 +67,6 @@ def _reproduce(name: str, request: Request) -> None:
     except (Stopped, KeyboardInterrupt):
         note(["go on with the same command: what is done is not done again"])
         raise
-    for path in write(report, request.place(name), request.overwrite):
+    for path in write(report, request.place(slug(name)), request.overwrite):
         wrote(path)
     tell(report.text)

@@ -12,12 +12,25 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from cyclopts import App, Group, Parameter
 
 from noiseless import data as datasets
+from noiseless import registry
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import note, tell
-from noiseless.cli.options import DataDir, Owning, Size, Source, UserCode, check_threads, panel
+from noiseless.cli.options import (
+    Building,
+    DataDir,
+    Owning,
+    Size,
+    Source,
+    UserCode,
+    by_name,
+    check_threads,
+    panel,
+)
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
+from noiseless.runs import resume as resume_run
 from noiseless.runs import train as train_run
 from noiseless.training import Engine, Stopped, Training
 from noiseless.training.settings import Optimiser
@@ -27,11 +40,11 @@ __all__ = ["application", "resume"]
 HELP = """Train METHOD on data.
 
 Its options, and what they are by default, are shown by noiseless train METHOD --help. A method of your own is
-MODULE:FUNCTION.
+MODULE:NAME.
 
 Example: noiseless train rae-l2 --data digits --width 16 --steps 400 --out runs/digits"""
 
-PANELS: dict[Any, Parameter] = {Networks: panel("Networks", 2), Optimiser: panel("Optimiser", 3)}
+PANELS: dict[Any, Any] = {Networks: Building, Optimiser: Annotated[Optimiser, panel("Optimiser", 3)]}
 
 
 def application(tokens: Sequence[str]) -> App:
@@ -81,9 +94,13 @@ def _recipe_parameters(name: str, recipe: Recipe) -> list[inspect.Parameter]:
 
 def _shown(hint: Any) -> Any:
     if is_dataclass(hint):
-        return Annotated[hint, PANELS.get(hint, panel(getattr(hint, "__name__", "Method"), 4))]
+        return PANELS.get(hint) or Annotated[hint, panel(getattr(hint, "__name__", "Method"), 4)]
+    hint = by_name(hint)
     many = any(get_origin(kind) is tuple for kind in (hint, *get_args(hint)))
-    return Annotated[hint, Parameter(group=Group("Method", sort_key=1), consume_multiple=many or None)]
+    negative = () if get_origin(hint) is tuple else None
+    return Annotated[
+        hint, Parameter(group=Group("Method", sort_key=1), consume_multiple=many or None, negative=negative)
+    ]
 
 
 def _help(name: str, recipe: Recipe) -> str:
@@ -91,8 +108,8 @@ def _help(name: str, recipe: Recipe) -> str:
     summary, _, rest = (inspect.getdoc(recipe) or "A method of your own.").partition("\n")
     paper = (inspect.getdoc(importlib.import_module(recipe.__module__)) or "").partition("\n\n")[0]
     source = "From: " + " ".join(paper.split()) if paper else ""
-    data = "expressions" if recipe.__module__.endswith(".grammar") else "digits"
-    example = f"Example: noiseless train {name} --data {data} --width 16 --steps 400"
+    kind = getattr(inspect.getmodule(recipe), "MODALITY", "images")
+    example = f"Example: noiseless train {name} --data {registry.modality(kind).example} --width 16 --steps 400"
     return "\n\n".join(filter(None, [summary, source, example, rest.strip()]))
 
 
@@ -150,10 +167,8 @@ def resume(
 
     Example: noiseless resume runs/digits --steps 100
     """
-    if steps < 0:
-        raise InputError(f"steps is {steps}, and must be 0 or more")
-    opened = Run(run, own)
-    opened.resume(data_dir=data_dir, more=steps, threads=check_threads(threads) if threads is not None else None)
+    threads = check_threads(threads) if threads is not None else None
+    opened = resume_run(Run(run, own), steps=steps, threads=threads, data_dir=data_dir)
     done, planned = opened.steps
     tell(f"{done:,} of {planned:,} steps are done; --steps MORE goes on beyond them")
     _report(opened)
@@ -165,7 +180,8 @@ def _report(run: Run) -> None:
     tell(f"run: {run.directory}", f"pictures in {folder}: {', '.join(made)}")
     note(run.record["notes"])
     method = run.method()
-    verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {method.densities[0]}"]
+    density = DENSITY.find(method.densities[0]).name
+    verbs = [f"evaluate {run.directory}", f"sample {run.directory} --density {density}"]
     if method.objective.autoencoder.active is not None:
         verbs.append(f"prune {run.directory} --out {run.directory}-pruned")
     tell(f"next: {', '.join(f'noiseless {verb}' for verb in verbs)}")

@@ -4,6 +4,7 @@ Data stay as they are stored, uint8 images above all; `Spec.normalise` makes net
 is one module here that defines ``DATASETS = {name: loader}``.
 """
 
-from noiseless.data.dataset import Data, LoadOptions, Raw, Split, describe, load, names, read
+from noiseless.data.dataset import DATA, Data, LoadOptions, Raw, Split, describe, load, names, read
+from noiseless.data.rows import rows
 
-__all__ = ["Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read"]
+__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read", "rows"]

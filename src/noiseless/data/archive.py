@@ -63,7 +63,7 @@ def stem(path: Path) -> str:
 
 
 def listing(folder: Path) -> dict[str, os.stat_result]:
-    """The images below `folder`, by their names relative to it, sorted; links to folders are followed once.
+    """The images below ``folder``, by their names relative to it, sorted; links to folders are followed once.
 
     Raises:
         InputError: a folder or file cannot be read.

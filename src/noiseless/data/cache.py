@@ -28,10 +28,10 @@ COLUMNS = ("labels", "parts")
 
 
 def remembered(path: Path, options: object, make: Callable[[], Raw]) -> Raw:
-    """What `make` gives, from the cache if it is there.
+    """What ``make`` gives, from the cache if it is there.
 
     Arguments:
-        path: the folder or archive that `make` reads.
+        path: the folder or archive that ``make`` reads.
         options: what else the result depends on; its ``repr`` goes into the key.
     """
     if not keeps_decoded():

@@ -25,7 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from noiseless.errors import InputError
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Framing", "decode", "decoded"]
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Framing", "decode", "decoded", "pixels"]
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
@@ -53,7 +53,7 @@ class Framing:
     window: tuple[int, int, int, int] | None = None
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """The part of `image` that is kept."""
+        """The part of ``image`` that is kept."""
         if self.window is not None:
             image = image.crop(self.window)
         if self.size is None or image.size == (self.size, self.size):
@@ -124,7 +124,7 @@ def decode(name: str, content: bytes, framing: Framing) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _refuse_size(name, image.size, framing.expected)
-            return np.asarray(framing(_plain(name, _upright(image))))
+            return pixels(name, image, framing)
     except InputError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -135,6 +135,15 @@ def decode(name: str, content: bytes, framing: Framing) -> np.ndarray:
         ) from None
     except Exception as error:  # Pillow's decoders raise what they like on damaged files
         raise InputError(f"{name} is a damaged image ({error}); repair or remove it") from error
+
+
+def pixels(name: str, image: Image.Image, framing: Framing) -> np.ndarray:
+    """The part of an open image that is kept, as a uint8 array, (H, W) if grey and (H, W, 3) if not.
+
+    Raises:
+        InputError: it is of a kind that is not read.
+    """
+    return np.asarray(framing(_plain(name, _upright(image))))
 
 
 def _refuse_size(name: str, size: tuple[int, int], expected: tuple[int, int] | None) -> None:

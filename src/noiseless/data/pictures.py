@@ -23,7 +23,7 @@ from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
 
-__all__ = ["gathered", "load", "stacked"]
+__all__ = ["gathered", "load", "refuse_size", "stacked"]
 
 LARGEST = 512
 
@@ -32,7 +32,7 @@ def load(path: Path, size: int | None) -> Raw:
     """All images of a folder or archive, with the parts and classes that its folders name.
 
     Raises:
-        InputError: there are none, one is damaged, their sizes differ and `size` is not given, or the file is of
+        InputError: there are none, one is damaged, their sizes differ and ``size`` is not given, or the file is of
             another kind.
     """
     if not path.is_dir() and not path.name.lower().endswith((*ZIP, *TAR)):
@@ -69,7 +69,7 @@ def gathered(path: Path, framing: Framing) -> dict[str, np.ndarray]:
     with bar(f"reading {path.name}", found.count) as advance, stream as pairs:
         for name, image in pairs:
             first = first or name
-            _refuse_size(name, image, first, images.get(first, image))
+            refuse_size(name, image, first, images.get(first, image))
             if name in images:
                 raise InputError(f"{path} has two images of the name {name}; rename or remove one")
             images[name] = image
@@ -88,7 +88,8 @@ def _short(path: Path, name: str) -> str:
     return name[len(str(path)) + 1 :]
 
 
-def _refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) -> None:
+def refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) -> None:
+    """Refuses an image of another size than the first, or a larger one than is taken as it is."""
     (height, width), (expected_height, expected_width) = image.shape[:2], expected.shape[:2]
     if (height, width) != (expected_height, expected_width):
         raise InputError(
@@ -102,7 +103,7 @@ def _refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray)
 
 
 def stacked(images: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
-    """Images (H, W) or (H, W, 3), in the order of `names` -> (M, C, H, W); `images` is emptied to spare memory."""
+    """Images (H, W) or (H, W, 3), in the order of ``names`` -> (M, C, H, W); ``images`` is emptied to spare memory."""
     first = images[names[0]]
     channels = 3 if any(image.ndim == 3 for image in images.values()) else 1
     array = np.empty((len(names), channels, *first.shape[:2]), dtype=np.uint8)

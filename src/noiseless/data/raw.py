@@ -2,8 +2,9 @@ r"""What a loader hands over: one array of all data, their labels, and the part 
 
 A loader is a function of a :class:`LoadOptions`; further parameters need defaults, and become options in the name
 (``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from
-names to loaders, adds these names to the library; no other file has to change. A function of the user's own,
-given as ``module:function``, takes no argument and returns a :class:`Raw`.
+names to loaders, adds these names to the library; no other file has to change. A function of the user's own, given as
+an object, as ``MODULE:NAME`` or by an entry point in the group `noiseless.data` (:mod:`noiseless.registry`), may leave
+out the :class:`LoadOptions`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Raw:
         name: the data set's name.
         array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other orders and
             types are brought to these by the rules of :mod:`noiseless.data.arrays`. Sequences of tokens (M, T) in uint8
-            come with their `codec`.
+            come with their ``codec``.
         labels: M classes, -1 where there is none; or None.
         parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
         held_out: how many training data to draw for validation; None means a tenth.
@@ -69,7 +70,7 @@ def joined(
     parts: Sequence[int],
     held_out: int | None = None,
 ) -> Raw:
-    """One `Raw` out of arrays that are a part each.
+    """One ``Raw`` out of arrays that are a part each.
 
     Raises:
         InputError: the arrays differ in the shape or the type of a row, or their labels are not one a row.

@@ -41,10 +41,10 @@ def keeps_decoded() -> bool:
 
 
 def folders(name: str, data_dir: Path | None) -> list[Path]:
-    """Where to look for the data set `name`, in order.
+    """Where to look for the data set ``name``, in order.
 
     Raises:
-        InputError: `data_dir` is given and is no folder.
+        InputError: ``data_dir`` is given and is no folder.
     """
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"the data folder {data_dir} does not exist; give a folder that holds {name} to --data-dir")
@@ -64,7 +64,7 @@ def absent(name: str, files: str, searched: Sequence[Path], reason: str) -> Inpu
 
 
 def download(address: str, path: Path, digest: str) -> None:
-    """Fetches `address` into `path`, whole or not at all.
+    """Fetches ``address`` into ``path``, whole or not at all.
 
     Arguments:
         digest: the checksum that the file must have, or how it begins, as ``algorithm:hexadecimal``.

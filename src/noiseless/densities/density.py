@@ -1,24 +1,28 @@
-r"""What a density on codes is, and how one is named, built, saved and read back.
+r"""The interface of latent densities, and how they are named, built, saved and loaded.
 
 A deterministic autoencoder has no prior: after training its codes :math:`z_i = e(x_i)` follow some distribution
-:math:`q(z) = \frac1n \sum_i \delta(z - z_i)` (aggregated; a mixture of the posteriors where they have a width), and a
-decoder makes sense of such codes only. Samples come from a density :math:`p` fitted to it ex post,
+:math:`q(z) = \frac1n \sum_i \delta(z - z_i)` (the aggregated posterior; a mixture of the posteriors if these are not
+points), and the decoder is meaningful for such codes only. Samples come from a density :math:`p` that is fitted to the
+codes ex post,
 
 .. math:: p^* = \arg\max_p \sum_{i=1}^n \log p(z_i), \qquad z \sim p^*, \qquad y = d(z),
 
-over a family small enough that :math:`p^*` interpolates between the codes rather than repeats them. Nothing ties
-:math:`p^*` to what the decoder saw between codes; that is what the autoencoder's regulariser is for.
+within a family small enough that :math:`p^*` interpolates between the codes instead of memorising them. Nothing ensures
+that the decoder is meaningful between the codes of the training set, where :math:`p^*` has mass too; that is the
+purpose of the autoencoder's regulariser.
 
-A new density is one file in this folder. It subclasses :class:`LatentDensity` and names what it offers in
+A density subclasses :class:`LatentDensity`. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point
+in the group `noiseless.densities` (:mod:`noiseless.registry`); a module of this folder names those that it offers in
 
     ``DENSITIES: dict[str, Callable[[int], LatentDensity]]``
 
-whose values are called with the dimension of the codes; further parameters need defaults, and become options in the
-name (``gmm:32`` or ``gmm:components=32``). The first line of a value's docstring is what ``noiseless list densities``
-shows. Heavy imports belong inside the functions, since listing the names imports every module here. Everything fitted
-is a parameter or a buffer whose shape the constructor knows, so that a file is read back without running what it says.
+Its class (or a function that makes it) is called with the dimension of the codes; further parameters need defaults, and
+become options in the name (``gmm:32`` or ``gmm:components=32``). The first line of its docstring is what ``noiseless
+list densities`` shows. Heavy imports belong inside the functions, since listing the names imports every module here.
+Everything fitted is a parameter or a buffer whose shape the constructor knows, so that a file is read back without
+running what it says.
 
-Fits, draws and log-densities are computed in float64; draws are returned in float32. Reference: From Variational to
+Fits, samples and log-densities are computed in float64; samples are returned in float32. Reference: From Variational to
 Deterministic Autoencoders, P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black, B. Schölkopf, 2020, section 4,
 https://arxiv.org/abs/1903.12436.
 """
@@ -42,9 +46,9 @@ from torch import Tensor, nn
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write
 from noiseless.objectives.objective import Objective
-from noiseless.registry import offered, options
+from noiseless.registry import Choice, Kind, offered
 
-__all__ = ["LatentDensity", "build", "checked", "describe", "load", "names", "save"]
+__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "save"]
 
 FORMAT = "noiseless-density-1"
 CODES = ("mean", "sample")
@@ -58,9 +62,9 @@ class LatentDensity(nn.Module, ABC):
 
     Attributes:
         dim: as given.
-        n: how many codes it was fitted on, 0 before; a buffer.
-        note: what the user should hear about the fit (a singular covariance, no convergence), or an empty string.
-        device: where a density that is a network is trained: auto takes a GPU where there is one.
+        n: number of codes it was fitted to, 0 before the fit; a buffer.
+        note: a remark on the fit for the user (a singular covariance, no convergence), or an empty string.
+        device: where a density that is a network is trained; auto uses a GPU if there is one.
     """
 
     n: Tensor
@@ -76,11 +80,11 @@ class LatentDensity(nn.Module, ABC):
 
     @abstractmethod
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> LatentDensity:
-        """Fits the density to `z`, sets `n` and `note`, and returns itself; see :func:`checked` for what is refused."""
+        """Fits the density to ``z``, sets ``n`` and ``note``, and returns itself; :func:`checked` validates ``z``."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Independent draws in random order: any first part of them is a sample too. float32."""
+        """Independent samples in random order, so that any prefix of them is a sample too; float32."""
 
     @abstractmethod
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -99,16 +103,16 @@ class LatentDensity(nn.Module, ABC):
         return self
 
     def require_fit(self) -> None:
-        """Refuses to go on before :meth:`fit`."""
+        """Raises an error if :meth:`fit` has not been called."""
         if not self.n:
             raise InputError(f"this {type(self).__name__} has not been fitted; call fit(z, generator) first")
 
 
 def checked(z: Float[Tensor, ...], dim: int) -> Float[Tensor, "n d"]:
-    r"""Codes in float64, fit to estimate from: a finite :math:`n \times d` matrix with :math:`n \ge 2`.
+    r"""The codes in float64, validated: a finite :math:`n \times d` matrix with :math:`n \ge 2`.
 
     Raises:
-        InputError: another shape, or rows that are not finite, with their number.
+        InputError: the shape is another one, or some rows are not finite; the message gives their number.
     """
     if z.ndim != 2 or z.shape[1] != dim:
         raise InputError(f"codes must have shape (n, {dim}), not {tuple(z.shape)}")
@@ -121,7 +125,7 @@ def checked(z: Float[Tensor, ...], dim: int) -> Float[Tensor, "n d"]:
 
 
 def names() -> dict[str, str]:
-    """Every density by the name that the command line takes, with a line on each.
+    """The densities by the names that the command line accepts, with a one-line description of each.
 
     >>> names()["gaussian"]
     "A Gaussian with the codes' mean and full covariance."
@@ -129,60 +133,73 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def build(name: str, dim: int) -> LatentDensity:
+def build(chosen: Choice, dim: int) -> LatentDensity:
     """An unfitted density for codes of dimension `dim`.
 
     Arguments:
-        name: one of :func:`names`, with options after a colon if the density has any: values in the order of its
-            signature or ``option=value``, separated by commas.
+        chosen: one of :func:`names`, with options after a colon if the density has any: values in the order of its
+            signature or ``option=value``, separated by commas; `MODULE:NAME` of your own, with options after a second
+            colon; the name of an installed package's; or a class or function that makes a density for a dimension.
         dim: the dimension of the codes.
 
     Raises:
-        InputError: a name, an option or a value that does not exist, with the nearest that does.
+        InputError: a name, an option or a value that does not exist, with the nearest that does, or what is named makes
+            no density.
 
     >>> build("gmm:3", dim=8).means.shape
     torch.Size([3, 8])
     """
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise unknown("density", kind, _catalogue())
-    make: Callable[..., LatentDensity] = _catalogue()[kind]
-    return make(dim, **options("density", name, make))
+    part = DENSITY.find(chosen)
+    made = part.build(dim)
+    if not isinstance(made, LatentDensity) or made.dim != dim:
+        given = f"one of dimension {made.dim}" if isinstance(made, LatentDensity) else f"a {type(made).__name__}"
+        raise InputError(f"the density {part.name} gave {given}; expected a LatentDensity of dimension {dim}")
+    return made
 
 
-def save(density: LatentDensity, path: Path, *, name: str, codes: str) -> None:
+def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> None:
     """Writes a fitted density to one safetensors file, whole or not at all.
 
     Arguments:
-        density: what to save.
+        density: the density.
         path: the file; an existing one is replaced.
-        name: the name under which :func:`build` makes such a density, options included.
+        name: that by which :func:`build` makes such a density, options included.
         codes: ``mean`` or ``sample``: which codes of the posterior it was fitted on.
 
     Raises:
-        InputError: `codes` is neither, the density is not fitted, or `name` makes another one.
+        InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
         RunError: the file cannot be written.
     """
     if codes not in CODES:
         raise unknown("kind of codes", codes, CODES)
     density.require_fit()
+    part = DENSITY.find(name)
     state = {key: value.detach().cpu().contiguous() for key, value in density.state_dict().items()}
     if _shapes(build(name, density.dim)) != _shapes(density):
-        raise InputError(f"{name!r} does not name the {type(density).__name__} that is to be saved at {path}")
-    about = {"format": FORMAT, "name": name, "dim": density.dim, "codes": codes, "n": int(density.n)}
+        raise InputError(f"{part.name!r} does not name the {type(density).__name__} that is to be saved at {path}")
+    about = {"format": FORMAT, "name": part.name, "dim": density.dim, "codes": codes, "n": int(density.n)}
+    about |= {"digest": part.digest} if part.own else {}
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
-    with atomic_write(path) as part:
-        part.write_bytes(safetensors.torch.save(state, metadata=metadata))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
 
 
-def load(path: Path) -> LatentDensity:
-    """Reads what :func:`save` wrote; only a density of this package is built, and nothing in the file is run.
+def load(path: Path, own: Choice | None = None) -> LatentDensity:
+    """Reads what :func:`save` wrote; nothing in the file is run.
+
+    Arguments:
+        path: the file.
+        own: the density that it holds, as for :func:`build`, if that is not a density of this package: its code is not
+            imported because a file names it.
 
     Raises:
-        InputError: the file is missing, corrupt, of another format, or does not hold what it says.
+        InputError: the file is missing, corrupt, of another format, does not hold what it says, or holds a density that
+            is not ours and was not named again.
     """
     about = describe(path)
-    density = build(about["name"], about["dim"])
+    if own is None:
+        DENSITY.refuse_own(about["name"], str(path), "as own=...")
+    density = build(about["name"] if own is None else own, about["dim"])
     try:
         density.load_state_dict(safetensors.torch.load_file(path))
     except (RuntimeError, OSError, safetensors.SafetensorError) as error:
@@ -191,8 +208,20 @@ def load(path: Path) -> LatentDensity:
     return density.eval()
 
 
+def holds(path: Path, chosen: Choice) -> bool:
+    """Whether a file holds the density that is chosen, as its code is now; code of the user's own may have changed.
+
+    Raises:
+        InputError: the file is corrupt or of another format.
+    """
+    if not path.is_file():
+        return False
+    part, about = DENSITY.find(chosen), describe(path)
+    return part.is_lasting and about["name"] == part.name and about.get("digest", "") == part.digest
+
+
 def describe(path: Path) -> dict[str, Any]:
-    """What a density's file says about itself: format, name, dim, codes, n, note.
+    """The metadata of a density's file: format, name, dim, codes, n, note.
 
     Raises:
         InputError: the file is missing, corrupt, or of another format.
@@ -203,18 +232,22 @@ def describe(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as a density ({error}); remove it, and a run fits it again") from error
+        raise InputError(f"{path} cannot be read as a density ({error}); remove it, and the run refits it") from error
     types = {"format": str, "name": str, "dim": int, "codes": str, "n": int, "note": str}
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{path} is not a density in the format {FORMAT!r}; fit it again with this version")
     if any(type(about.get(key)) is not kind for key, kind in types.items()):
-        raise InputError(f"{path} is a density whose description is damaged; remove it, and a run fits it again")
+        raise InputError(f"{path} is a density whose metadata are damaged; remove it, and the run refits it")
     return about
 
 
 @cache
 def _catalogue() -> dict[str, Callable[[int], LatentDensity]]:
     return offered("noiseless.densities", "DENSITIES")
+
+
+DENSITY = Kind("density", "noiseless.densities", lambda: _catalogue())
+"""Where densities are found."""
 
 
 def _shapes(density: LatentDensity) -> dict[str, torch.Size]:

@@ -1,9 +1,9 @@
-r"""The codes themselves: draws are codes of training data, with equal probability.
+r"""The empirical distribution: samples are codes of the training set, with equal probability.
 
 .. math:: q(z) = \frac1n \sum_i \delta(z - z_i)
 
-Nothing new is drawn. Decoded, these are reconstructions of training data: what the best of densities could not do
-better on without inventing anything, and the yardstick for those that do.
+Nothing new is generated: decoded samples are reconstructions of training examples. Their quality is what a perfect fit
+to the codes would reach, and thus the reference for the other densities.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["DENSITIES", "Empirical", "empirical"]
 
 
 class Empirical(LatentDensity):
-    """Draws codes that it was fitted to, without replacement as far as they suffice.
+    """Samples from the codes that it was fitted to, without replacement until all have been drawn.
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
-        keep: how many codes are kept at the most, chosen at random.
+        keep: maximal number of codes to store, chosen at random.
 
     Attributes:
-        codes: what is kept, (keep, d).
-        kept: how many of its rows are.
+        codes: the stored codes, (keep, d).
+        kept: the number of rows in use.
     """
 
     codes: Tensor
@@ -42,24 +42,24 @@ class Empirical(LatentDensity):
         self.register_buffer("kept", torch.zeros((), dtype=torch.int64))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Empirical:
-        """Keeps the codes, or a random part of them."""
+        """Stores the codes, or a random subset of them."""
         z = checked(z, self.dim)
         chosen = torch.randperm(len(z), generator=generator, device=generator.device)[: len(self.codes)]
         self.codes[: len(chosen)] = z[chosen.to(z.device)].to(self.codes)
         self.kept.fill_(len(chosen))
         self.n.fill_(len(z))
-        self.note = "draws are codes of training data, which decode to reconstructions and to nothing new"
+        self.note = "samples are codes of the training set, so they decode to reconstructions and to nothing new"
         return self
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Codes in random order; the same one again once all have been drawn."""
+        """Codes in random order; codes repeat once all have been drawn."""
         self.require_fit()
         kept = int(self.kept)
         rounds = [torch.randperm(kept, generator=generator, device=generator.device) for _ in range(-(-n // kept))]
         return self.codes[torch.cat(rounds)[:n].to(self.codes.device)].float()
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:  # noqa: ARG002
-        """There is none.
+        """Not defined.
 
         Raises:
             InputError: always.
@@ -68,11 +68,11 @@ class Empirical(LatentDensity):
 
 
 def empirical(dim: int, keep: int = 10_000) -> Empirical:
-    """The training codes themselves: draws are reconstructions of training data.
+    """The training codes themselves: samples are reconstructions of training examples.
 
     Arguments:
         dim: the dimension of the codes.
-        keep: how many codes are kept at the most.
+        keep: maximal number of codes to store.
     """
     at_least(1, "empirical", {"keep": keep})
     return Empirical(dim, keep)

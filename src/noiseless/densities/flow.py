@@ -1,16 +1,16 @@
-r"""A normalising flow on codes: an invertible network to N(0, I), fitted by maximum likelihood.
+r"""A normalising flow on codes: an invertible network that maps them to N(0, I), fitted by maximum likelihood.
 
 .. math:: \log p(z) = \log N(T(\tilde z); 0, I)
     + \log \left\lvert \det \frac{\partial T}{\partial \tilde z} \right\rvert - \sum_j \log s_j, \qquad
     \tilde z = (z - \bar z) / s
 
-Each of the maps that :math:`T` is composed of transforms every dimension by a monotonic spline; the knots of one half
-of the dimensions, drawn anew for each map, depend on the other half (coupling). A density costs one pass, a draw two.
-Splines, in place of affine maps, since codes come in clusters. They act on (-5, 5) and are the identity beyond it, so
-tails are Gaussian. In one dimension there is nothing to couple, and the splines remain.
+:math:`T` is a composition of maps, each of which transforms every dimension by a monotonic spline; the knots for one
+half of the dimensions, chosen at random for each map, depend on the other half (coupling). A density evaluation takes
+one pass, a sample two. Splines are used instead of affine maps because codes form clusters. They act on (-5, 5) and are
+the identity outside, so tails are Gaussian. In one dimension there is nothing to couple, and only the splines remain.
 
-Early stopping on a held-out tenth of the codes (:mod:`noiseless.densities.trained`) is all that keeps the flow from
-fitting single codes; a mixture has fewer parameters, and is the better choice where there are few codes.
+Only early stopping on a held-out tenth of the codes (:mod:`noiseless.densities.trained`) prevents overfitting; a
+mixture has fewer parameters and is the better choice for few codes.
 
 Needs zuko: ``pip install 'noiseless[flow]'``. Reference: Neural spline flows, C. Durkan, A. Bekasov, I. Murray,
 G. Papamakarios, 2019, https://arxiv.org/abs/1906.04032; for codes of autoencoders: From Variational to Deterministic
@@ -43,17 +43,17 @@ class Flow(LatentDensity):
 
     Arguments:
         dim: the dimension of the codes.
-        transforms: how many coupling maps.
-        hidden: units of each of the two hidden layers that give a map's knots.
-        steps, epochs: the most updates, and the most passes over the codes; training ends with the first of them.
-        batch: codes in a batch.
-        lr: the learning rate of Adam.
+        transforms: number of coupling maps.
+        hidden: units of each of the two hidden layers that compute a map's knots.
+        steps, epochs: maximal numbers of steps and of passes over the codes; training ends when either is reached.
+        batch: batch size.
+        lr: learning rate of Adam.
 
     Attributes:
         flow: zuko's flow.
 
     Raises:
-        InputError: an option is out of its range, or zuko is not installed.
+        InputError: an option is out of range, or zuko is not installed.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Flow(LatentDensity):
         self.flow = self._flow(seed=0)
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Flow:
-        """Maximises the likelihood; weights, held-out codes and order follow from `generator`.
+        """Maximises the likelihood; ``generator`` determines the initial weights, the held-out codes and the order.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.
@@ -84,7 +84,7 @@ class Flow(LatentDensity):
         """
         u = self.standardised.fit(checked(z, self.dim))
         noise = standard(len(u), self.dim, generator).to(u)
-        u = torch.where(self.standardised.moves, u, noise)  # on a constant the likelihood has no maximum
+        u = torch.where(self.standardised.moves, u, noise)  # the likelihood of a constant is unbounded
         self.flow = self._flow(draw_seed(generator))
         train(_Likelihood(self.flow, self.optimiser), u, generator, self.length, self.device)
         self.n.fill_(len(z))
@@ -101,10 +101,10 @@ class Flow(LatentDensity):
 
     @torch.no_grad()
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """See the module; the network's part is computed in float32.
+        """See the module's docstring; the network is evaluated in float32.
 
         Raises:
-            InputError: a dimension of the codes never moves, so that there is no density.
+            InputError: a dimension of the codes is constant, so that there is no density.
         """
         self.require_fit()
         flow, parts = self.flow(), self.standardised(z).float().split(CHUNK)
@@ -121,7 +121,7 @@ class Flow(LatentDensity):
 
 
 class _Likelihood(Objective):
-    """The mean negative log-likelihood of a flow, in one phase."""
+    """The mean negative log-likelihood of a flow, minimised in one phase."""
 
     def __init__(self, flow: nn.Module, optimiser: Optimiser) -> None:
         super().__init__()
@@ -132,11 +132,11 @@ class _Likelihood(Objective):
         return [Phase("flow", list(self.flow.parameters()), self.validate, lambda p: self.optimiser.build(p, LR))]
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss, in training too."""
+        """The training loss."""
         return {"likelihood": -self.flow().log_prob(batch.x).mean()}
 
     def code(self, batch: Batch) -> Tensor:
-        """The data, which are codes."""
+        """The data themselves, which are codes."""
         return batch.x
 
 

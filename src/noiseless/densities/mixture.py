@@ -2,19 +2,20 @@ r"""Mixtures of Gaussians with full covariances, the density with which Ghosh et
 
 .. math:: p(z) = \sum_{k=1}^K \pi_k\, N(z; \mu_k, \Sigma_k), \qquad K = 10.
 
-``gmm`` maximises the likelihood by EM, started from k-means (the official code's ``GMM_10``: at most 2,000 iterations,
-tolerance 1e-3 on the mean log-likelihood). ``gmm-bayes`` is variational, with concentration :math:`1/K`, which lets
-weights vanish; the official configuration labels the published numbers with it (``GMM_Dirichlet``). In spite of that
-label, its call leaves scikit-learn's default in place, a *Dirichlet process* prior (not a Dirichlet distribution), as
-it does the limit of 100 iterations; so do we. What is drawn from, and what `log_prob` evaluates, is the mixture of the
-posterior's point estimates :math:`(\pi, \mu, \Sigma)`, from which scikit-learn draws as well (its ``score_samples``
-adds terms of the variational bound instead).
+``gmm`` maximises the likelihood by EM, initialised by k-means (the official code's ``GMM_10``: at most 2,000
+iterations, tolerance 1e-3 on the mean log-likelihood). ``gmm-bayes`` is variational, with concentration :math:`1/K`,
+which lets weights vanish; the official configuration labels the published numbers with it (``GMM_Dirichlet``). Despite
+the label, the official call uses scikit-learn's defaults: a *Dirichlet process* prior (not a Dirichlet distribution)
+and at most 100 iterations; so do we. Sampling and ``log_prob`` use the mixture with the posterior's point estimates
+:math:`(\pi, \mu, \Sigma)`, from which scikit-learn samples as well (its ``score_samples`` adds terms of the variational
+bound instead).
 
-The fit runs in float64 on :math:`z / s`, where :math:`s^2` is the mean variance of the codes' dimensions, and is scaled
-back: EM, k-means and the priors are equivariant to that, so it changes one thing only. scikit-learn adds 1e-6 to the
-diagonal of every covariance; ours adds :math:`10^{-6} s^2`, so that codes of standard deviation 1e-4, which a code-norm
-penalty may well give, are not drowned in it. Where this ridge and not the data sets a variance (a constant dimension, a
-component with fewer codes than dimensions), `note` says so. All codes are used, on one thread.
+The fit runs in float64 on :math:`z / s`, where :math:`s^2` is the mean variance over the codes' dimensions, and is
+rescaled afterwards. EM, k-means and the priors are equivariant under scaling, so this changes only the ridge:
+scikit-learn adds 1e-6 to the diagonal of every covariance, we add :math:`10^{-6} s^2`, so that the ridge does not
+dominate codes of standard deviation 1e-4, which a code-norm penalty can produce. If a variance is determined by the
+ridge instead of the data (a constant dimension, a component with fewer codes than dimensions), ``note`` says so. All
+codes are used, on one thread.
 
 Reference: From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020, https://arxiv.org/abs/1903.12436, and
 ``my_utility/estimate_density_and_sample.py`` in https://github.com/ParthaEth/Regularized_autoencoders-RAE-.
@@ -53,13 +54,13 @@ class Mixture(LatentDensity):
     Arguments:
         dim: the dimension :math:`d` of the codes.
         components: :math:`K`, from 1 to the number of codes.
-        bayesian: a variational fit that prunes components, instead of maximum likelihood.
+        bayesian: fit by variational inference, which prunes components, instead of maximum likelihood.
 
     Attributes:
         weights: :math:`\pi`, shape (K,), sums to 1.
         means: :math:`\mu`, shape (K, d).
         factors: the Cholesky factors :math:`L`, shape (K, d, d), lower triangular.
-        converged: whether the fit met its tolerance before its last iteration.
+        converged: whether the fit reached its tolerance within the allowed iterations.
     """
 
     weights: Tensor
@@ -78,21 +79,21 @@ class Mixture(LatentDensity):
         self.register_buffer("converged", torch.zeros((), dtype=torch.bool))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Mixture:
-        """Fits by EM from a k-means start whose seed is drawn from `generator`.
+        """Fits by EM, initialised by k-means with a seed drawn from ``generator``.
 
         Raises:
-            InputError: more components than codes, or as :func:`~noiseless.densities.density.checked`.
+            InputError: there are more components than codes, or as :func:`~noiseless.densities.density.checked`.
         """
         z = checked(z, self.dim)
         if len(self.weights) > len(z):
             raise InputError(
                 f"a mixture of {len(self.weights)} components needs at least as many codes, not {len(z)}; "
-                f"ask for fewer, as in gmm:2, or for another density, as gaussian"
+                f"use fewer, such as gmm:2, or another density, such as gaussian"
             )
         scale = z.var(dim=0).mean().sqrt()
         scale = torch.where(scale > 0, scale, 1)
         estimate = self._estimator(seed=draw_seed(generator))
-        # The same bits on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
+        # Bit-identical on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             estimate.fit((z / scale).cpu().numpy())
@@ -106,7 +107,7 @@ class Mixture(LatentDensity):
         return self
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        r"""Draws :math:`\mu_k + L_k \varepsilon`, each row with a component :math:`k \sim \pi` of its own."""
+        r"""Samples :math:`\mu_k + L_k \varepsilon`, with a component :math:`k \sim \pi` drawn for each row."""
         self.require_fit()
         weights = self.weights.to(generator.device)
         component = torch.multinomial(weights, n, replacement=True, generator=generator).to(self.means.device)
@@ -117,7 +118,7 @@ class Mixture(LatentDensity):
         return z.float()
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """See the class; a component at a time, so that memory is that of `z`."""
+        """See the class; evaluated one component at a time, so that it needs as much memory as ``z``."""
         self.require_fit()
         z = z.to(self.means)
         terms = [_log_normal(z, mean, factor) for mean, factor in zip(self.means, self.factors, strict=True)]
@@ -142,7 +143,7 @@ def gmm(dim: int, components: int = 10) -> Mixture:
 
     Arguments:
         dim: the dimension of the codes.
-        components: how many Gaussians.
+        components: number of Gaussians.
     """
     return Mixture(dim, components)
 
@@ -152,7 +153,7 @@ def gmm_bayes(dim: int, components: int = 10) -> Mixture:
 
     Arguments:
         dim: the dimension of the codes.
-        components: the most Gaussians that it may use.
+        components: maximal number of Gaussians.
     """
     return Mixture(dim, components, bayesian=True)
 
@@ -167,7 +168,7 @@ def _log_normal(
 def _unconverged(estimate: Estimator) -> str:
     if estimate.converged_:
         return ""
-    return f"the fit of the mixture stopped after {estimate.n_iter_} iterations without converging"
+    return f"the fit of the mixture did not converge within {estimate.n_iter_} iterations"
 
 
 def _ridged(covariances: Float[Tensor, "k d d"]) -> str:
@@ -175,8 +176,8 @@ def _ridged(covariances: Float[Tensor, "k d d"]) -> str:
     if few == 0:
         return ""
     return (
-        f"{few} of {len(covariances)} components are flat in some direction, "
-        "where a ridge of 1e-6 of the mean variance of the codes stands in for their variance"
+        f"{few} of {len(covariances)} components have no variance in some direction; "
+        "a ridge of 1e-6 of the mean variance of the codes is used there instead"
     )
 
 

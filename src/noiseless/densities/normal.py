@@ -1,16 +1,17 @@
-r"""Gaussian distributions on codes: the standard normal, and the Gaussian that has the codes' mean and covariance.
+r"""Gaussian distributions on codes: the standard normal, and the Gaussian with the codes' mean and covariance.
 
 .. math:: N(0, I), \qquad N(\bar z, S), \qquad
     \bar z = \frac1n \sum_i z_i, \quad S = \frac1{n - 1} \sum_i (z_i - \bar z)(z_i - \bar z)^\top.
 
-The first is fitted to nothing: it is right for models that push their codes towards it (KL, MMD, entropy under batch
-norm), and a baseline that mostly fails for the others. The second is the column "N" of Ghosh et al. for deterministic
-models.
+The first has no fitted parameters: it is appropriate for models that regularise their codes towards it (KL, MMD,
+entropy under batch norm), and a baseline that mostly fails for the others. The second is the column "N" of Ghosh et al.
+for deterministic models.
 
-:math:`S` may be singular: a dimension that never moves, no more codes than dimensions, two dimensions in proportion.
-With :math:`S = V \Lambda V^\top`, draws :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon` need no inverse, no jitter
-and no Cholesky factor that fails; they stay in the affine subspace of the codes. There is then no density with respect
-to Lebesgue measure, so `log_prob` refuses, and `note` says how many directions are missing.
+:math:`S` may be singular: if a dimension is constant, if there are no more codes than dimensions, or if two dimensions
+are proportional. With :math:`S = V \Lambda V^\top`, the samples :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon`
+need no inverse, no jitter and no Cholesky factorisation, which could fail; they lie in the affine subspace of the
+codes. Then there is no density with respect to Lebesgue measure, so ``log_prob`` raises an error, and ``note`` gives
+the rank.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ class Normal(LatentDensity):
     """
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Normal:  # noqa: ARG002
-        """Checks the codes, and learns nothing from them but their number."""
+        """Validates the codes and records their number; nothing is fitted."""
         self.n.fill_(len(checked(z, self.dim)))
         return self
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        """Draws of N(0, I)."""
+        """Samples of N(0, I)."""
         return standard(n, self.dim, generator).to(self.n.device, torch.float32)
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -56,7 +57,8 @@ class Gaussian(LatentDensity):
 
     .. math:: \log p(z) = -\tfrac12 \sum_j \Big(\frac{(V^\top (z - \bar z))_j^2}{\lambda_j} + \log 2\pi\lambda_j\Big)
 
-    Eigenvalues :math:`\lambda_j \le \max(n, d)\, \epsilon\, \lambda_1` (:math:`\epsilon` of float64) count as zero.
+    Eigenvalues :math:`\lambda_j \le \max(n, d)\, \epsilon\, \lambda_1` (:math:`\epsilon` of float64) are treated as
+    zero.
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
@@ -78,7 +80,7 @@ class Gaussian(LatentDensity):
         self.register_buffer("scales", torch.zeros(dim, dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Gaussian:  # noqa: ARG002
-        """Takes mean and covariance; where the covariance is singular, `note` says so.
+        """Estimates mean and covariance; if the covariance is singular, ``note`` says so.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.
@@ -95,7 +97,7 @@ class Gaussian(LatentDensity):
         return self
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        r"""Draws :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon`; singular covariances are no obstacle."""
+        r"""Samples :math:`\bar z + V \Lambda^{1/2} V^\top \varepsilon`; the covariance may be singular."""
         self.require_fit()
         noise = standard(n, self.dim, generator).to(self.mean)
         return (self.mean + noise @ self.axes * self.scales @ self.axes.T).float()
@@ -118,17 +120,17 @@ class Gaussian(LatentDensity):
             return ""
         return (
             f"the covariance of {int(self.n)} codes has rank {rank} in {self.dim} dimensions; "
-            f"draws stay in the {rank}-dimensional subspace of the codes"
+            f"samples lie in the {rank}-dimensional subspace of the codes"
         )
 
 
 def standard(n: int, dim: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-    """Draws of N(0, I) in float64, on the device of the generator."""
+    """Samples of N(0, I) in float64, on the device of the generator."""
     return torch.randn(n, dim, generator=generator, device=generator.device, dtype=torch.float64)
 
 
 def draw_seed(generator: torch.Generator) -> int:
-    """A seed for what takes no generator, drawn from `generator`."""
+    """A seed drawn from ``generator``, for functions that take no generator."""
     return int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
 
 

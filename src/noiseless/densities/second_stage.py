@@ -3,24 +3,28 @@ r"""The second stage of Dai and Wipf: a variational autoencoder whose data are t
 .. math:: \min \; E_q \big[ -\log N(\tilde z; f(u), \gamma I) \big] + KL(q(u \mid \tilde z) \,\|\, N(0, I)), \qquad
     u \sim N(0, I), \quad \tilde z \sim N(f(u), \gamma I), \quad z = \bar z + s \tilde z
 
-Codes, unlike images, fill the space that they lie in (Dai and Wipf: for those of a variational autoencoder at its
-optimum). A variational autoencoder with as many latent dimensions as its data have can then fit their distribution,
-where for images, on a manifold, it fits the manifold and not the distribution on it. For codes that lie on a manifold
-themselves the argument does not hold, but nothing else keeps one from trying.
+Unlike images, codes fill the space in which they lie (Dai and Wipf show this for codes of a variational autoencoder at
+its optimum). A variational autoencoder with as many latent dimensions as its data can then fit their distribution,
+whereas for images, which lie on a manifold, it fits the manifold but not the distribution on it. For codes that lie on
+a manifold themselves the argument does not hold, but the method can still be applied.
 
-The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient; here its optimum for the batch,
-:func:`~noiseless.objectives.reconstruction.likelihood.gaussian_learnt`), and draws have the decoder's noise, as their
-code has. A positive `weight` :math:`w` takes the form of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u) \rVert^2 +
-w KL`, whose draws are the decoder's means; theirs is 1.5e-3 for MNIST, 1e-3 for CIFAR-10, 2e-3 for CelebA.
+The variance :math:`\gamma` is learnt, as in Dai and Wipf (there by gradient descent; here as its optimum for the batch,
+:func:`~noiseless.objectives.reconstruction.likelihood.gaussian_learnt`), and samples include the decoder's noise, as in
+their code. A positive ``weight`` :math:`w` selects the loss of Ghosh et al., :math:`\frac1d \lVert \tilde z - f(u)
+\rVert^2 + w KL`, for which samples are the decoder's means; their weights are 1.5e-3 for MNIST, 1e-3 for CIFAR-10 and
+2e-3 for CelebA.
 
-Networks as in Dai and Wipf: hidden layers with ReLU, the last layer sees the input beside their output; Adam at rate
-1e-4, batches of 64. Deviations: codes are standardised, and the posterior's logarithmic deviation is bounded to
-(-5, 5), both as Ghosh et al. have it, and begins at 0, since those of random weights are a matter of luck when training
-is short; codes are those given, in a run the means, where Dai and Wipf draw from the first posterior anew in every
-epoch; the default is 20,000 steps and at most 100 epochs, where Ghosh et al. have 100 epochs (84,000 steps for nine
-tenths of 60,000 codes) and Dai and Wipf 800. A step of the default takes 10 to 30 ms on one core of a CPU.
+Networks and optimisation follow Dai and Wipf: hidden layers with ReLU, a last layer that sees the input concatenated
+with their output; Adam with learning rate 1e-4, batches of 64. Deviations:
 
-There is no `log_prob`: the density is an integral over :math:`u`, and bounds on it are not what was asked for.
+* codes are standardised, and the posterior's log standard deviation is bounded to (-5, 5), both as in Ghosh et al.; it
+  is initialised to 0, because with random initial values the result of a short training is a matter of luck;
+* codes are used as given (in a run, the posterior means), where Dai and Wipf resample the first posterior in every
+  epoch;
+* the default is 20,000 steps and at most 100 epochs, where Ghosh et al. use 100 epochs (84,000 steps for nine tenths of
+  60,000 codes) and Dai and Wipf 800. A step takes 10 to 30 ms on one CPU core by default.
+
+There is no ``log_prob``, because the density is an integral over :math:`u` and only bounds on it can be computed.
 
 References: Diagnosing and enhancing VAE models, B. Dai, D. Wipf, 2019, https://arxiv.org/abs/1903.05789, and
 https://github.com/daib13/TwoStageVAE; From Variational to Deterministic Autoencoders, P. Ghosh et al., 2020,
@@ -60,20 +64,20 @@ class SecondStage(LatentDensity):
 
     Arguments:
         dim: the dimension :math:`d` of the codes, and of :math:`u`.
-        width: units of a hidden layer.
-        depth: hidden layers of encoder and of decoder.
-        steps, epochs: the most updates, and the most passes over the codes; training ends with the first of them.
-        batch: codes in a batch.
-        weight: 0 learns the variance :math:`\gamma`; else :math:`w`, see the module.
-        lr: the learning rate of Adam.
+        width: units per hidden layer.
+        depth: number of hidden layers, each in encoder and decoder.
+        steps, epochs: maximal numbers of steps and of passes over the codes; training ends when either is reached.
+        batch: batch size.
+        weight: 0 learns the variance :math:`\gamma`; otherwise :math:`w`, see the module's docstring.
+        lr: learning rate of Adam.
 
     Attributes:
         stage: the autoencoder.
         variance: :math:`\gamma`, the mean over codes and dimensions of :math:`(\tilde z - f(u))^2` with :math:`u` from
-            the posterior; 0 where it was not learnt.
+            the posterior; 0 if it is not learnt.
 
     Raises:
-        InputError: an option is out of its range.
+        InputError: an option is out of range.
     """
 
     variance: Tensor
@@ -92,7 +96,7 @@ class SecondStage(LatentDensity):
         super().__init__(dim)
         at_least(1, "second-stage", {"width": width, "depth": depth, "steps": steps, "epochs": epochs, "batch": batch})
         if not 0 <= weight < math.inf:
-            raise InputError(f"the option 'weight' of density 'second-stage' is {weight}, and must be 0 or more")
+            raise InputError(f"the option 'weight' of density 'second-stage' is {weight}, but must be 0 or more")
         self.width, self.depth, self.weight = width, depth, weight
         self.length, self.optimiser = Length(steps, epochs, batch), Optimiser(lr=lr)
         self.standardised = Standardised(dim)
@@ -100,7 +104,7 @@ class SecondStage(LatentDensity):
         self.register_buffer("variance", torch.zeros((), dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> SecondStage:
-        """Trains the second stage; weights, held-out codes, order and noise follow from `generator`.
+        """Trains the second stage; ``generator`` determines initial weights, held-out codes, order and noise.
 
         Raises:
             InputError: as :func:`~noiseless.densities.density.checked`.
@@ -116,19 +120,19 @@ class SecondStage(LatentDensity):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-        r"""Draws :math:`\bar z + s (f(u) + \sqrt\gamma \varepsilon)`."""
+        r"""Samples :math:`\bar z + s (f(u) + \sqrt\gamma \varepsilon)`."""
         self.require_fit()
         u, noise = standard(n, self.dim, generator), standard(n, self.dim, generator).to(self.variance)
         means = torch.cat([self.stage.decode(part) for part in u.to(self.variance.device).float().split(CHUNK)])
         return self.standardised.inverse(means + self.variance.sqrt() * noise).float()
 
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:  # noqa: ARG002
-        """There is none.
+        """Not defined.
 
         Raises:
             InputError: always.
         """
-        raise InputError("a second stage has no log-density in closed form; take flow, gmm or gaussian for one")
+        raise InputError("a second stage has no log-density in closed form; flow, gmm and gaussian have one")
 
     def _stage(self, seed: int) -> Autoencoder:
         with seeded(seed):
@@ -139,7 +143,7 @@ class SecondStage(LatentDensity):
 
     def _objective(self) -> Regularised:
         learnt = self.weight == 0
-        weight = 1.0 if learnt else self.dim * self.weight  # the authors' mean over dimensions, times d, is our sum
+        weight = 1.0 if learnt else self.dim * self.weight  # our sum over dimensions is d times the authors' mean
         terms, reconstruction = {"kl": Term(weight, kl)}, gaussian_learnt if learnt else squared_error
         return Regularised(self.stage, reconstruction, terms, lambda p: self.optimiser.build(p, LR))
 
@@ -151,7 +155,7 @@ class SecondStage(LatentDensity):
 
 
 class _Skip(nn.Module):
-    """Hidden layers with ReLU, and a linear layer that sees the input beside their output."""
+    """Hidden layers with ReLU, and a linear layer on the concatenation of the input and their output."""
 
     def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
         super().__init__()

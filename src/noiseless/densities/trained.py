@@ -1,13 +1,13 @@
-r"""What densities that are networks share: standardised codes, and training by the loop that trains everything.
+r"""What densities that are networks share: standardised codes, and training with the library's training loop.
 
 .. math:: \tilde z_j = \frac{z_j - \bar z_j}{s_j}, \qquad \log p(z) = \log \tilde p(\tilde z) - \sum_j \log s_j
 
-Networks are trained, and evaluated, in float32; the standardisation is in float64. A dimension that never moves is
-drawn as the constant that it is, and the distribution then has no density with respect to Lebesgue measure.
+Networks are trained and evaluated in float32; the standardisation is computed in float64. A constant dimension stays
+constant in samples, and the distribution then has no density with respect to Lebesgue measure.
 
-A tenth of the codes, one at the least, is held out: the rate is halved whenever the loss on them has not improved for
-three validations, training ends after twelve such, and the weights with the lowest are kept. A density is fitted by one
-process, also where several have trained the codes.
+A tenth of the codes, at least one, is held out. The learning rate is halved whenever the held-out loss has not improved
+for three validations, training stops after twelve validations without improvement, and the weights with the lowest
+held-out loss are kept. A density is fitted by a single process, even if several trained the autoencoder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from noiseless.values import Spec
 __all__ = ["CHUNK", "Length", "Standardised", "at_least", "seeded", "train"]
 
 CHUNK = 4096
-"""Rows that pass through a network at a time, to bound its memory."""
+"""Rows per forward pass, to bound the memory of a network."""
 
 
 class Standardised(nn.Module):
@@ -44,7 +44,7 @@ class Standardised(nn.Module):
 
     Attributes:
         mean: :math:`\bar z`, shape (d,).
-        scale: :math:`s`, the standard deviations, shape (d,); 0 for a dimension that never moves.
+        scale: :math:`s`, the standard deviations, shape (d,); 0 for a constant dimension.
     """
 
     mean: Tensor
@@ -56,25 +56,25 @@ class Standardised(nn.Module):
         self.register_buffer("scale", torch.ones(dim, dtype=torch.float64))
 
     def fit(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Takes the moments of `z`, and gives it standardised."""
-        moves = z.amax(dim=0) > z.amin(dim=0)  # a constant's computed deviation may be a rounding error instead of 0
+        """Estimates the moments of ``z`` and returns ``z`` standardised."""
+        moves = z.amax(dim=0) > z.amin(dim=0)  # the computed deviation of a constant may not be exactly 0
         self.mean.copy_(z.mean(dim=0))
         self.scale.copy_(torch.where(moves, z.std(dim=0), 0))
         return self(z)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Standardised codes in float64; 0 in a dimension that never moves."""
+        """Standardised codes in float64; 0 in a constant dimension."""
         return (z.to(self.mean) - self.mean) / torch.where(self.moves, self.scale, torch.inf)
 
     def inverse(self, u: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Codes of standardised ones, float64."""
+        """Maps standardised codes back to codes, in float64."""
         return self.mean + self.scale * u.to(self.mean)
 
     def log_slope(self) -> Float[Tensor, ""]:
-        r"""What :meth:`forward` adds to a log-density: :math:`-\sum_j \log s_j`.
+        r"""The contribution of :meth:`forward` to a log-density, :math:`-\sum_j \log s_j`.
 
         Raises:
-            InputError: a dimension never moves, so that there is no density.
+            InputError: a dimension is constant, so that there is no density.
         """
         if self.note():
             raise InputError(f"there is no log-density: {self.note()}")
@@ -86,18 +86,18 @@ class Standardised(nn.Module):
         return self.scale > 0
 
     def note(self) -> str:
-        """What a user should hear of dimensions that never move."""
+        """A remark for the user on constant dimensions; empty if there are none."""
         still = int((~self.moves).sum())
-        return f"{still} of {len(self.scale)} dimensions of the codes never move, nor do they in draws" if still else ""
+        return f"{still} of {len(self.scale)} dimensions of the codes are constant, also in samples" if still else ""
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a density is trained at the most.
+    """The maximal length of a density's training.
 
     Arguments:
-        steps, epochs: updates, and passes over the codes; training ends with the first of them.
-        batch: codes in a batch, or all where they are fewer.
+        steps, epochs: maximal numbers of steps and of passes over the codes; training ends when either is reached.
+        batch: batch size; all codes if there are fewer.
     """
 
     steps: int
@@ -105,7 +105,7 @@ class Length:
     batch: int
 
     def over(self, count: int) -> Training:
-        """The steps, and the batch, for so many codes."""
+        """The number of steps and the batch size for ``count`` codes."""
         batch = min(self.batch, count)
         return Training(steps=min(self.steps, self.epochs * (count // batch)), batch=batch)
 
@@ -113,14 +113,14 @@ class Length:
 def train(
     objective: Objective, u: Float[Tensor, "n d"], generator: torch.Generator, length: Length, device: str
 ) -> None:
-    """Trains `objective` on codes, by one process alone, and leaves it with the best weights, on the CPU.
+    """Trains ``objective`` on codes in a single process, and leaves it with the best weights on the CPU.
 
     Arguments:
-        objective: what is trained, in place.
-        u: the codes, standardised.
-        generator: what the held-out codes and the seed of the training are drawn from.
-        length: how long.
-        device: where, as :class:`~noiseless.training.Training` has it.
+        objective: the objective, trained in place.
+        u: the standardised codes.
+        generator: determines the held-out codes and the seed of the training.
+        length: how long to train.
+        device: where to train, as in :class:`~noiseless.training.Training`.
 
     Raises:
         RunError: the loss became infinite or NaN, or a signal stopped the training.
@@ -133,33 +133,33 @@ def train(
         with single_process():
             fit(objective, data, training, best, show=sys.stderr.isatty())
     except Stopped as stopped:
-        stopped.args = ("the fit of the density was stopped, and nothing of it is kept",)
+        stopped.args = ("the fit of the density was stopped and discarded",)
         raise
     except RunError as error:
         problem = str(error).partition(";")[0]
-        raise RunError(f"this density cannot be trained on the codes: {problem}; take another, such as gmm") from error
+        raise RunError(f"this density cannot be trained on the codes: {problem}; use another, such as gmm") from error
     objective.load_state_dict(best.tensors)
     objective.cpu().eval()
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Weights that are made in the block follow from `seed`, and torch's own generator is left as it was."""
+    """Weights initialised within this block depend on ``seed`` only; torch's global generator is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
 def at_least(least: int, kind: str, options: Mapping[str, int]) -> None:
-    """Refuses options of the density `kind` below `least`."""
+    """Refuses options of the density ``kind`` that are below ``least``."""
     for name, value in options.items():
         if value < least:
-            raise InputError(f"the option {name!r} of density {kind!r} is {value}, and must be {least} or more")
+            raise InputError(f"the option {name!r} of density {kind!r} is {value}, but must be {least} or more")
 
 
 @dataclass
 class _Best:
-    """Keeps the weights that validated best, in memory."""
+    """Keeps the weights with the lowest validation loss in memory."""
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
 

@@ -10,26 +10,27 @@ from typing import Any
 
 from torch import Tensor
 
-from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate.distances import second_look
 from noiseless.evaluate.measured import Conditions, measured
 from noiseless.evaluate.results import Result
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
-from noiseless.recipes.method import Recipe, call, find
-from noiseless.runs import Run
+from noiseless.recipes.method import METHOD, Recipe, call, find
+from noiseless.registry import Choice, name_of
+from noiseless.runs import Run, pictures
+from noiseless.runs.record import with_new_names
 from noiseless.runs.reuse import trained
-from noiseless.runs.user_code import UserCode
-from noiseless.show import drawings, grids
+from noiseless.show import grids
 from noiseless.training import Training
 
 __all__ = ["compare"]
 
 
 def compare(
-    methods: Sequence[str],
+    methods: Sequence[Choice],
     data: Data,
     out: Path,
     features: Features | None,
@@ -37,14 +38,14 @@ def compare(
     training: Training = Training(),
     size: int | None = None,
     arguments: Mapping[str, Any] | None = None,
-    names: Sequence[str] = (),
+    names: Sequence[Choice] = (),
     n: int = 10_000,
     show: bool = True,
 ) -> dict[str, list[Result]]:
     """Trains or resumes each method in `out`/METHOD and evaluates it; what is there already is not done again.
 
     Arguments:
-        methods: names of recipes, or `module:function` of one's own.
+        methods: names of recipes, or `MODULE:NAME` of one's own.
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
         features: what they are compared by; None where data are strings, which are judged as such. If a method is
@@ -60,25 +61,23 @@ def compare(
     Raises:
         InputError: `out` holds something else, or a comparison on other data or with other arguments.
     """
-    recipes = {method: find(method) for method in methods}
+    recipes = {METHOD.find(method).name: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
     # what data are not for is refused before anything is trained; one method at a time is held
     seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
     looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
-    rows: dict[str, list[Result]] = {method: [] for method in methods}
-    pictures: dict[str, Tensor] = {}
+    rows: dict[str, list[Result]] = {method: [] for method in recipes}
+    drawn: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
-        place, arguments = out / slug(method), given[method]
-        own = _user_code(recipe, arguments)
-        run = trained(recipe, data, place, arguments, training=training, size=size, own=own, show=show)
+        run = trained(recipe, data, out / slug(method), given[method], training=training, size=size, show=show)
         for look in looks:
             conditions = Conditions(look, n, training.seed)
             rows[method] += measured(run, data, _densities(run, names), conditions, show=show)[0]
-        pictures |= _pictures(method, run, data, names)
+        drawn |= _pictures(method, run, data, names)
     write_json(out / "results.json", [{"method": m, **row.to_json()} for m, found in rows.items() for row in found])
-    if pictures:
-        grids.comparison(pictures, out / "samples.png")
+    if drawn:
+        grids.comparison(drawn, out / "samples.png")
     return rows
 
 
@@ -99,16 +98,14 @@ def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict
     return {name: value for name, value in arguments.items() if name in taken}
 
 
-def _pictures(method: str, run: Run, data: Data, names: Sequence[str]) -> dict[str, Tensor]:
+def _pictures(method: str, run: Run, data: Data, names: Sequence[Choice]) -> dict[str, Tensor]:
     """Samples under each density, where data have pictures."""
-    if data.spec.is_image:
-        model = run.model(data=data)
-        return {f"{method}, {name}": model.sample(12, name) for name in _densities(run, names)}
-    if drawings.has_pictures(data.spec):
-        model = run.model(data=data)
-        made = {name: drawings.tiles(model.strings(model.draw(8, name)), data.spec) for name in _densities(run, names)}
-        return {f"{method}, {name}": tiles for name, tiles in made.items() if tiles is not None}
-    return {}
+    kind = pictures.of(data.spec)
+    if not kind.has_tiles(data.spec):
+        return {}
+    model = run.model(data=data)
+    chosen = {DENSITY.find(density).name: density for density in _densities(run, names)}
+    return {f"{method}, {name}": kind.tiles(model, density) for name, density in chosen.items()}
 
 
 def _same_comparison(out: Path, data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> None:
@@ -120,6 +117,7 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
             raise InputError(f"{out} exists already and is no comparison; choose another --out")
         return write_json(path, terms)
     then = read_json(path)
+    then = with_new_names(then) if isinstance(then, dict) else then
     differing = [key for key in terms if not isinstance(then, dict) or then.get(key) != terms[key]]
     if differing:
         was = then.get(differing[0]) if isinstance(then, dict) else then
@@ -133,17 +131,9 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
 def _plain(data: Data, training: Training, size: int | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: str(value) if callable(value) else value for key, value in vars(training).items()}
     for part in arguments.values():
-        given |= {
-            key: f"{value.__module__}:{value.__qualname__}" if callable(value) else value
-            for key, value in vars(part).items()
-        }
+        given |= {key: name_of(value) if callable(value) else value for key, value in vars(part).items()}
     return {"data": f"{data.spec.name} ({data.fingerprint})", "size": size, **given}
 
 
-def _user_code(recipe: Recipe, arguments: Mapping[str, Any]) -> UserCode:
-    networks = arguments.get("networks", Networks())
-    return UserCode(recipe, networks.encoder, networks.decoder)
-
-
-def _densities(run: Run, names: Sequence[str]) -> list[str]:
+def _densities(run: Run, names: Sequence[Choice]) -> list[Choice]:
     return list(names or run.method().densities)

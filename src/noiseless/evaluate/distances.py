@@ -37,12 +37,14 @@ from torch import Tensor
 
 from noiseless import metrics
 from noiseless.data import Data, Split
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out, pairs, raw_batches, reference
 from noiseless.evaluate.results import Protocol, Reference, Result
-from noiseless.metrics import Features, Sample
+from noiseless.metrics import Features, Metric, Sample
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
+from noiseless.registry import Choice
 
 __all__ = ["evaluate", "evaluate_samples", "score", "second_look"]
 
@@ -53,25 +55,27 @@ REAL = ("training data", "test data")
 def evaluate(
     model: Model,
     data: Data,
-    names: Sequence[str],
+    names: Sequence[Choice],
     features: Features,
     *,
     n: int = 10_000,
     part: Reference = "test",
     seed: int = 0,
     show: bool = True,
+    more: Sequence[Metric] = (),
 ) -> list[Result]:
     """The rows of a model.
 
     Arguments:
         model: what is evaluated.
         data: where held-out data and the reference come from.
-        names: densities to sample from.
+        names: densities to sample from, by name or as objects.
         features: maps data to what metrics compare.
         n: data in every row and in the reference, as far as the reference has so many.
         part: the part that is the reference.
         seed: chooses data, pairs and draws.
         show: progress on the terminal.
+        more: metrics beside those of the package.
 
     Raises:
         InputError: a part has fewer than 2 data, or a density cannot be fitted.
@@ -79,17 +83,18 @@ def evaluate(
     check_count(n)
     real = reference(data, part, n, features, seed)
     rows = []
-    for kind, density, make in _sources(model, data, part, names, real.n, seed):
+    for kind, chosen, make in _sources(model, data, part, names, real.n, seed):
+        density = DENSITY.find(chosen).name if chosen is not None else None
         made = _progress(make(), f"{kind} {density or ''}", real.n, show)
         fake = features.over(made if kind in REAL else map(data.spec.normalise, made))
-        values, warnings = score(real, fake, seed)
+        values, warnings = score(real, fake, seed, more)
         about = (
-            _note(model, density),
+            _note(model, chosen),
             _fewer(part, real.n, n),
             _flattered(model.trained_on, features) if kind not in REAL else "",
         )
         protocol = replace(_protocol(kind, data, features, part, real, seed), n=fake.n, density=density, asked=n)
-        rows.append(Result(protocol, values, (*warnings, *filter(None, about))))
+        rows.append(Result(protocol, values, (*warnings, *filter(None, about)), metrics=_names(more)))
     return rows
 
 
@@ -108,6 +113,7 @@ def evaluate_samples(
     n: int = 10_000,
     part: Reference = "test",
     seed: int = 0,
+    more: Sequence[Metric] = (),
 ) -> list[Result]:
     """One row for data that we did not make: the first `n` of `samples`, of the shape of `data`.
 
@@ -121,12 +127,12 @@ def evaluate_samples(
     everything = Split(samples, np.arange(len(samples)))
     fake = features.over(raw_batches(data, everything, np.arange(min(n, len(samples)))))
     protocol = replace(_protocol(source, data, features, part, real, seed), n=fake.n, asked=n)
-    return [Result(protocol, *score(real, fake, seed))]
+    return [Result(protocol, *score(real, fake, seed, more), metrics=_names(more))]
 
 
-def _note(model: Model, density: str | None) -> str:
+def _note(model: Model, density: Choice | None) -> str:
     note = model.density(density).note if density is not None else ""
-    return f"{density}: {note}" if note else ""
+    return f"{DENSITY.find(density).name}: {note}" if note else ""
 
 
 def _flattered(trained_on: str | None, features: Features) -> str:
@@ -141,14 +147,20 @@ def _fewer(part: str, found: int, asked: int) -> str:
     return f"the {part} part has {found:,} data, fewer than the {asked:,} asked for: every row has {found:,}"
 
 
-def score(real: Sample, fake: Sample, seed: int) -> tuple[dict[str, float | None], list[str]]:
+def score(
+    real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()
+) -> tuple[dict[str, float | None], list[str]]:
     """All metrics of `fake` against `real`, and what a reader has to know about them."""
-    return metrics.measure_all(real, fake, seed), metrics.warnings(real, fake)
+    return metrics.measure_all(real, fake, seed, more), metrics.warnings(real, fake, more)
+
+
+def _names(more: Sequence[Metric]) -> tuple[str, ...]:
+    return tuple(metric.name for metric in more)
 
 
 def _sources(
-    model: Model, data: Data, part: Reference, names: Sequence[str], n: int, seed: int
-) -> Iterator[tuple[str, str | None, Callable[[], Iterable[Tensor]]]]:
+    model: Model, data: Data, part: Reference, names: Sequence[Choice], n: int, seed: int
+) -> Iterator[tuple[str, Choice | None, Callable[[], Iterable[Tensor]]]]:
     _, unseen = held_out(data, part)
     chosen = choice(len(unseen), n, seed)
     if part == "train":

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from noiseless.data import Data
-from noiseless.evaluate.distances import evaluate
+from noiseless.densities import DENSITY
+from noiseless.evaluate import evaluation
 from noiseless.evaluate.results import Reference, Result, known, noted, record
-from noiseless.evaluate.strings import STRINGS, evaluate_strings
+from noiseless.evaluate.strings import STRINGS
 from noiseless.metrics import Features
 from noiseless.model import Model
+from noiseless.registry import Choice
 from noiseless.runs import BatchNormMoments, Run
 
 __all__ = ["LABELS", "Conditions", "measured", "recorded"]
@@ -25,7 +28,7 @@ class Conditions:
     """Under which conditions a model is measured.
 
     Arguments:
-        features: what data are compared by; None for strings, which are judged as such.
+        features: what data are compared by; None for kinds of data that are judged without.
         n: data in every row and in the reference.
         seed: of every random choice.
         reference: the part that is compared with.
@@ -39,17 +42,18 @@ class Conditions:
     moments: BatchNormMoments = "running"
 
 
-def recorded(folder: Path, data: Data, names: Sequence[str], conditions: Conditions) -> list[Result]:
+def recorded(folder: Path, data: Data, names: Sequence[Choice], conditions: Conditions) -> list[Result]:
     """The rows that a folder has under some conditions; none unless all densities are there."""
     kind = conditions.features.name if conditions.features is not None else STRINGS
     n, seed, part, weights = conditions.n, conditions.seed, conditions.reference, LABELS[conditions.moments]
-    return known(folder, data.fingerprint, kind, names, n=n, seed=seed, part=part, weights=weights)
+    densities = [DENSITY.find(name).name for name in names]
+    return known(folder, data.fingerprint, kind, densities, n=n, seed=seed, part=part, weights=weights)
 
 
 def measured(
     run: Run,
     data: Data,
-    names: Sequence[str],
+    names: Sequence[Choice],
     conditions: Conditions,
     *,
     folder: Path | None = None,
@@ -62,7 +66,7 @@ def measured(
     Arguments:
         run: what is evaluated.
         data: its own.
-        names: densities to sample from.
+        names: densities to sample from, by name or as objects.
         conditions: under which it is measured.
         folder: where rows are recorded; by default the run's.
         afresh: what is recorded there is of other weights.
@@ -77,7 +81,7 @@ def measured(
     """
     place = folder or run.directory
 
-    def there(names: Sequence[str]) -> list[Result]:
+    def there(names: Sequence[Choice]) -> list[Result]:
         return [] if afresh else recorded(place, data, names, conditions)
 
     rows = there(names)
@@ -88,25 +92,23 @@ def measured(
     fitted, missing = _fitted(model, names, forgiven)
     rows = there(fitted)
     if not rows:
-        rows = noted(_evaluated(model, data, fitted, conditions, show), LABELS[conditions.moments], run.record["notes"])
+        about: Any = {"n": conditions.n, "part": conditions.reference, "seed": conditions.seed, "show": show}
+        made = evaluation.of(data.spec).rows(model, data, fitted, conditions.features, **about)
+        rows = noted(made, LABELS[conditions.moments], run.record["notes"])
         record(place, rows)
     return rows, missing
 
 
-def _evaluated(model: Model, data: Data, names: Sequence[str], conditions: Conditions, show: bool) -> list[Result]:
-    n, part, seed = conditions.n, conditions.reference, conditions.seed
-    if conditions.features is None:
-        return evaluate_strings(model, data, names, n=n, part=part, seed=seed)
-    return evaluate(model, data, names, conditions.features, n=n, part=part, seed=seed, show=show)
-
-
-def _fitted(model: Model, names: Sequence[str], forgiven: tuple[type[Exception], ...]) -> tuple[list[str], list[str]]:
+def _fitted(
+    model: Model, names: Sequence[Choice], forgiven: tuple[type[Exception], ...]
+) -> tuple[list[Choice], list[str]]:
     """The densities that can be fitted, and why the others cannot."""
-    fitted, missing = [], []
+    fitted: list[Choice] = []
+    missing = []
     for name in names:
         try:
             model.density(name)
             fitted.append(name)
         except forgiven as error:
-            missing.append(f"{name}: {' '.join(str(error).split())}")
+            missing.append(f"{DENSITY.find(name).name}: {' '.join(str(error).split())}")
     return fitted, missing

@@ -69,12 +69,14 @@ class Result:
         values: its numbers, by column.
         warnings: what a reader has to know of these numbers.
         notes: what the method says about every number that it gives.
+        metrics: the names of metrics that are not the package's.
     """
 
     protocol: Protocol
     values: Mapping[str, Value] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     notes: Sequence[str] = ()
+    metrics: Sequence[str] = ()
 
     def number(self, column: str) -> float | None:
         """The number of a column; None where it is blank, or there is no such column."""
@@ -91,7 +93,8 @@ class Result:
         blank = {"density"} if compared else set()  # what is compared may have no density, and says so
         warnings = {"warnings": list(self.warnings)} if compared or self.warnings else {}
         notes = {"notes": list(self.notes)} if measured or self.notes else {}
-        return self._given(FIRST, blank) | dict(self.values) | warnings | self._given(LAST) | notes
+        named = {"metrics": list(self.metrics)} if self.metrics else {}
+        return self._given(FIRST, blank) | dict(self.values) | named | warnings | self._given(LAST) | notes
 
     def _given(self, names: Iterable[str], blank: Iterable[str] = ()) -> dict[str, Any]:
         values = {name: getattr(self.protocol, name) for name in names}
@@ -112,8 +115,9 @@ class Result:
             if name not in row:
                 raise InputError(f"a row of results has no {name!r}; restore a copy, or measure it again")
         about = {entry.name: row[entry.name] for entry in fields(Protocol) if entry.name in row}
-        values = {name: value for name, value in row.items() if name not in {*about, "warnings", "notes"}}
-        return cls(Protocol(**about), values, tuple(row.get("warnings", ())), tuple(row.get("notes", ())))
+        texts = {name: tuple(row.get(name, ())) for name in ("warnings", "notes", "metrics")}
+        values = {name: value for name, value in row.items() if name not in about.keys() | texts.keys()}
+        return cls(Protocol(**about), values, **texts)
 
 
 def noted(rows: Iterable[Result], weights: str, notes: Sequence[str]) -> list[Result]:

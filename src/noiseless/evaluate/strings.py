@@ -23,6 +23,7 @@ from torch import Tensor
 from noiseless.data import Data
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
+from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate.heldout import choice, pairs
 from noiseless.evaluate.results import Protocol, Reference, Result, Value
@@ -30,10 +31,10 @@ from noiseless.files import atomic_write
 from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
-from noiseless.strings import Codec, language, of
-from noiseless.strings.language import spelled
+from noiseless.registry import Choice
+from noiseless.strings import Codec, of
+from noiseless.strings.language import identity_of, spelled
 from noiseless.strings.molecules import canonical
-from noiseless.values import Spec
 
 __all__ = ["STRINGS", "evaluate_given_strings", "evaluate_strings", "identity_of"]
 
@@ -45,14 +46,14 @@ Decoded = list[String]
 
 
 def evaluate_strings(
-    model: Model, data: Data, names: Sequence[str], *, n: int = 10_000, part: Reference = "test", seed: int = 0
+    model: Model, data: Data, names: Sequence[Choice], *, n: int = 10_000, part: Reference = "test", seed: int = 0
 ) -> list[Result]:
     """The rows of a model of strings.
 
     Arguments:
         model: what is evaluated.
         data: where held-out strings come from, and which training strings are known.
-        names: densities to sample from.
+        names: densities to sample from, by name or as objects.
         n: strings in every row, as far as the held-out part has so many.
         part: the part that is held out; where it is `train`, the test part.
         seed: chooses strings, pairs and draws.
@@ -61,9 +62,11 @@ def evaluate_strings(
         InputError: `n` is below 2, a density cannot be fitted, or molecules without RDKit.
     """
     held_out = _HeldOut.of(data, n, part, seed)
+    chosen = {DENSITY.find(name).name: name for name in names}
+    notes = {name: model.density(density).note for name, density in chosen.items()}
     rows = [held_out.row(f"{held_out.name} data", held_out.strings, warnings=held_out.fewer(n))]
-    for kind, density, codes in _sources(model, names, held_out.raw, seed):
-        warnings = _warnings(model, density, held_out.fewer(n))
+    for kind, density, codes in _sources(model, chosen, held_out.raw, seed):
+        warnings = _warnings(notes, density, held_out.fewer(n))
         for decoding, made in _decoded(model, codes, seed):
             more: dict[str, Value] = {"exact": exact(made, held_out.strings)} if kind == "reconstruction" else {}
             more |= {"in language": _grammatical(made, model.codec)}
@@ -144,21 +147,13 @@ class _HeldOut:
         return [said] if len(self.raw) < n else []
 
 
-def identity_of(spec: Spec) -> Callable[[str], str | None]:
-    """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
-    if language.is_molecules(spec):
-        return canonical
-    codec = of(spec)
-    return lambda string: string if codec.contains(string) else None
-
-
 def _sources(
-    model: Model, names: Sequence[str], raw: np.ndarray, seed: int
+    model: Model, densities: Mapping[str, Choice], raw: np.ndarray, seed: int
 ) -> Iterator[tuple[str, str | None, Tensor]]:
     codes = model.encode(raw)
     yield "reconstruction", None, codes
-    for name in names:
-        yield "samples", name, model.draw(len(raw), name, seed)
+    for name, density in densities.items():
+        yield "samples", name, model.draw(len(raw), density, seed)
     left, right = pairs(len(codes), len(codes), seed)
     for path, between in PATHS.items():
         yield f"interpolation, {path}", None, between(codes[left], codes[right], 0.5)
@@ -177,14 +172,14 @@ def _grammatical(made: Decoded, codec: Codec) -> float | None:
     return sum(map(codec.contains, made)) / len(made)
 
 
-def _warnings(model: Model, density: str | None, always: list[str]) -> list[str]:
-    note = model.density(density).note if density is not None else ""
+def _warnings(notes: Mapping[str, str], density: str | None, always: list[str]) -> list[str]:
+    note = notes[density] if density is not None else ""
     return [*always, f"{density}: {note}"] if note else always
 
 
 def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
     """What the training strings are known by; of molecules kept in the cache, for it takes minutes."""
-    if not language.is_molecules(data.spec):
+    if identity is not canonical:
         return set(_spelled(data))
     key = hashlib.sha256(f"1-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
     path = cache() / "identities" / f"{key}.txt"

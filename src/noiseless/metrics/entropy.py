@@ -5,20 +5,21 @@ r"""Differential entropy from a sample: the nearest-neighbour estimator of Kozac
     B_d = \frac{\pi^{d/2}}{\Gamma(d/2 + 1)}
 
 in nats, where :math:`R_i^{(k)}` is the distance from :math:`z_i` to its k-th nearest neighbour, :math:`B_d` the volume
-of the unit ball, :math:`\psi` the digamma function. For k = 1 this is the formula of the EAE paper with
-:math:`\psi(n)` in place of :math:`\log(n - 1)`, which is smaller by about 1/2n, and :math:`-\psi(1) = \gamma`: the
-logarithm of the probability within :math:`R_i^{(k)}` has exactly the mean :math:`\psi(k) - \psi(n)`.
+of the unit ball and :math:`\psi` the digamma function. For k = 1 this is the formula of the EAE paper with
+:math:`\psi(n)` instead of :math:`\log(n - 1)`, which is smaller by about 1/2n, and :math:`-\psi(1) = \gamma`: the
+logarithm of the probability mass within :math:`R_i^{(k)}` has mean exactly :math:`\psi(k) - \psi(n)`.
 
-**Bias.** The estimator takes the density for constant within each :math:`R_i^{(k)}`. It is consistent; to leading order
-the bias falls as :math:`n^{-2/d}`, for distributions with an edge as :math:`n^{-1/d}`. Measured from n = 250 to 4,000,
-the exponents for a uniform distribution in 4, 8 and 16 dimensions are -0.26, -0.16 and -0.08, with +2.9 nats left in
-16; N(0, I) and a Laplace distribution in 16 dimensions, where the leading order does not yet rule, fall from +0.68 to
-+0.27 and from +0.94 to +0.49 (-0.33 and -0.23), and stay within 0.1 in 8 dimensions and fewer. At n = 100, the size of
-a batch, it is +0.85 for N(0, I) in 16. Compare estimates with those of as many draws of the distribution in question,
-not with its entropy.
+**Bias.** The estimator assumes that the density is constant within each :math:`R_i^{(k)}`. It is consistent; to leading
+order the bias falls as :math:`n^{-2/d}`, and as :math:`n^{-1/d}` for distributions whose density jumps at a boundary.
+Measured from n = 250 to 4,000, the exponents for a uniform distribution in 4, 8 and 16 dimensions are -0.26, -0.16 and
+-0.08, with a remaining bias of +2.9 nats in 16 dimensions. For N(0, I) and a Laplace distribution in 16 dimensions,
+where the leading order does not dominate yet, the bias falls from +0.68 to +0.27 and from +0.94 to +0.49 (exponents
+-0.33 and -0.23); in 8 dimensions and fewer it stays within 0.1. At n = 100, the size of a batch, it is +0.85 for
+N(0, I) in 16 dimensions. Compare an estimate with that of an equally large sample of the reference distribution, not
+with the exact entropy.
 
-**Gradients** flow through the distances, :math:`\partial \hat H / \partial z_i` pushing near neighbours apart, and not
-through the choice of neighbours, which is piecewise constant.
+**Gradients** flow through the distances, so that :math:`\partial \hat H / \partial z_i` pushes near neighbours apart,
+but not through the choice of neighbours, which is piecewise constant.
 
 Source: Sample estimate of the entropy of a random vector (Kozachenko, Leonenko, 1987); k neighbours: Estimating mutual
 information (Kraskov, Stögbauer, Grassberger, 2004), https://doi.org/10.1103/PhysRevE.69.066138; as a regulariser:
@@ -38,20 +39,20 @@ from noiseless.errors import InputError
 __all__ = ["entropy"]
 
 ROWS = 2048
-"""Rows of the matrix of distances that are held at a time."""
+"""Rows of the distance matrix that are in memory at a time."""
 
 
 def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
-    r"""The estimate :math:`\hat H_k` of the entropy of the distribution that the rows of `z` were drawn from, in nats.
+    r"""The estimate :math:`\hat H_k`, in nats, of the entropy of the distribution that the rows of ``z`` come from.
 
-    Duplicates are no obstacle: a distance counts as at least the rounding error of the codes' spread.
+    Duplicates are allowed: distances are bounded below by the rounding error of the codes' spread.
 
     Arguments:
-        z: a sample, in float32 or better; differentiable.
+        z: a sample, in float32 or higher precision; differentiable.
         k: which nearest neighbour, from 1 to n - 1.
 
     Raises:
-        InputError: not more than `k` rows.
+        InputError: there are ``k`` rows or fewer.
 
     >>> z = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> print(f"{entropy(z):.2f}, of N(0, I) {math.log(2 * math.pi * math.e):.2f}")
@@ -59,7 +60,7 @@ def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
     """
     n, d = z.shape
     if not 1 <= k < n:
-        raise InputError(f"neighbour {k} of {n} codes was asked for; it must lie between 1 and the codes less one")
+        raise InputError(f"the neighbour k must be at least 1 and less than the number of codes, {n}, not {k}")
     apart = (z - z[_neighbours(z.detach(), k)]).square().sum(dim=1)
     spread = z.detach().var(dim=0).sum()
     floor = (torch.finfo(z.dtype).eps ** 2 * spread).clamp_min(torch.finfo(z.dtype).tiny)
@@ -69,7 +70,7 @@ def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
 
 
 def _neighbours(z: Tensor, k: int) -> Int[Tensor, " n"]:
-    """Which row is the k-th nearest of each: distances by one matrix product, up to what is the same for a row."""
+    """The index of each row's k-th nearest neighbour; distances by one matrix product, up to a constant per row."""
     centred = z - z.mean(dim=0)
     squares = centred.square().sum(dim=1)
     found = []

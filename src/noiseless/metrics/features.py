@@ -1,10 +1,10 @@
-r"""Features: frozen maps :math:`\phi` under which two sets of data are compared.
+r"""Features: frozen maps :math:`\phi` in whose output space two sets of data are compared.
 
-Distances between distributions of images are taken between the distributions of :math:`\phi(x)`, and say as much about
-:math:`\phi` as about the images: numbers under different features, sizes or ways of resizing cannot be compared. A
-feature map therefore has a name that goes into every result.
+A distance between two distributions of images is measured between the distributions of :math:`\phi(x)`, and depends on
+:math:`\phi` as much as on the images: numbers with different features, image sizes or resizing methods cannot be
+compared. A feature map therefore has a name, which is recorded with every result.
 
-Images are compared as they would be stored. Before anything else they become 8-bit values
+Images are compared as they would be stored. They are first converted to 8-bit values
 
 .. math:: u = \min(\max(\operatorname{round}(255\, x), 0), 255),
 
@@ -13,6 +13,11 @@ wants colour. EfficientNet-Lite0 sees them resized bilinearly (half-pixel centre
 they grow and with one when they shrink, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
 did. Vectors are taken as they are given, standardised by whoever evaluates a model; `raw` puts them back into the units
 of the data, in which the columns with the largest numbers decide.
+
+A feature network of the user's own is a callable from a batch of images in [0, 1] (or of vectors) to rows of features.
+It is chosen as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.features`
+(:mod:`noiseless.registry`); what is named so is the callable, or a class or function that makes it and needs no
+arguments.
 """
 
 from __future__ import annotations
@@ -25,11 +30,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
+from noiseless.registry import Choice, Kind
 from noiseless.values import Spec
 
-__all__ = ["Features", "build", "eight_bit", "names"]
+__all__ = ["FEATURES", "Features", "build", "eight_bit", "names"]
 
 
 CPU = torch.device("cpu")
@@ -37,14 +43,13 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Features:
-    r"""A frozen map of data to features, with a name.
+    r"""A frozen map from data to features, with a name.
 
     Arguments:
-        name: what goes into results, for example ``efficientnet-lite0@128``.
+        name: the name recorded with results, for example ``efficientnet-lite0@128``.
         network: maps a batch to (features, logits or None).
-        batch: how many data go through the network at once; it decides speed and memory, and changes results by
-            rounding only.
-        device: where the network is.
+        batch: batch size for the network; affects speed and memory, and results only by rounding.
+        device: the device of the network.
     """
 
     name: str
@@ -53,10 +58,11 @@ class Features:
     device: torch.device = CPU
 
     def __call__(self, x: Float[Tensor, "b ..."]) -> Sample:
-        """Features of any number of data: images with values in [0, 1], or vectors.
+        """Features of any number of examples: images with values in [0, 1], or vectors.
 
         Raises:
-            InputError: a datum holds an infinite value or none, or the network gives something else than rows.
+            InputError: an example contains a value that is infinite or not a number, or the network does not return
+                one row per example.
         """
         return self.over([x])
 
@@ -67,7 +73,7 @@ class Features:
 
     def _part(self, x: Tensor) -> Sample:
         if not x.isfinite().all():
-            raise InputError("an image or vector to be evaluated holds a value that is infinite or not a number")
+            raise InputError("an image or vector to be evaluated contains a value that is infinite or not a number")
         features, logits = self.network(x.to(self.device, torch.float32))
         return Sample(features.float().cpu(), None if logits is None else logits.float().cpu())
 
@@ -92,7 +98,7 @@ class EfficientNet(nn.Module):
         self.network = pretrained()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> tuple[Tensor, Tensor]:
-        """Normalises, resizes (the two commute), and replicates grey last: the work is done on few pixels."""
+        """Normalises, then resizes (the two commute), and replicates grey images last, to process fewer pixels."""
         x = eight_bit(x).sub_(127.0).div_(128.0)
         x = resized(x, self.side)
         features, logits = self.network(x.expand(-1, 3, -1, -1))
@@ -100,7 +106,7 @@ class EfficientNet(nn.Module):
 
 
 class Pixels(nn.Module):
-    """The 8-bit image itself, flattened, over 255."""
+    """The 8-bit image itself, flattened and divided by 255."""
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> tuple[Tensor, None]:
         """The features are the pixels."""
@@ -111,7 +117,7 @@ class Identity(nn.Module):
     """The vector itself."""
 
     def forward(self, x: Float[Tensor, "b d"]) -> tuple[Tensor, None]:
-        """The features are the numbers."""
+        """The features are the vector's entries."""
         return x, None
 
 
@@ -119,7 +125,7 @@ class Units(nn.Module):
     """The vector in the units of the data.
 
     Arguments:
-        spec: by whose means and deviations vectors were standardised.
+        spec: contains the means and standard deviations by which vectors were standardised.
     """
 
     def __init__(self, spec: Spec):
@@ -127,31 +133,33 @@ class Units(nn.Module):
         self.spec = spec
 
     def forward(self, x: Float[Tensor, "b d"]) -> tuple[Tensor, None]:
-        """The features are the numbers before they were standardised."""
+        """The features are the vector's entries before standardisation."""
         return self.spec.restore(x), None
 
 
 class CustomFeatures(nn.Module):
-    """A callable of the user's, from a batch in [0, 1] to rows of features."""
+    """A user's callable, which maps a batch in [0, 1] to rows of features."""
 
     def __init__(self, own: Callable[[Tensor], Tensor]):
         super().__init__()
         self.own = own.eval() if isinstance(own, nn.Module) else own
 
     def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, None]:
-        """What the callable gives, checked."""
+        """The callable's output, checked."""
         try:
             features = self.own(x)
         except Exception as error:  # whatever the user's callable raises
-            raise InputError(f"own features cannot be taken ({type(error).__name__}: {error})") from error
+            raise InputError(f"the custom features failed ({type(error).__name__}: {error})") from error
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(x):
             given = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise InputError(f"own features must be a tensor ({len(x)}, f) for a batch {tuple(x.shape)}, not {given}")
+            raise InputError(
+                f"custom features must return a tensor ({len(x)}, f) for a batch {tuple(x.shape)}, not {given}"
+            )
         return features, None
 
 
 def resized(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c s s"]:
-    """Bilinear, half-pixel centres; an antialias filter where an image shrinks, none where it grows."""
+    """Bilinear resizing with half-pixel centres; an antialias filter when downscaling, none when upscaling."""
     if tuple(x.shape[2:]) == (side, side):
         return x
     shrinks = max(x.shape[2:]) > side
@@ -159,43 +167,57 @@ def resized(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c s s"]:
 
 
 def names() -> dict[str, str]:
-    """The features that come with the library, and what each is."""
+    """The features that come with the library, each with a description."""
     return {
-        "efficientnet": "EfficientNet-Lite0 on ImageNet at 128x128: 1280 features and 1000 classes; works offline",
-        "inception": "Inception-v3 of TensorFlow 2015: 2048 features and 1008 classes; needs noiseless[inception]",
+        "efficientnet": "EfficientNet-Lite0 trained on ImageNet, 128x128: 1280 features, 1000 classes; works offline",
+        "inception": "Inception-v3 as in TensorFlow 2015: 2048 features, 1008 classes; needs noiseless[inception]",
         "pixels": "the 8-bit image itself, flattened",
-        "identity": "the vector itself, for arrays; evaluations standardise it",
+        "identity": "the vector itself, for arrays; standardised in evaluations",
         "raw": "the vector in the units of the data, for arrays",
     }
 
 
+FEATURES = Kind("features", "noiseless.features", names)
+"""Where features are found."""
+
+
 def build(
-    name: str,
+    chosen: Choice,
     spec: Spec,
     *,
     resize: int | None = None,
     own: Callable[[Tensor], Tensor] | None = None,
     device: str | torch.device = "cpu",
 ) -> Features:
-    r"""Features for data of one kind.
+    r"""The feature map of this name, for data of this kind.
 
     Arguments:
-        name: one of :func:`names`, or ``module:callable`` together with `own`.
+        chosen: one of :func:`names`; `MODULE:NAME` of your own, the name of an installed package's, or the callable
+            itself, from a batch to rows of features.
         spec: what a datum looks like.
         resize: the side that EfficientNet-Lite0 sees, a multiple of 32 pixels; 128 where None.
-        own: what ``module:callable`` names, from a batch to rows of features.
+        own: the callable that `chosen` is to be the name of.
         device: where the network runs; the features come back to the CPU.
 
     Raises:
-        InputError: the name is unknown, or these features cannot be taken from such data.
+        InputError: the name is unknown, or these features do not apply to such data.
     """
     where = torch.device(device)
-    if resize is not None and name != "efficientnet":
-        raise InputError(f"features {name!r} cannot be resized; only 'efficientnet' takes a resize")
+    if resize is not None and chosen != "efficientnet":
+        raise InputError(f"features {chosen!r} cannot be resized; only 'efficientnet' takes a resize")
     if own is not None:
-        return Features(name, CustomFeatures(own).to(where), device=where)
-    if name not in names():
-        raise unknown("features", name, names())
+        return Features(str(chosen), CustomFeatures(own).to(where), device=where)
+    part = FEATURES.find(chosen)
+    if part.own:
+        network = part.instance()
+        if not callable(network):
+            raise InputError(
+                f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}"
+            )
+        return Features(part.name, CustomFeatures(network).to(where), device=where)
+    name = part.stem
+    if part.name != name:
+        raise InputError(f"features {name!r} take no options, and {part.name!r} was given")
     if name in ("identity", "raw"):
         return _vector(name, spec, where)
     _check_image(name, spec)
@@ -203,7 +225,7 @@ def build(
 
 
 def _vector(name: str, spec: Spec, device: torch.device) -> Features:
-    if spec.is_image:
+    if spec.modality == "images":
         raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
     return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
@@ -222,13 +244,13 @@ def _efficientnet(device: torch.device, resize: int | None) -> Features:
     side = 128 if resize is None else resize
     if side < 32 or side % 32:
         raise InputError(f"EfficientNet-Lite0 takes a side that is a multiple of 32 pixels, not {side}")
-    # The widest activation stays below 32 MiB, beyond which the C library maps fresh pages for every tensor.
+    # The widest activation stays below 32 MiB; above it, the C library maps new pages for every tensor.
     batch = max(1, 2**18 // side**2) if device.type == "cpu" else 256
     return Features(f"efficientnet-lite0@{side}", EfficientNet(side).to(device), batch, device)
 
 
 class Inception(nn.Module):
-    """Inception-v3: 2048 pooled features and the 1008 class scores without their bias."""
+    """Inception-v3: 2048 pooled features and 1008 class scores, without the bias."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -241,9 +263,9 @@ class Inception(nn.Module):
 
 
 def _check_image(name: str, spec: Spec) -> None:
-    if not spec.is_image:
+    if spec.modality != "images":
         raise InputError(f"features {name!r} are for images, and the data are vectors; use 'identity'")
     if name != "pixels" and spec.shape[0] not in (1, 3):
         raise InputError(
-            f"features {name!r} see grey or colour, and the data have {spec.shape[0]} channels; use 'pixels'"
+            f"features {name!r} take 1 or 3 channels, and the data have {spec.shape[0]} channels; use 'pixels'"
         )

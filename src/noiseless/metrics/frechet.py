@@ -1,20 +1,20 @@
-r"""Fréchet distance between the Gaussians that match two samples in mean and covariance.
+r"""Fréchet distance between two Gaussians with the means and covariances of two samples.
 
 .. math:: d^2 = \|m_1 - m_2\|^2 + \operatorname{tr} C_1 + \operatorname{tr} C_2
           - 2 \operatorname{tr} \big(C_1^{1/2} C_2\, C_1^{1/2}\big)^{1/2}
 
-This squared 2-Wasserstein distance of two Gaussians is what the literature calls the Fréchet inception distance when
-the features are those of Inception-v3. Covariances are the unbiased ones (divided by :math:`n - 1`).
+This is the squared 2-Wasserstein distance of two Gaussians. With the features of Inception-v3 the literature calls it
+the Fréchet inception distance. Covariances are unbiased (divided by :math:`n - 1`).
 
-Everything is float64. The matrix under the root is symmetric, and its root comes from symmetric eigendecompositions
-whose eigenvalues are clipped at zero: none of the complex roots of :math:`(C_1 C_2)^{1/2}` can arise. When a sample
-has fewer rows than features, with :math:`C_i = A_i^\top A_i` for the centred rows :math:`A_i = (X_i - m_i) /
-\sqrt{n_i - 1}`, the last trace is the nuclear norm of the small matrix :math:`A_1 A_2^\top`, and no covariance is
-formed.
+Everything is computed in float64. The matrix under the root is symmetric, and its root is computed from symmetric
+eigendecompositions whose eigenvalues are clipped at zero, so the complex roots of :math:`(C_1 C_2)^{1/2}` cannot occur.
+If a sample has fewer rows than features, then with :math:`C_i = A_i^\top A_i` for the centred rows :math:`A_i = (X_i -
+m_i) / \sqrt{n_i - 1}` the last trace is the nuclear norm of the small matrix :math:`A_1 A_2^\top`, and no covariance is
+computed.
 
 The estimate is biased upwards by a term of order :math:`1/n` that depends on the distributions, so numbers at different
-:math:`n` cannot be compared, and below as many rows as features the covariance is singular: a caution then goes with
-the number.
+:math:`n` cannot be compared. With fewer rows than features the covariance is singular, and a caution accompanies the
+number.
 
 Reference: Dowson and Landau, "The Fréchet distance between multivariate normal distributions", Journal of
 Multivariate Analysis 1982, https://doi.org/10.1016/0047-259X(82)90077-X; Heusel et al., "GANs Trained by a Two
@@ -37,7 +37,7 @@ __all__ = ["FeatureMoments", "cautions", "distance", "frechet_distance", "measur
 
 @dataclass(frozen=True, eq=False)
 class FeatureMoments:
-    r"""Count, mean and scatter of a set, which add up over its parts.
+    r"""Count, mean and scatter matrix of a set; those of a union are the sum of those of its parts.
 
     For two sets :math:`a, b` and :math:`\delta = m_b - m_a`,
 
@@ -45,12 +45,12 @@ class FeatureMoments:
               S = S_a + S_b + \tfrac{n_a n_b}{n} \delta \delta^\top.
 
     >>> x = torch.arange(12.0).reshape(6, 2)
-    >>> parts = Moments.of(x[:2]) + Moments.of(x[2:])
+    >>> parts = FeatureMoments.of(x[:2]) + FeatureMoments.of(x[2:])
     >>> torch.allclose(parts.covariance, x.double().T.cov())
     True
 
     Arguments:
-        n: how many rows were seen.
+        n: the number of rows.
         mean: their mean :math:`m`, shape (f).
         scatter: :math:`S = \sum_i (x_i - m)(x_i - m)^\top`, shape (f, f).
 
@@ -85,14 +85,14 @@ class FeatureMoments:
             InputError: there are fewer than two rows.
         """
         if self.n < 2:
-            raise InputError(f"a covariance needs 2 data, not {self.n}")
+            raise InputError(f"a covariance needs at least 2 examples, not {self.n}")
         return self.scatter / (self.n - 1)
 
 
 def distance(a: FeatureMoments, b: FeatureMoments) -> float:
     r"""Squared Fréchet distance :math:`d^2` of two Gaussians, at least 0.
 
-    >>> distance(Moments.of(torch.tensor([[0.0], [2.0]])), Moments.of(torch.tensor([[3.0], [5.0]])))
+    >>> distance(FeatureMoments.of(torch.tensor([[0.0], [2.0]])), FeatureMoments.of(torch.tensor([[3.0], [5.0]])))
     9.0
     """
     return _distance(
@@ -101,10 +101,10 @@ def distance(a: FeatureMoments, b: FeatureMoments) -> float:
 
 
 def frechet_distance(real: Sample, fake: Sample) -> float:
-    """Squared Fréchet distance of two samples of at least two data each, by whichever form is cheaper."""
+    """Squared Fréchet distance of two samples of at least two examples each, by the cheaper of the two forms."""
     for sample in (real, fake):
         if sample.n < 2:
-            raise InputError(f"the Fréchet distance needs 2 data on either side, not {sample.n}")
+            raise InputError(f"the Fréchet distance needs at least 2 examples on either side, not {sample.n}")
     if min(real.n, fake.n) >= real.size:
         a, b = real.once(moments), fake.once(moments)
         overlap = _overlap(real.once(root), b.covariance)
@@ -119,12 +119,12 @@ def moments(sample: Sample) -> FeatureMoments:
 
 
 def root(sample: Sample) -> Float64[Tensor, "f f"]:
-    """The symmetric root of the sample's covariance."""
+    """The symmetric square root of the sample's covariance."""
     return _root(sample.once(moments).covariance)
 
 
 def rows(sample: Sample) -> tuple[Float64[Tensor, " f"], Float64[Tensor, "n f"]]:
-    r"""The mean and the centred rows over :math:`\sqrt{n - 1}`."""
+    r"""The mean, and the centred rows divided by :math:`\sqrt{n - 1}`."""
     x = sample.features.double()
     return x.mean(0), (x - x.mean(0)) / (sample.n - 1) ** 0.5
 
@@ -139,7 +139,10 @@ def cautions(real: Sample, fake: Sample) -> list[str]:
     n = min(real.n, fake.n)
     if n > real.size:
         return []
-    return [f"fd from {n} data and {real.size} features rests on a singular covariance; use more than {real.size} data"]
+    return [
+        f"fd from {n} examples and {real.size} features rests on a singular covariance; "
+        f"use more than {real.size} examples"
+    ]
 
 
 def _root(covariance: Tensor) -> Tensor:
@@ -154,5 +157,5 @@ def _overlap(root: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _distance(m1: Tensor, m2: Tensor, t1: Tensor, t2: Tensor, overlap: Tensor) -> float:
-    """Rounding can leave a tiny negative number where the distributions agree; a distance is not negative."""
+    """The distance, clipped at zero, because rounding can make it slightly negative for equal distributions."""
     return max(0.0, float((m1 - m2).square().sum() + t1 + t2 - 2 * overlap))

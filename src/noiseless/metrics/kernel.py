@@ -1,17 +1,18 @@
 r"""Kernel distance (KID): the squared maximum mean discrepancy under a polynomial kernel.
 
-For features :math:`x_i` of real and :math:`y_j` of fake data, :math:`m` of each, and the kernel
+For features :math:`x_i` of real and :math:`y_j` of generated data, :math:`m` of each, and the kernel
 :math:`k(x, y) = (x^\top y / f + 1)^3`,
 
 .. math:: \widehat{\mathrm{MMD}}^2 = \frac{1}{m (m-1)} \sum_{i \ne j} \big(k(x_i, x_j) + k(y_i, y_j)\big)
           - \frac{2}{m^2} \sum_{i, j} k(x_i, y_j)
 
-is unbiased: it is zero in expectation for equal distributions, and hence sometimes negative. It is averaged over 100
-random subsets of :math:`m = \min(1000, n)` data from either side, drawn without replacement. Where a subset would be
-the whole of both sides, one does. Unlike the Fréchet distance its expectation does not depend on :math:`n`.
+is unbiased: its expectation is zero for equal distributions, so it is sometimes negative. It is averaged over 100
+random subsets of :math:`m = \min(1000, n)` examples from either side, drawn without replacement; a single subset is
+used if it would contain both sides completely. Unlike the Fréchet distance, its expectation does not depend on
+:math:`n`.
 
-Inner products are float32 and their sums float64: measured on 1280 features, this moves an estimate by 1e-9, where its
-width over subsets is 1e-4.
+Inner products are computed in float32 and summed in float64: measured on 1280 features, this changes an estimate by
+1e-9, where its standard deviation over subsets is 1e-4.
 
 Reference: Bińkowski, Sutherland, Arbel and Gretton, "Demystifying MMD GANs", ICLR 2018,
 https://arxiv.org/abs/1801.01401.
@@ -34,20 +35,20 @@ SUBSETS, LARGEST = 100, 1000
 def kernel_distance(
     real: Sample, fake: Sample, seed: int, subsets: int = SUBSETS, largest: int = LARGEST
 ) -> Float64[Tensor, " s"]:
-    r"""The unbiased estimate of each subset; its mean is the KID, its standard deviation the width.
+    r"""The unbiased estimates on each subset; their mean is the KID.
 
     Arguments:
-        real, fake: at least two data each.
-        seed: decides the subsets.
-        subsets: how many.
-        largest: the most data in a subset.
+        real, fake: at least two examples each.
+        seed: seeds the choice of subsets.
+        subsets: number of subsets.
+        largest: maximal number of examples in a subset.
 
     Raises:
-        InputError: a side has fewer than two data.
+        InputError: a side has fewer than two examples.
     """
     m = min(largest, real.n, fake.n)
     if m < 2:
-        raise InputError(f"the kernel distance needs 2 data on either side, not {m}")
+        raise InputError(f"the kernel distance needs at least 2 examples on either side, not {m}")
     subsets = 1 if m == real.n == fake.n else subsets
     x, xx = real.once(draw, m, subsets, 2 * seed), real.once(within, m, subsets, 2 * seed)
     y, yy = fake.once(draw, m, subsets, 2 * seed + 1), fake.once(within, m, subsets, 2 * seed + 1)
@@ -68,21 +69,21 @@ def within(sample: Sample, m: int, subsets: int, seed: int) -> Float64[Tensor, "
 
 
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
-    """Columns ``kid`` and ``kid std``, the width over subsets (blank where there is one)."""
+    """Columns ``kid`` and ``kid std``, the standard deviation over subsets (blank with a single subset)."""
     estimates = kernel_distance(real, fake, seed)
     std = float(estimates.std()) if len(estimates) > 1 else None
     return {"kid": float(estimates.mean()), "kid std": std}
 
 
 def cautions(real: Sample, fake: Sample) -> list[str]:  # noqa: ARG001
-    """None: the estimate is unbiased at any number of data."""
+    """None: the estimate is unbiased for any number of examples."""
     return []
 
 
 def _sums(
     x: Float[Tensor, "n f"], y: Float[Tensor, "k f"], left: list[Tensor], right: list[Tensor]
 ) -> Float64[Tensor, " s"]:
-    """The sum of the kernel over every pair of subsets; each pair of data once, where subsets have most in common."""
+    """The sum of the kernel over each pair of subsets; computes each pair of examples once if the subsets overlap."""
     if len(x) * len(y) >= sum(len(i) * len(j) for i, j in zip(left, right, strict=True)):
         return torch.stack([_kernel(x[i], y[j]).sum() for i, j in zip(left, right, strict=True)])
     a, b = _indicators(left, len(x)), _indicators(right, len(y))

@@ -1,33 +1,32 @@
-r"""Portrait of a latent space: how far a set of codes is from N(0, I), the distribution that isotropic samples are
-drawn from.
+r"""Statistics of a latent space: how far a set of codes is from N(0, I), the distribution of isotropic samples.
 
-For :math:`n` codes :math:`z_i \in \mathbb R^d` with mean :math:`m` and unbiased covariance :math:`C`, and
-:math:`Z, Z'` independent draws of N(0, I):
+For :math:`n` codes :math:`z_i \in \mathbb R^d` with mean :math:`m` and unbiased covariance :math:`C`, and independent
+:math:`Z, Z' \sim N(0, I)`:
 
-* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, +0.85 at d = 16
-and
-  n = 100: compare it with that of as many draws of N(0, I), not with :math:`\tfrac d2 \log 2 \pi e`;
+* the **entropy** estimate :math:`\hat H_1` of :mod:`noiseless.metrics.entropy`, in nats. It is biased, by +0.85 at
+  d = 16 and n = 100: compare it with the estimate from as many samples of N(0, I), not with
+  :math:`\tfrac d2 \log 2 \pi e`;
 * the squared **energy** distance to N(0, I) itself, in the units of the codes,
 
   .. math:: \hat E = \frac 2n \sum_i \mathbb E \|z_i - Z\| - \mathbb E \|Z - Z'\|
             - \frac{1}{n (n - 1)} \sum_{i \ne j} \|z_i - z_j\|,
 
-  unbiased, hence 0 in expectation (and sometimes negative) for draws of N(0, I) at any n and d. What it estimates is 0
-  for N(0, I) and positive for any other law. It needs no bandwidth, and its terms do not vanish in many dimensions, as
-  the Gaussian kernels of Henze and Zirkler's statistic do;
+  unbiased, hence 0 in expectation (and sometimes negative) for samples of N(0, I) at any n and d. The distance itself
+  is 0 for N(0, I) and positive for any other distribution. It needs no bandwidth, and its terms do not vanish in high
+  dimensions, unlike the Gaussian kernels of Henze and Zirkler's statistic;
 * the **shape**: the same distance after standardisation to mean 0 and covariance I within the directions in which the
-  codes vary. It is invariant to affine maps and asks whether the codes are Gaussian at all. Since mean and covariance
-  are fitted to the same codes, it is a little below 0 for normal ones;
+  codes vary. It is invariant under affine maps and measures whether the codes are Gaussian at all. Because mean and
+  covariance are estimated from the same codes, it is slightly below 0 for Gaussian codes;
 * **nac**, the normalised absolute covariance, which is 0 for uncorrelated dimensions and about
-  :math:`\sqrt{2 / \pi n}` for n draws of them,
+  :math:`\sqrt{2 / \pi n}` when estimated from n samples of them,
 
   .. math:: \mathrm{NAC} = \frac{1}{a (a - 1)} \sum_{i \ne j} \frac{|C_{ij}|}{\sqrt{C_{ii} C_{jj}}}
             \quad \text{over the } a \text{ active dimensions};
 
 * **active** dimensions: those with :math:`C_{jj} > 0.01`, on the scale of N(0, I).
 
-These are numbers of one set of codes, not distances between a real and a generated set: the module has no ``measure``
-and is not among the columns of an evaluation's rows.
+These statistics describe a single set of codes and are not distances between real and generated data, so the module has
+no ``measure`` and adds no columns to the rows of an evaluation.
 
 Sources: energy distance as a test of normality: Székely and Rizzo, "A new test for multivariate normality", Journal of
 Multivariate Analysis 2005, https://doi.org/10.1016/j.jmva.2003.12.002 (biased form, times n); active dimensions: Burda,
@@ -51,26 +50,26 @@ from noiseless.metrics.frechet import FeatureMoments
 __all__ = ["ACTIVE", "active", "draws", "energy", "latent_statistics", "nac", "normal_entropy", "shape"]
 
 ACTIVE = 0.01
-"""The variance above which a dimension is active."""
+"""Variance above which a dimension is active."""
 FLAT = 1e-10
-"""Of the largest variance: what float32 codes can have in a direction in which they do not vary."""
+"""Fraction of the largest variance that float32 rounding can produce in a direction without variation."""
 ROWS = 1024
 
 
 def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dict[str, Any]:
-    """All numbers of the module's list, as one row of a table.
+    """All statistics listed in the module's docstring, as one row of a table.
 
     Arguments:
-        z: the codes, 2 or more; one dimension, constant dimensions and equal codes are no obstacle.
+        z: the codes, 2 or more; a single dimension, constant dimensions and equal codes are allowed.
         threshold: as for :func:`active`.
 
     Returns:
-        `entropy` (nats; the lowest that numbers can express where all codes are equal), `energy`, `shape`, `nac` and
-        `active`, in which None says that a number is not defined; `mean` and `variance`, d numbers each; and their
-        extremes: `|mean|` (the largest), `min var` and `max var`.
+        ``entropy`` (in nats; the lowest representable value if all codes are equal), ``energy``, ``shape``, ``nac`` and
+        ``active``, where None means that a statistic is undefined; ``mean`` and ``variance``, d numbers each; and their
+        extremes ``|mean|`` (the largest), ``min var`` and ``max var``.
 
     Raises:
-        InputError: fewer than 2 codes, no dimension, or codes that are not finite.
+        InputError: there are fewer than 2 codes or no dimensions, or the codes are not finite.
     """
     z = _checked(z)
     mean, variance = z.mean(dim=0), z.var(dim=0)
@@ -89,7 +88,7 @@ def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dic
 
 
 def draws(n: int, d: int, seed: int) -> Float64[Tensor, "n d"]:
-    """`n` draws of N(0, I), whose portrait is what the codes' is to be compared with."""
+    """``n`` samples of N(0, I), whose statistics serve as the reference for those of the codes."""
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -99,9 +98,9 @@ def normal_entropy(d: int) -> float:
 
 
 def energy(z: Float[Tensor, "n d"]) -> float:
-    r"""The squared energy distance :math:`\hat E` to N(0, I), unbiased; invariant to rotations.
+    r"""The unbiased squared energy distance :math:`\hat E` to N(0, I); invariant under rotations.
 
-    Time is of order :math:`n^2 d` (two seconds for 10,000 codes of 128 numbers on one core), memory of order :math:`n`.
+    Takes time :math:`O(n^2 d)` (two seconds for 10,000 codes of 128 dimensions on one core) and memory :math:`O(n)`.
 
     Raises:
         InputError: as :func:`latent_statistics`.
@@ -113,10 +112,10 @@ def energy(z: Float[Tensor, "n d"]) -> float:
 
 
 def shape(z: Float[Tensor, "n d"]) -> float | None:
-    """The energy distance of the standardised codes; None where there are not 2 more of them than directions.
+    """The energy distance of the standardised codes; None unless there are at least 2 more codes than directions.
 
-    Directions with less than :data:`FLAT` of the largest variance are left out, so that what remains is compared with a
-    normal distribution of fewer dimensions.
+    Directions whose variance is less than :data:`FLAT` times the largest are left out, and the rest is compared with a
+    normal distribution of correspondingly fewer dimensions.
 
     Raises:
         InputError: as :func:`latent_statistics`.
@@ -155,25 +154,25 @@ def nac(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> float | None:
 def active(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> Bool[Tensor, " d"]:
     r"""Which dimensions vary over the data: those with :math:`C_{jj}` above the threshold.
 
-    The threshold is in the units of the codes. Burda et al.'s 0.01 is meant for mean codes of models with a prior
-    N(0, I); codes that nothing holds to that scale may all lie above it, or below.
+    The threshold is in the units of the codes. Burda et al.'s 0.01 is meant for mean codes of models with the prior
+    N(0, I); if a method does not constrain the scale of the codes, all of them may lie above it, or below.
 
     Arguments:
         z: the codes.
         threshold: a variance, 0 or more.
 
     Raises:
-        InputError: as :func:`latent_statistics`, or a negative threshold.
+        InputError: as :func:`latent_statistics`, or the threshold is negative.
     """
     if not threshold >= 0:
-        raise InputError(f"the threshold of active dimensions is {threshold}; expected a variance, 0 or more")
+        raise InputError(f"the threshold for active dimensions must be a variance, 0 or more, not {threshold}")
     return _checked(z).var(dim=0) > threshold
 
 
 def _checked(z: Tensor) -> Float64[Tensor, "n d"]:
     n, d = z.shape
     if n < 2 or d < 1:
-        raise InputError(f"a portrait of codes needs at least 2 of them in 1 dimension, not {n} in {d}")
+        raise InputError(f"latent statistics need at least 2 codes of at least 1 dimension, not {n} of {d}")
     broken = int((~z.isfinite()).any(dim=1).sum())
     if broken:
         raise InputError(f"{broken} of {n} codes are not finite; check the model")
@@ -189,7 +188,7 @@ def _to_normal(z: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
     .. math:: \frac{\mathbb E \sqrt X}{\sqrt \mu} = 1 - \frac{1}{2 \sqrt \pi} \int_{-\infty}^\infty
               \big(\varphi(e^y / \mu) - e^{-e^y}\big) e^{-y/2} \, dy,
 
-    by the trapezoidal rule, whose error falls exponentially for such an integrand. (scipy's 1F1 overflows at d = 128.)
+    by the trapezoidal rule, whose error falls exponentially for such integrands. (scipy's 1F1 overflows at d = 128.)
     """
     step = 0.25
     y = torch.arange(-16, 24, step, dtype=torch.float64)
@@ -202,7 +201,7 @@ def _to_normal(z: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
 
 
 def _pairs(z: Float64[Tensor, "n d"]) -> Float64[Tensor, ""]:
-    r""":math:`\sum_{i < j} \|z_i - z_j\|`, some rows of the matrix of distances at a time."""
+    r""":math:`\sum_{i < j} \|z_i - z_j\|`, computed for some rows of the distance matrix at a time."""
     centred = z - z.mean(dim=0)
     total = z.new_zeros(())
     for start in range(0, len(z), ROWS):

@@ -1,36 +1,60 @@
-r"""All metrics at once: what makes a row of a table from two samples.
+r"""All metrics at once: the row of a table for two samples.
 
-A metric is a module of this package with two functions,
+A metric has two functions,
 
-* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed, in which
-  None is a blank: the metric does not apply, or there are too few data;
+* ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed; None is a
+  blank, because the metric does not apply or there are too few examples;
 * ``cautions(real, fake) -> [sentence]``, what a reader has to know about these numbers or blanks.
 
-Both are found by looking, so that a new metric is one new file and no list is kept. Work that concerns the real set
-alone is done once for all rows of a table, because every metric asks for it by :meth:`noiseless.metrics.Sample.once`.
+Every module of this package that has them is a metric, and all are measured. Further metrics are chosen as objects, as
+`MODULE:NAME` or by an entry point in the group `noiseless.metrics` (:mod:`noiseless.registry`). What is named so is a
+function ``measure``, an object with the method ``measure`` and perhaps ``cautions``, or a class or function that makes
+one of these and needs no arguments.
+
+Work that concerns the real set alone is done once for all rows of a table, because every metric asks for it by
+:meth:`noiseless.metrics.Sample.once`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from noiseless.errors import InputError
+from noiseless.errors import InputError, RunError
 from noiseless.metrics.sample import Sample
-from noiseless.registry import modules
+from noiseless.registry import Kind, modules
 
-__all__ = ["Measure", "measure_all", "measures", "warnings"]
+__all__ = ["METRIC", "Measure", "Metric", "build_metric", "measure_all", "measures", "metric_names", "warnings"]
 
 Measure = Callable[[Sample, Sample, int], dict[str, float | None]]
 
 
+def _silent(_: Sample, __: Sample) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric beside those of the package.
+
+    Arguments:
+        name: what results call it.
+        measure, cautions: as above.
+    """
+
+    name: str
+    measure: Measure
+    cautions: Callable[[Sample, Sample], list[str]] = _silent
+
+
 def measures() -> list[Measure]:
     """The function ``measure`` of every metric, in the order of the modules' names."""
-    return [module.measure for module in _metrics()]
+    return [module.measure for module in _metrics().values()]
 
 
-def measure_all(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
+def measure_all(real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()) -> dict[str, float | None]:
     r"""Every column of every metric, always the same columns.
 
     Arguments:
@@ -38,28 +62,76 @@ def measure_all(real: Sample, fake: Sample, seed: int) -> dict[str, float | None
         fake: what is judged.
         seed: a non-negative number that decides every random choice; the columns are a function of the samples and of
             it.
+        more: further metrics.
 
     Raises:
-        InputError: a side has fewer than 2 data, or the sides have different features.
+        InputError: a side has fewer than 2 data, the sides have different features, or two metrics have a column of the
+            same name.
+        RunError: a further metric fails.
     """
     _check(real, fake)
     found = {column: value for measure in measures() for column, value in measure(real, fake, seed).items()}
+    for metric in more:
+        columns = _measured(metric, real, fake, seed)
+        if columns.keys() & found.keys():
+            twice = sorted(columns.keys() & found.keys())[0]
+            raise InputError(f"the metric {metric.name} has the column {twice!r}, which another metric has; rename it")
+        found |= columns
     return {column: None if value is None else float(value) for column, value in found.items()}
 
 
-def warnings(real: Sample, fake: Sample) -> list[str]:
+def warnings(real: Sample, fake: Sample, more: Sequence[Metric] = ()) -> list[str]:
     """What a reader of :func:`measure_all`'s numbers has to know."""
-    return [caution for module in _metrics() for caution in module.cautions(real, fake)]
+    cautions = [*(module.cautions for module in _metrics().values()), *(metric.cautions for metric in more)]
+    return [sentence for caution in cautions for sentence in caution(real, fake)]
+
+
+def build_metric(chosen: object) -> Metric:
+    """A further metric.
+
+    Arguments:
+        chosen: `MODULE:NAME` of your own, the name of an installed package's, or the object.
+
+    Raises:
+        InputError: there is none, or it is no metric.
+    """
+    part = METRIC.find(chosen)
+    if not part.own:
+        raise InputError(f"the metric {part.name} is measured in any case; leave it out")
+    metric = part.instance()
+    measure = getattr(metric, "measure", metric)
+    if not callable(measure):
+        raise InputError(f"the metric {part.name} is a {type(metric).__name__}; expected measure(real, fake, seed)")
+    return Metric(part.name, measure, getattr(metric, "cautions", _silent))
+
+
+def metric_names() -> dict[str, str]:
+    """The metrics of the package, and what each is."""
+    return {name: (module.__doc__ or name).strip().splitlines()[0] for name, module in _metrics().items()}
+
+
+def _measured(metric: Metric, real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
+    try:
+        columns = metric.measure(real, fake, seed)
+        return {str(column): None if value is None else float(value) for column, value in columns.items()}
+    except Exception as error:  # whatever the user's metric raises
+        reason = f"{type(error).__name__}: {error}"
+        raise RunError(f"the metric {metric.name} failed, or gave no numbers by column ({reason})") from error
 
 
 @cache
-def _metrics() -> tuple[ModuleType, ...]:
-    return tuple(module for module in modules("noiseless.metrics") if "measure" in vars(module))
+def _metrics() -> dict[str, ModuleType]:
+    found = [module for module in modules("noiseless.metrics") if "measure" in vars(module)]
+    return {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in found}
+
+
+METRIC = Kind("metric", "noiseless.metrics", lambda: _metrics())
+"""Where metrics are found."""
 
 
 def _check(real: Sample, fake: Sample) -> None:
     for side, sample in (("reference", real), ("sample", fake)):
         if sample.n < 2:
-            raise InputError(f"distances need at least 2 data, and the {side} has {sample.n}")
+            raise InputError(f"distances need at least 2 examples, and the {side} has {sample.n}")
     if real.size != fake.size:
         raise InputError(f"the reference has {real.size} features and the sample {fake.size}; use the same for both")

@@ -1,18 +1,18 @@
 r"""Precision and recall for distributions (PRD), summarised as F8 and F1/8.
 
-Both samples are joined and clustered; :math:`P` and :math:`Q` are the shares of the real and the fake data in the
-clusters. Over the slopes :math:`\lambda = \tan \theta` of 1001 angles in :math:`(0, \pi/2)`,
+Both samples are pooled and clustered; :math:`P` and :math:`Q` are the shares of the real and the generated data in the
+clusters. For the slopes :math:`\lambda = \tan \theta` of 1001 angles in :math:`(0, \pi/2)`,
 
 .. math:: \alpha(\lambda) = \sum_c \min(\lambda P_c, Q_c), \qquad \beta(\lambda) = \alpha(\lambda) / \lambda
 
-are the precision and the recall that :math:`Q` can have together. The curve is averaged over 10 clusterings into 20
+are a precision and a recall that :math:`Q` attains together. The curve is averaged over 10 clusterings into 20
 clusters, and
 
 .. math:: F_b = \max_\lambda \; (1 + b^2) \frac{\alpha \beta}{b^2 \alpha + \beta}
 
-weighs recall at :math:`b = 8` and precision at :math:`b = 1/8`; both lie in [0, 1], larger is better. The original
-code insists on equally many data on both sides, lest the larger one rule the clustering; here this is the caller's
-affair, and a caution where it is not so.
+emphasises recall for :math:`b = 8` and precision for :math:`b = 1/8`; both lie in [0, 1], larger is better. The
+original code requires equally many examples on both sides, because the larger one would dominate the clustering; here
+that is left to the caller, and a caution is issued if the sizes differ.
 
 Reference: Sajjadi, Bachem, Lucic, Bousquet and Gelly, "Assessing Generative Models via Precision and Recall", NeurIPS
 2018, https://arxiv.org/abs/1806.00035.
@@ -41,16 +41,18 @@ def prd(real: Sample, fake: Sample, seed: int, clusters: int = CLUSTERS, runs: i
     r"""F8 and F1/8.
 
     Arguments:
-        real, fake: more data each than there are clusters.
-        seed: decides the clusterings.
-        clusters: how many cells the feature space is cut into.
-        runs: how many clusterings the curve is averaged over.
+        real, fake: each with more examples than there are clusters.
+        seed: seeds the clusterings.
+        clusters: number of clusters.
+        runs: number of clusterings that the curve is averaged over.
 
     Raises:
-        InputError: a side has too few data.
+        InputError: a side has too few examples.
     """
     if min(real.n, fake.n) <= clusters:
-        raise InputError(f"PRD needs more data than its {clusters} clusters on either side, not {min(real.n, fake.n)}")
+        raise InputError(
+            f"PRD with {clusters} clusters needs more examples than clusters on either side, not {min(real.n, fake.n)}"
+        )
     joint = torch.cat([real.features, fake.features]).numpy()
     seeds = np.random.SeedSequence(seed).generate_state(runs)
     curves = [curve(*histograms(_labels(joint, clusters, int(s)), real.n)) for s in seeds]
@@ -59,7 +61,7 @@ def prd(real: Sample, fake: Sample, seed: int, clusters: int = CLUSTERS, runs: i
 
 
 def histograms(labels: Tensor, n_real: int) -> tuple[Float64[Tensor, " c"], Float64[Tensor, " c"]]:
-    """The shares of the first `n_real` data and of the others in every cluster."""
+    """The shares of the first ``n_real`` examples and of the others in every cluster."""
     bins = int(labels.max()) + 1
     real, fake = labels[:n_real], labels[n_real:]
     return real.bincount(minlength=bins).double() / len(real), fake.bincount(minlength=bins).double() / len(fake)
@@ -80,13 +82,13 @@ def curve(
 
 
 def f_score(precision: Float64[Tensor, " a"], recall: Float64[Tensor, " a"], b: float) -> float:
-    r"""The largest :math:`F_b` on the curve; where both are 0 it is 0."""
+    r"""The largest :math:`F_b` on the curve; 0 where precision and recall are both 0."""
     scores = (1 + b**2) * precision * recall / (b**2 * precision + recall).clamp_min(EPSILON)
     return float(scores.max())
 
 
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
-    """Columns ``f8`` and ``f1/8``, blank where a side has too few data."""
+    """Columns ``f8`` and ``f1/8``, blank if a side has too few examples."""
     if min(real.n, fake.n) <= CLUSTERS:
         return {"f8": None, "f1/8": None}
     f8, f1_8 = prd(real, fake, seed)
@@ -94,16 +96,16 @@ def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
 
 
 def cautions(real: Sample, fake: Sample) -> list[str]:
-    """Says why the columns are blank, or that the sides are not equally large."""
+    """Says why the columns are blank, or that the sides differ in size."""
     if min(real.n, fake.n) <= CLUSTERS:
-        return [f"f8 and f1/8 are left out: {min(real.n, fake.n)} data are not more than their {CLUSTERS} clusters"]
+        return [f"f8 and f1/8 are left out: they need more than {CLUSTERS} examples, not {min(real.n, fake.n)}"]
     if real.n != fake.n:
-        return [f"f8 and f1/8 expect equally many data on both sides, not {real.n} real and {fake.n} others"]
+        return [f"f8 and f1/8 expect equally many examples on both sides, not {real.n} real and {fake.n} generated"]
     return []
 
 
 def _labels(x: np.ndarray, clusters: int, seed: int) -> Tensor:
-    """One clustering; fewer distinct points than clusters are no fault of the data's."""
+    """The labels of one clustering; fewer distinct points than clusters are accepted without a warning."""
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -116,7 +118,7 @@ def _labels(x: np.ndarray, clusters: int, seed: int) -> Tensor:
 def _spread(x: np.ndarray, clusters: int, random_state: np.random.RandomState) -> np.ndarray:
     """k-means++: each further centre is drawn in proportion to its squared distance from the nearest one so far.
 
-    It stands in for scikit-learn's, which tries five draws a centre in float64 and took nine tenths of all the time.
+    It replaces scikit-learn's, which tries five candidates per centre in float64 and took 90% of the total time.
     """
     rows = torch.from_numpy(x)
     norms = rows.square().sum(1)

@@ -1,20 +1,21 @@
-r"""Improved precision and recall: how much of each sample lies in the other's estimated support.
+r"""Improved precision and recall: what share of each sample lies in the other's estimated support.
 
-The support of a set :math:`\Phi` is estimated by balls, one round each datum, whose radius :math:`r_k(\phi)` is the
-distance to its :math:`k`-th nearest neighbour in :math:`\Phi` other than itself, :math:`k = 3`:
+The support of a set :math:`\Phi` is estimated by balls around its elements, whose radius :math:`r_k(\phi)` is the
+distance to the :math:`k`-th nearest neighbour in :math:`\Phi` other than the element itself, :math:`k = 3`:
 
 .. math::
 
     \text{precision} = \tfrac{1}{|Y|} \textstyle\sum_{y \in Y} \mathbb{1}[\exists x \in X: \|y - x\| \le r_k(x)], \\
     \text{recall} = \tfrac{1}{|X|} \textstyle\sum_{x \in X} \mathbb{1}[\exists y \in Y: \|x - y\| \le r_k(y)].
 
-Duplicates count as neighbours, so that a point that occurs more than :math:`k` times has radius 0 and contains its
-own copies.
+Duplicates count as neighbours, so the ball of a point that occurs more than :math:`k` times has radius 0 and contains
+only its copies.
 
-Distances come as one float32 matrix product for each block of rows, after the support's mean is taken away; this
-loses the difference of nearly equal numbers, and a copy would miss its original. The product therefore only proposes:
-the nearest (or the most deeply containing) candidates of every row are measured again in float64 as :math:`\sum_l
-(a_l - b_l)^2`, in which equal points are at distance 0 and a tie is a tie, and these decide.
+Distances are first computed in float32 by one matrix product per block of rows, after subtracting the mean of the
+support. This suffers from cancellation: a copy could miss its original. The product is therefore used only to select
+candidates: for the nearest (or the most deeply containing) candidates of every row, the distance is recomputed in
+float64 as :math:`\sum_l (a_l - b_l)^2`, for which equal points have distance 0 and ties are exact. These distances
+decide.
 
 Reference: Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved Precision and Recall Metric for Assessing
 Generative Models", NeurIPS 2019, https://arxiv.org/abs/1904.06991.
@@ -33,18 +34,18 @@ __all__ = ["cautions", "covered", "measure", "precision_recall", "radii"]
 
 NEIGHBOURS = 3
 BLOCK = 1000
-SPARE = 5  # candidates beyond those needed, among which float32 may have confused the order
+SPARE = 5  # extra candidates, in case float32 rounding changed the order
 
 
 def precision_recall(real: Sample, fake: Sample, k: int = NEIGHBOURS) -> tuple[float, float]:
     r"""Precision and recall, both in [0, 1].
 
     Arguments:
-        real, fake: more than `k` data each.
+        real, fake: more than ``k`` examples each.
         k: the neighbour whose distance is the radius, at least 1.
 
     Raises:
-        InputError: a side has `k` data or fewer.
+        InputError: a side has ``k`` examples or fewer.
     """
     precision = covered(fake, real, k).double().mean()
     recall = covered(real, fake, k).double().mean()
@@ -52,13 +53,13 @@ def precision_recall(real: Sample, fake: Sample, k: int = NEIGHBOURS) -> tuple[f
 
 
 def radii(sample: Sample, k: int = NEIGHBOURS) -> Float64[Tensor, " n"]:
-    r"""Squared distance of every datum to its :math:`k`-th nearest neighbour other than itself.
+    r"""Squared distance of every example to its :math:`k`-th nearest neighbour other than itself.
 
     >>> radii(Sample(torch.tensor([[0.0], [1.0], [3.0]])), k=1).tolist()
     [1.0, 1.0, 4.0]
     """
     if sample.n <= k:
-        raise InputError(f"a distance to the {k}-th neighbour needs more than {k} data, not {sample.n}")
+        raise InputError(f"a distance to the {k}-th neighbour needs more than {k} examples, not {sample.n}")
     x = sample.features
     centred = x - x.mean(0)
     most = min(sample.n, k + 1 + SPARE)
@@ -85,7 +86,7 @@ def covered(points: Sample, support: Sample, k: int = NEIGHBOURS) -> Bool[Tensor
 
 
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:  # noqa: ARG001
-    """Columns ``precision`` and ``recall``, blank where a side has too few data."""
+    """Columns ``precision`` and ``recall``, blank if a side has too few examples."""
     if min(real.n, fake.n) <= NEIGHBOURS:
         return {"precision": None, "recall": None}
     precision, recall = precision_recall(real, fake)
@@ -97,15 +98,15 @@ def cautions(real: Sample, fake: Sample) -> list[str]:
     n = min(real.n, fake.n)
     if n > NEIGHBOURS:
         return []
-    return [f"precision and recall are left out: {n} data are not more than the {NEIGHBOURS} neighbours they look at"]
+    return [f"precision and recall are left out: they need more than {NEIGHBOURS} examples, not {n}"]
 
 
 def _squared(x: Float[Tensor, "b f"], y: Float[Tensor, "n f"]) -> Float[Tensor, "b n"]:
-    """Squared distances by one product, to float32 rounding."""
+    """Squared distances by one matrix product, up to float32 rounding."""
     return torch.addmm(y.square().sum(1), x, y.T, alpha=-2.0).add_(x.square().sum(1, keepdim=True))
 
 
 def _exactly(x: Float[Tensor, "b f"], y: Float[Tensor, "n f"], index: Int[Tensor, "b c"]) -> Float64[Tensor, "b c"]:
-    """Squared distances of every row of `x` to the rows of `y` with these indices, by differences in float64."""
+    """Squared distances from every row of ``x`` to the rows of ``y`` with these indices, by differences in float64."""
     columns = [(x.double() - y[rows].double()).square_().sum(1) for rows in index.T]
     return torch.stack(columns, dim=1)

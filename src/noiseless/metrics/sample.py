@@ -1,9 +1,9 @@
-r"""A set of data as the metrics see it: one row of features, and perhaps of class scores, for each datum.
+r"""A set of examples as the metrics see it: one row of features, and optionally of class scores, per example.
 
-Every metric is a function of two such sets. Much of its work concerns one set only, and the real set stays the same
-over all rows of a table, so a sample keeps what has been derived from it: ``sample.once(moments)`` computes the
-moments the first time and returns the same object thereafter. What is kept lives and dies with the sample, hence no
-cache can go stale.
+Every metric is a function of two samples. Much of its work concerns one of them only, and the real one is the same for
+all rows of a table, so a sample caches what has been derived from it: ``sample.once(moments)`` computes the moments on
+the first call and returns the same object afterwards. The cache has the lifetime of the sample, which is immutable, so
+it cannot go stale.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Options = TypeVarTuple("Options")
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    r"""Features of a set of data.
+    r"""Features of a set of examples.
 
     >>> sample = Sample(torch.ones(5, 3))
     >>> sample.n, sample.size, sample.once(lambda s: float(s.features.sum()))
@@ -38,15 +38,15 @@ class Sample:
 
     Arguments:
         features: :math:`n` rows of :math:`f` finite numbers, float32, on the CPU.
-        logits: :math:`n` rows of unnormalised log probabilities of :math:`k` classes; None where the features know no
+        logits: :math:`n` rows of unnormalised log probabilities of :math:`k` classes; None if the features have no
             classes.
 
     Raises:
-        InputError: a feature or a logit is infinite or not a number, or the numbers of rows differ.
+        InputError: a feature or logit is infinite or not a number, or the numbers of rows differ.
     """
 
     features: Float[Tensor, "n f"]
-    logits: Float[Tensor, "rows k"] | None = None  # rows is n: checked below, with a sentence
+    logits: Float[Tensor, "rows k"] | None = None  # rows equals n: checked below, for a better message
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -55,21 +55,21 @@ class Sample:
             _check("logits", self.logits)
             if len(self.logits) != self.n:
                 raise InputError(
-                    f"{self.n} rows of features but {len(self.logits)} of logits; give one of each per datum"
+                    f"{self.n} rows of features but {len(self.logits)} of logits; give one of each per example"
                 )
 
     @property
     def n(self) -> int:
-        """How many data the set has."""
+        """The number of examples."""
         return self.features.shape[0]
 
     @property
     def size(self) -> int:
-        """How many features a datum has."""
+        """The number of features per example."""
         return self.features.shape[1]
 
     def once(self, work: Callable[[Sample, *Options], T], *options: *Options) -> T:
-        """``work(self, *options)``, computed at most once for each `work` and its options."""
+        """``work(self, *options)``, computed at most once for each ``work`` and its options."""
         key = (work, options)
         if key not in self._kept:
             self._kept[key] = work(self, *options)
@@ -78,14 +78,14 @@ class Sample:
 
     @classmethod
     def join(cls, parts: Iterable[Sample]) -> Sample:
-        """The parts one after the other, as one set.
+        """The concatenation of the parts.
 
         Raises:
             InputError: there are no parts, or only some have logits.
         """
         parts = list(parts)
         if not parts:
-            raise InputError("there are no data to describe; give at least one")
+            raise InputError("the set to evaluate is empty; give at least one example")
         logits = [part.logits for part in parts if part.logits is not None]
         if len(logits) not in (0, len(parts)):
             raise InputError(
@@ -94,7 +94,7 @@ class Sample:
         return cls(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)
 
     def save(self, path: Path) -> None:
-        """Writes the sample as a safetensors file, whole or not at all."""
+        """Writes the sample to a safetensors file, atomically."""
         tensors = {"features": self.features.contiguous()}
         if self.logits is not None:
             tensors["logits"] = self.logits.contiguous()
@@ -106,7 +106,7 @@ class Sample:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is missing, cut short, or not such a file.
+            InputError: the file is missing, truncated, or of another format.
         """
         try:
             tensors = load_file(path)
@@ -116,10 +116,10 @@ class Sample:
 
 
 def _check(name: str, rows: Tensor) -> None:
-    """Refuses what is not a finite float32 matrix on the CPU."""
+    """Refuses everything but a finite float32 matrix on the CPU."""
     if rows.ndim != 2 or rows.dtype != torch.float32 or rows.device.type != "cpu":
         given = f"{tuple(rows.shape)} of {rows.dtype} on {rows.device}"
-        raise InputError(f"{name} must be float32 rows on the CPU, one for each datum, not {given}")
+        raise InputError(f"{name} must be float32 rows on the CPU, one per example, not {given}")
     broken = int(rows.isfinite().logical_not_().any(dim=1).sum())
     if broken:
-        raise InputError(f"{broken} of {len(rows)} data have {name} that are infinite or not a number")
+        raise InputError(f"{broken} of {len(rows)} examples have {name} that are infinite or not a number")

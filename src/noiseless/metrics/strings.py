@@ -1,7 +1,7 @@
-r"""What may be said of generated strings: are they right, are they different, are they new?
+r"""Validity, uniqueness and novelty of generated strings, and exactness of reconstructions.
 
-With decoded strings :math:`s_1 \dots s_n`, of which some are None (a derivation that was not complete), the set V of
-those that are valid, its different ones :math:`\{V\}`, and the training strings T,
+For decoded strings :math:`s_1 \dots s_n`, some of which are None (an incomplete derivation), let V be the list of the
+valid ones, :math:`\{V\}` the set of distinct ones among these, and T the training strings:
 
 .. math::
     \text{valid} = \frac{|V|}{n}, \qquad
@@ -9,10 +9,10 @@ those that are valid, its different ones :math:`\{V\}`, and the training strings
     \text{novel} = \frac{|\{V\} \setminus T|}{|\{V\}|}, \qquad
     \text{exact} = \frac1n \sum_i [s_i = t_i]
 
-where exact compares reconstructions with the strings :math:`t_i` they are of. Unique and novel are blank where nothing
-is valid; unique falls with n, so that only numbers of one n can be compared. For molecules valid means that RDKit
-accepts the string, and molecules are compared by their canonical SMILES; for all else valid means to be in the
-language, and strings are compared as they are.
+where *exact* compares reconstructions with their originals :math:`t_i`. *Unique* and *novel* are blank if nothing is
+valid; *unique* falls with n, so only values at the same n can be compared. A molecule is valid if RDKit accepts the
+string, and molecules are compared by their canonical SMILES; any other string is valid if it belongs to the language,
+and strings are compared as they are.
 
 Source: Molecular Sets (MOSES) (Polykovskiy et al., 2020), https://arxiv.org/abs/1811.12823, for valid, unique and
 novel; Grammar Variational Autoencoder (Kusner et al., 2017), https://arxiv.org/abs/1703.01925, for exact.
@@ -28,20 +28,20 @@ __all__ = ["exact", "string_shares"]
 
 String = str | None
 Identity = Callable[[str], String]
-"""What different strings for one object have in common; None for a string that stands for no object."""
+"""Maps a string to the identifier that all strings for the same object share; None for an invalid string."""
 
 
 def exact(made: Sequence[String], original: Sequence[str]) -> float:
-    """The share of strings that are what they should be, letter by letter.
+    """The share of strings that equal their originals, character by character.
 
     >>> exact(["x", None, "1"], ["x", "2", "3"])
     0.3333333333333333
 
     Raises:
-        InputError: there are none, or not as many of both.
+        InputError: there are no strings, or the numbers of strings differ.
     """
     if len(made) != len(original) or not made:
-        raise InputError(f"{len(made)} strings are compared with {len(original)}; give as many of both, at least one")
+        raise InputError(f"cannot compare {len(made)} strings with {len(original)}; give equally many, at least one")
     return sum(a == b for a, b in zip(made, original, strict=True)) / len(made)
 
 
@@ -49,18 +49,18 @@ def string_shares(made: Sequence[String], identity: Identity, known: Collection[
     """The shares valid, unique and novel.
 
     Arguments:
-        made: n decoded strings.
-        identity: gives what an object is known by, None where a string is not valid.
-        known: the identities of the training strings.
+        made: n decoded strings; None for an incomplete derivation.
+        identity: maps a string to the identifier of its object; None if the string is invalid.
+        known: the identifiers of the training strings.
 
-    >>> portrait(["x", "x", "1", None], lambda s: s, {"1"})
+    >>> string_shares(["x", "x", "1", None], lambda s: s, {"1"})
     {'valid': 0.75, 'unique': 0.6666666666666666, 'novel': 0.5}
 
     Raises:
-        InputError: there are none.
+        InputError: there are no strings.
     """
     if not made:
-        raise InputError("there are no strings to judge; give at least one")
+        raise InputError("there are no strings to evaluate; give at least one")
     valid = [found for string in made if string is not None and (found := identity(string)) is not None]
     different = set(valid)
     return {

@@ -1,7 +1,7 @@
-r"""The convolutions of AlexNet, whose five activations LPIPS compares.
+r"""The convolutional part of AlexNet, whose five activations LPIPS compares.
 
 Five convolutions (11x11 of stride 4 to 64 channels, 5x5 to 192, 3x3 to 384, 256, 256), each followed by ReLU, with
-3x3 max-pooling of stride 2 in front of the second and the third. What is compared are the five outputs of ReLU.
+3x3 max-pooling of stride 2 before the second and the third. LPIPS compares the five ReLU outputs.
 
 Source: One weird trick for parallelizing convolutional neural networks (Krizhevsky, 2014),
 https://arxiv.org/abs/1404.5997.
@@ -18,7 +18,7 @@ CHANNELS = (64, 192, 384, 256, 256)
 
 
 class AlexNet(nn.Module):
-    """Normalised images to five activations; parameters are named as in torchvision's file, without the classifier."""
+    """Maps normalised images to five activations; parameter names as in torchvision's file, without the classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
-        """The five activations, of 64, 192, 384, 256 and 256 channels."""
+        """The five activations, with 64, 192, 384, 256 and 256 channels."""
         found = []
         for layer in self.features:
             x = layer(x)

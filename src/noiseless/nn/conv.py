@@ -1,21 +1,24 @@
-r"""The convolutional networks of Ghosh et al. (2020), as their code has them.
+r"""The convolutional networks of Ghosh et al. (2020), as implemented in the authors' code.
 
-| | 32x32 net (MNIST, CIFAR-10) | 64x64 net (CelebA) |
-|---|---|---|
-| input | mapped to [-1, 1] by 2x - 1 | as it is, in [0, 1] |
-| encoder | 4 convolutions 4x4, stride 2, channels w, 2w, 4w, 8w | the same with 5x5 |
-| decoder, dense | to 8w at a quarter of the size | to 8w at an eighth |
-| decoder | 2 transposed 4x4, stride 2: 4w, 2w | 3 transposed 5x5: 4w, 2w, w |
-| last | transposed 4x4, stride 1, sigmoid | transposed 5x5, stride 1, sigmoid |
+==============  ====================================================  =================================
+layer           32x32 network (MNIST, CIFAR-10)                       64x64 network (CelebA)
+==============  ====================================================  =================================
+input           mapped to [-1, 1] by 2x - 1                           unchanged, in [0, 1]
+encoder         4 convolutions 4x4, stride 2, channels w, 2w, 4w, 8w  the same with 5x5
+decoder, dense  to 8w channels at a quarter of the size               to 8w channels at an eighth
+decoder         2 transposed 4x4, stride 2: 4w, 2w                    3 transposed 5x5: 4w, 2w, w
+last            transposed 4x4, stride 1, sigmoid                     transposed 5x5, stride 1, sigmoid
+==============  ====================================================  =================================
 
-Every convolution but the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
-Weights start Glorot-uniform, biases at zero (Keras's defaults). Keras's biases in front of batch norms, which these
-remove again, are left out: their gradient is rounding error, which Adam makes steps of, and the running moments lag
-behind what walks or, under a gradient penalty, drifts. "Same" padding: 4x4 and 5x5 kernels halve and double
-sizes exactly (the odd column that Keras pads on the right for 5x5 stands on the left here: the mirrored network).
+Every convolution except the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
+Weights are initialised Glorot-uniform and biases to zero (Keras's defaults). The biases that Keras puts before batch
+norms are omitted, because batch norm cancels them: their gradient is rounding error, which Adam scales up to full
+steps, so the biases walk at random (or drift, under a gradient penalty) and the running moments lag behind them.
+Padding is "same": 4x4 and 5x5 kernels halve and double sizes exactly. For 5x5 kernels Keras pads the odd column on the
+right; here it is on the left, which gives the mirrored network.
 
-Images of any size from 8x8 to 128x128: what is not a multiple of 8 is padded with zeros going in (MNIST's 28 to 32, as
-in the paper) and cropped coming out, so losses see the image's own pixels.
+Images may have any size from 8x8 to 128x128. A side that is not a multiple of 8 is zero-padded at the input (MNIST's 28
+to 32, as in the paper) and cropped at the output, so losses are computed on the original pixels only.
 
 Source: From Variational to Deterministic Autoencoders (Ghosh, Sajjadi, Vergari, Black, Schölkopf, ICLR 2020),
 https://arxiv.org/abs/1903.12436, and the authors' code.
@@ -40,7 +43,13 @@ __all__ = ["LARGE", "SMALL", "Architecture", "ConvDecoder", "ConvEncoder"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells the paper's two networks apart: kernel size, number of doublings in the decoder, input mapping."""
+    """What differs between the paper's two networks.
+
+    Arguments:
+        kernel: kernel size.
+        doublings: number of upsampling layers in the decoder.
+        rescale: whether inputs are mapped to [-1, 1].
+    """
 
     kernel: int
     doublings: int
@@ -48,14 +57,14 @@ class Architecture:
 
 
 FEW = 4
-"""Output channels up to which the last layer is computed by :class:`_Spread` on a CPU."""
+"""Largest number of output channels for which :class:`_Spread` computes the last layer on a CPU."""
 
 SMALL = Architecture(kernel=4, doublings=2, rescale=True)
 LARGE = Architecture(kernel=5, doublings=3, rescale=False)
 
 
 def padded(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and breadth of images (C, H, W) with their border, multiples of 8: MNIST's 28 become 32."""
+    """Height and width of images (C, H, W) after padding to multiples of 8: MNIST's 28 become 32."""
     return -(-shape[1] // 8) * 8, -(-shape[2] // 8) * 8
 
 
@@ -63,7 +72,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 3 or not all(8 <= side <= 128 for side in shape[1:]):
         raise InputError(
             f"the convolutional networks take images (C, H, W) from 8x8 to 128x128, not {shape}; "
-            "resize them with --size, or give networks of your own with --encoder and --decoder"
+            "resize them with --size, or pass your own networks with --encoder and --decoder"
         )
     return padded(shape)
 
@@ -76,11 +85,11 @@ def _initialise(module: nn.Module) -> None:
 
 
 class ConvEncoder(nn.Module):
-    """Images to `outputs` numbers: four halving convolutions and a dense layer.
+    """Maps images to ``outputs`` numbers: four convolutions of stride 2 and a dense layer.
 
     Arguments:
         shape: (C, H, W).
-        outputs: how many numbers the bottleneck asks for.
+        outputs: number of outputs that the bottleneck needs.
         width: channels of the first convolution, w.
         architecture: :data:`SMALL` or :data:`LARGE`.
     """
@@ -102,7 +111,7 @@ class ConvEncoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b outputs"]:
-        """Images in [0, 1] to numbers."""
+        """Maps images in [0, 1] to the bottleneck's input."""
         h = F.pad(x, self.pad) if any(self.pad) else x
         h = 2 * h - 1 if self.rescale else h
         for halving in self.halvings:
@@ -124,14 +133,14 @@ class _Halving(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Codes to images: a dense layer, two or three doubling transposed convolutions, one more, and a sigmoid.
+    """Maps codes to images: a dense layer, two or three transposed convolutions of stride 2, one of stride 1, sigmoid.
 
     Arguments:
-        latent_dim: d, the size of a code.
+        latent_dim: latent dimension d.
         shape: (C, H, W).
-        width: the same w as the encoder's.
+        width: w, as in the encoder.
         architecture: :data:`SMALL` or :data:`LARGE`.
-        logits: leave the sigmoid out.
+        logits: return logits, i.e. omit the sigmoid.
     """
 
     def __init__(
@@ -156,7 +165,7 @@ class ConvDecoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:
-        """Codes to images in [0, 1] (or their logits), in float32 or better."""
+        """Maps codes to images in [0, 1] (or to their logits), in float32 or higher precision."""
         h = self.dense(z).unflatten(1, self.start).permute(0, 3, 1, 2)
         for doubling in self.doublings:
             h = doubling(h)
@@ -186,11 +195,12 @@ class _Doubling(nn.Module):
 
 
 class _Spread(torch.autograd.Function):
-    r"""The transposed convolution of stride 1 to few channels: the same numbers, in a fifth of the time on a CPU.
+    r"""A transposed convolution of stride 1 with few output channels: same result, in a fifth of the time on a CPU.
 
-    oneDNN pads the output channels to 16, and computes 16 for a grey image. Here one matrix product gives what every
-    pixel sends to its k x k neighbours, and k x k shifted sums, in float32 or better, collect it. Gradients are
-    oneDNN's, and may be differentiated. The output has the input's size (torch's is one larger for an even k).
+    oneDNN pads the output channels to 16, so it computes 16 channels for a grey image. Here one matrix product computes
+    each pixel's contribution to its k x k neighbours, and k x k shifted sums, in float32 or higher precision,
+    accumulate them. Gradients are computed by oneDNN and are themselves differentiable. The output has the input's size
+    (torch's is one larger for an even k).
     """
 
     @staticmethod
@@ -213,7 +223,7 @@ class _Spread(torch.autograd.Function):
 
 
 class _SpreadBackward(torch.autograd.Function):
-    """The gradient of :class:`_Spread`, bilinear as itself, hence its own by the same operations."""
+    """The gradient of :class:`_Spread`. It is bilinear too, so its own gradient uses the same operations."""
 
     @staticmethod
     def forward(ctx: Any, g: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,23 +1,24 @@
-r"""The networks of deciphering autoencoders (Maeda, 2023), as their code has them, at any width w (the paper's is 128).
+r"""The networks of deciphering autoencoders (Maeda, 2023), as in the author's code, at any width w (the paper's: 128).
 
-* **Encoder**: an input of the image's size; four stages with w, 2w, 4w, 8w channels, each a convolution 2x2 of stride 2
-  and a convolution 3x3; a dense layer to the latent.
-* **Patterns** multiply the outputs of stages 1, 2 and 3. Nothing is rescaled.
-* **Shift**: r in [0, 100] for each axis, as sines and cosines; dense layers to 4w and w, beside the latent.
-* **Decoder**: a dense layer to 8w channels at a sixteenth of the size; three doublings by transposed convolutions 2x2
-  in 8, 4 and 2 groups to 4w, 2w, w, each followed by two residual bottlenecks of inner width w/2; one more doubling to
-  w/2 with two residual blocks; a convolution 3x3.
+* **Encoder**: an input of the image's size; four stages with w, 2w, 4w, 8w channels, each a 2x2 convolution of stride 2
+  followed by a 3x3 convolution; a dense layer to the latent code.
+* **Patterns** multiply the outputs of stages 1, 2 and 3, without rescaling.
+* **Shift**: r in [0, 100] for each axis, embedded as sines and cosines, then dense layers to 4w and w, concatenated
+  with the latent code.
+* **Decoder**: a dense layer to 8w channels at a sixteenth of the size; three upsampling stages by 2x2 transposed
+  convolutions in 8, 4 and 2 groups to 4w, 2w, w channels, each followed by two residual bottlenecks of inner width w/2;
+  one more upsampling stage to w/2 channels with two residual blocks; a 3x3 convolution.
 
-Every convolution but the last, and the decoder's first dense layer, are followed by a batch norm, and all of these but
-the last of a residual block by a leaky ReLU of slope 0.01. What comes out, in [-1, 1] for a perfect decoder, is mapped
-to [0, 1]; nothing bounds it in training, and in use it is clamped. Sizes that are not a multiple of 16 are rounded up
-going in and cropped coming out.
+Every convolution except the last, and the decoder's first dense layer, is followed by a batch norm, and every batch
+norm except the last of a residual block by a leaky ReLU of slope 0.01. The output, in [-1, 1] for a perfect decoder, is
+mapped to [0, 1]. It is unbounded in training and clamped in evaluation mode. Sizes that are not a multiple of 16 are
+rounded up at the input and cropped at the output.
 
-**The encoder sees no image.** Its input is noise drawn anew for every batch (the code's; in use, training data are
-encoded with one draw that is kept), or a constant that is learnt: the paper does not say.
+**The encoder sees no image.** Its input is noise drawn afresh for every batch (as in the code; in evaluation mode,
+training examples are encoded with one stored draw), or a learnt constant: the paper does not say.
 
-Vectors, to which the paper does not apply, get dense stages of the same widths in place of convolutions; the first has
-no batch norms if its input is learnt.
+Vectors, which the paper does not cover, get dense stages of the same widths instead of convolutions; the first stage
+has no batch norms if its input is learnt.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """
@@ -38,7 +39,7 @@ from noiseless.nn.distributed import BatchNorm
 __all__ = ["GroupedDecoder", "PatternEncoder", "Shifted", "widths"]
 
 STEP = 16
-"""The four halvings."""
+"""How much the four stages of stride 2 reduce each side."""
 LARGEST_SHIFT = 100.0
 
 
@@ -50,25 +51,26 @@ def widths(width: int) -> tuple[int, int, int, int]:
 def _rounded(shape: tuple[int, ...]) -> tuple[int, int]:
     if not all(8 <= side <= 128 for side in shape[1:]):
         raise InputError(
-            f"the networks of deciphering take images from 8x8 to 128x128, not {shape}; resize them with --size"
+            f"the networks of deciphering autoencoders take images from 8x8 to 128x128, not {shape}; "
+            "resize them with --size"
         )
     return -(-shape[1] // STEP) * STEP, -(-shape[2] // STEP) * STEP
 
 
 def _norm(channels: int) -> nn.Sequential:
-    """Batch norm as PyTorch has it by default, which the code takes, and a leaky ReLU."""
+    """Batch norm with PyTorch's defaults, as in the author's code, and a leaky ReLU."""
     return nn.Sequential(BatchNorm(channels, momentum=0.1, eps=1e-5), nn.LeakyReLU(0.01, inplace=True))
 
 
 class PatternEncoder(nn.Module):
-    """Patterns to latents: the encoder.
+    """The encoder: maps patterns to latent codes.
 
     Arguments:
-        shape: of a datum.
-        latent_dim: d.
+        shape: shape of an example.
+        latent_dim: latent dimension d.
         width: channels of the first stage, w.
-        learnt: whether the input is a constant that is learnt, in place of noise.
-        convolutional: whether stages are convolutions, for images, or dense layers.
+        learnt: use a learnt constant as the input instead of noise.
+        convolutional: use convolutional stages (for images) rather than dense ones.
     """
 
     def __init__(
@@ -89,22 +91,22 @@ class PatternEncoder(nn.Module):
             self.register_buffer("start", start)
         stage = _halving if convolutional else _hidden
         stages = [stage(a, b) for a, b in pairwise((size[0], *widths(width)))]
-        if learnt and not convolutional:  # one row for all data: normalised over these, nothing would be left of it
+        if learnt and not convolutional:  # all rows are equal, so batch norm would map them to zero
             stages[0] = nn.Sequential(*(m for m in stages[0] if not isinstance(m, BatchNorm)))
         self.stages = nn.ModuleList(stages)
         pixels = size[1] * size[2] // STEP**2 if convolutional else 1
         self.dense = nn.Linear(8 * width * pixels, latent_dim)
 
     def noise(self, like: Tensor) -> Tensor:
-        """Zeros of the input's shape for as many data as `like` has, to draw noise like."""
+        """Zeros of the input's shape with the batch size of ``like``: a template for drawing noise."""
         return like.new_zeros(len(like), *self.start.shape[1:])
 
     def forward(self, masks: Sequence[Tensor], noise: Tensor | None = None) -> Float[Tensor, "b d"]:
-        """The latents of patterns.
+        """The latent codes of patterns.
 
         Arguments:
-            masks: a factor for every channel of the first three stages, (b, n) each.
-            noise: the input; None takes the one that is kept, or learnt.
+            masks: one factor per channel for each of the first three stages, each of shape (b, n).
+            noise: the input; None uses the stored or learnt one.
         """
         b = len(masks[0])
         h = self.start.expand(b, *self.start.shape[1:]) if noise is None or self.learnt else noise
@@ -124,19 +126,19 @@ def _hidden(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class GroupedDecoder(nn.Module):
-    """Latents, with a shift's embedding where there is one, to images.
+    """Maps latent codes, concatenated with the embedding of a shift if there is one, to images.
 
     Arguments:
-        inputs: numbers that come in.
+        inputs: size of the input.
         shape: (C, H, W).
         width: w, 2 or more.
-        logits: give what comes out as log-odds.
+        logits: return log-odds.
     """
 
     def __init__(self, inputs: int, shape: tuple[int, ...], width: int = 128, logits: bool = False) -> None:
         super().__init__()
         if width < 2:
-            raise InputError(f"the width is {width}, and must be 2 or more: the last layers have half as many channels")
+            raise InputError(f"the width must be 2 or more, not {width}: the last layers have half as many channels")
         height, breadth = _rounded(shape)
         self.logits, self.size = logits, shape[1:]
         self.top, self.left = (height - shape[1]) // 2, (breadth - shape[2]) // 2
@@ -154,12 +156,12 @@ class GroupedDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, h: Float[Tensor, "b inputs"]) -> Float[Tensor, "b c h w"]:
-        """Images about [0, 1], in use within it; or log-odds."""
+        """Images, roughly in [0, 1] and in evaluation mode clamped to it; or log-odds."""
         y = self.unbounded(h)
         return y if self.training or self.logits else y.clamp(0, 1)
 
     def unbounded(self, h: Float[Tensor, "b inputs"]) -> Float[Tensor, "b c h w"]:
-        """The same without a clamp, for what needs gradients in use: where a clamp binds there are none."""
+        """The same without clamping, for gradients in evaluation mode: a clamped pixel has none."""
         y = self.layers(self.dense(h).unflatten(1, self.start))
         y = y[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
         y = y.float() if y.dtype == torch.bfloat16 else y
@@ -167,7 +169,7 @@ class GroupedDecoder(nn.Module):
 
 
 def _doubling(c_in: int, c_out: int, groups: int = 1) -> nn.Sequential:
-    # an odd width has no such groups: the most that divide both numbers of channels
+    # an odd width is not divisible by that: take the largest number of groups that divides both channel counts
     conv = nn.ConvTranspose2d(c_in, c_out, 2, stride=2, groups=math.gcd(groups, c_out))
     return nn.Sequential(conv, *_norm(c_out))
 
@@ -196,16 +198,16 @@ def _basic(channels: int) -> _Residual:
 
 
 class Shifted(nn.Module):
-    r"""A decoder that is told by how much an image is shifted.
+    r"""A decoder that is conditioned on the shift of the image.
 
     .. math:: y = d([z, m(\phi(r))]), \qquad \phi(r) = (\sin r f_k, \cos r f_k)_k, \quad
         f_k = 10000^{-k / (K - 1)}, \; k < K = w / 2
 
-    for each axis that is shifted, with two dense layers m.
+    for each shifted axis, with two dense layers m.
 
     Arguments:
-        network: the decoder of latent and embedding.
-        axes: how many axes are shifted, 1 or 2.
+        network: the decoder of the latent code and the embedding.
+        axes: number of shifted axes, 1 or 2.
         width: w, the size of the embedding.
     """
 
@@ -221,11 +223,11 @@ class Shifted(nn.Module):
         self.network, self.axes = network, axes
 
     def forward(self, z: Float[Tensor, "b d"], r: Float[Tensor, "b axes"] | None = None) -> Float[Tensor, "b ..."]:
-        """The data of latents, shifted by `r` in [0, 100]; None is 50, no shift."""
+        """The decoded codes, shifted by ``r`` in [0, 100]; None means 50, no shift."""
         return self.network(self._told(z, r))
 
     def unbounded(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
-        """Without a shift, and without the network's clamp."""
+        """The decoded codes without a shift and without clamping."""
         return self.network.unbounded(self._told(z, None))
 
     def _told(self, z: Tensor, r: Tensor | None) -> Tensor:

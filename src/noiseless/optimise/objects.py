@@ -1,6 +1,6 @@
-"""The training objects' scores and identities, computed once for a score and kept.
+"""The scores and identities of the training objects, computed once per score and cached.
 
-Scoring a quarter of a million molecules takes minutes, so both stand in a file beside the trials.
+Scoring a quarter of a million molecules takes minutes, so both are stored in a file next to the trials.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ __all__ = ["key", "scored"]
 
 
 def key(identity: str) -> int:
-    """A 64-bit number for an object, by which it is found among many without keeping their strings."""
+    """A 64-bit hash of an object's identity, for membership tests without storing strings."""
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 def scored(
     strings: Sequence[str], score: Score, path: Path, terms: dict[str, str], tell: Tell
 ) -> tuple[Float64[Tensor, " n"], Int64[Tensor, " n"]]:
-    """Scores (NaN where there is none) and identities of `strings`, read from `path` where they are of the same terms.
+    """Scores (NaN where undefined) and identities of ``strings``, read from ``path`` if its terms match.
 
     Arguments:
         strings: the training strings.
-        score: what is computed.
+        score: the score to compute.
         path: the file.
-        terms: what the file has to be of: the score's name and the data's fingerprint.
-        tell: progress.
+        terms: what the file must have been computed from: the score's name and the data's fingerprint.
+        tell: receives the progress.
     """
     if path.is_file() and read_header(path) == terms:
         kept = read_tensors(path)

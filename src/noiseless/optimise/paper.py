@@ -1,10 +1,12 @@
 r"""The search of the grammar autoencoders' experiments: a sparse Gaussian process and greedy expected improvement.
 
-In every round a process (:mod:`noiseless.optimise.sparse_gp`) is fitted anew to all known codes and costs, and a
-batch is chosen by :mod:`noiseless.optimise.improvement` among uniform candidates in the box of all known codes.
+In every round a Gaussian process (:mod:`noiseless.optimise.sparse_gp`) is refitted to all known codes and costs, and a
+batch is chosen by :mod:`noiseless.optimise.improvement` among uniform candidates in the bounding box of all known
+codes.
 
-Costs are standardised, which is ours. The process has the prior mean 0, and costs of expressions lie between 0 and 7:
-as they are, what is unknown is believed to be nearly perfect, and the search goes where no training code is.
+Costs are standardised, which is our choice. The process has prior mean 0, and costs of expressions lie between 0 and 7:
+without standardisation, unexplored regions are predicted to be nearly perfect, and the search moves away from all
+training codes.
 
 References: Grammar variational autoencoder, M. J. Kusner, B. Paige, J. M. Hernández-Lobato, ICML 2017,
 https://arxiv.org/abs/1703.01925, and its public code; From variational to deterministic autoencoders, P. Ghosh et
@@ -36,19 +38,21 @@ def paper(
     standardise: bool = True,
     single: bool = True,
 ) -> Proposal:
-    """The papers': a sparse Gaussian process, refitted every round, and batches by greedy expected improvement.
+    """The papers' search: a sparse Gaussian process, refitted every round; batches by greedy expected improvement.
 
     Arguments:
-        round_: what is known.
-        inducing, epochs, batch, lr, single: of the process, see :func:`noiseless.optimise.sparse_gp.fit`.
-        candidates: uniform points in the box.
-        standardise: fit to costs of mean 0 and variance 1; false: to the costs as they are, as the papers' code does.
+        round_: the known codes and costs.
+        inducing, epochs, batch, lr, single: options of the process, see :func:`noiseless.optimise.sparse_gp.fit`.
+        candidates: number of uniform points in the box.
+        standardise: fit to costs standardised to mean 0 and variance 1; if false, to the raw costs, as in the papers'
+            code.
 
     Returns:
-        The batch, with the root mean squared error and the mean log-density of the held-out costs, and their deviation.
+        The batch, with the root mean squared error and the mean log-density of the held-out costs, and their standard
+        deviation.
     """
     if candidates < 1:
-        raise InputError(f"candidates is {candidates}, and must be 1 or more")
+        raise InputError(f"candidates is {candidates}, but must be 1 or more")
     z, y = round_.known
     shift, scale = (y.mean(), y.std().clamp_min(1e-12)) if standardise else (y.new_zeros(()), y.new_ones(()))
     law = fit(

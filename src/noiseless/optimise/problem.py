@@ -1,17 +1,18 @@
-r"""What is optimised, and what a search is.
+r"""The optimisation problem, and the interface of searches.
 
-A decoder turns a code :math:`z` into a string, a score turns the string into a number, and a search looks for codes of
-low cost (:mod:`noiseless.optimise.scores`) knowing the codes and costs of the training objects, within their box
+A decoder maps a code :math:`z` to a string, a score maps the string to a number, and a search looks for codes of low
+cost (:mod:`noiseless.optimise.scores`), given the codes and costs of the training objects, within their bounding box
 
 .. math:: \{z : \min_i z_{ij} \le z_j \le \max_i z_{ij}\}.
 
-In every round it proposes a batch of codes; they are decoded and scored, and join what is known.
+In every round it proposes a batch of codes, which are decoded and scored, and added to the known ones.
 
-A new search is one file in this folder that names what it offers in
+A search is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.searches`
+(:mod:`noiseless.registry`). A module of this folder names those that it offers in
 
     ``SEARCHES: dict[str, Callable[[Round], Proposal]]``
 
-whose values are called once a round; further parameters need defaults, and become options in the name
+A search is called once a round; further parameters need defaults, and become options in the name
 (``paper:epochs=5``). The first line of a value's docstring is what ``noiseless list searches`` shows. Heavy imports
 belong inside the functions. A search keeps nothing from one round to the next: what it needs of earlier ones it finds
 in the round, so that a search which was killed goes on as if it never was.
@@ -30,16 +31,16 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from noiseless.densities import LatentDensity
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.optimise.scores import Score
-from noiseless.registry import offered, options
+from noiseless.registry import Choice, Kind, offered, options
 
-__all__ = ["Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
+__all__ = ["SEARCH", "Decode", "Problem", "Proposal", "Round", "Search", "Tell", "build", "names"]
 
 Decode = Callable[[Tensor, torch.Generator], list[str | None]]
-"""Codes (n, d) to n strings, None where nothing comes out; what it draws, it draws from the generator."""
+"""Maps codes (n, d) to n strings, None where decoding fails; all randomness comes from the generator."""
 Tell = Callable[[str, int, int], None]
-"""Says what is being done, how much of it is done, and how much there is."""
+"""Receives progress: the current task, how much of it is done, and the total."""
 
 
 def _silent(_: str, __: int, ___: int) -> None:
@@ -48,19 +49,20 @@ def _silent(_: str, __: int, ___: int) -> None:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is optimised.
+    """An optimisation problem.
 
     Arguments:
-        codes: of the training objects.
-        scores: of the training objects, in the score's units; NaN where there is none.
+        codes: codes of the training objects.
+        scores: scores of the training objects, in the score's units; NaN where undefined.
         identities: a number for each training object, equal for equal objects (:func:`noiseless.optimise.objects.key`).
-        decode: what codes stand for.
-        score: what is optimised.
-        density: gives a density fitted to the training codes by its name, for the search that samples.
-        fingerprint: of model and data; a trial is continued on the same problem only.
+        decode: maps codes to strings.
+        score: the score to optimise.
+        density: returns a density fitted to the training codes, given its name; for the search that samples.
+        fingerprint: identifies model and data; a trial can only be resumed on the same problem.
 
     Raises:
-        InputError: fewer than 10 training objects, numbers of them that differ, codes that are not finite, or no score.
+        InputError: there are fewer than 10 training objects, the numbers of codes, scores and identities differ, codes
+            are not finite, or no object has a score.
     """
 
     codes: Float[Tensor, "n d"]
@@ -82,20 +84,20 @@ class Problem:
         if broken:
             raise InputError(f"{broken} of {n} codes are not finite; check the model")
         if not self.scores.isfinite().any():
-            raise InputError(f"none of the {n} training objects has a score; is it the score for these data?")
+            raise InputError(f"none of the {n} training objects has a score; check that the score suits these data")
 
     @property
     def costs(self) -> Float64[Tensor, " n"]:
-        """What is to be minimised, with failures in the place of missing scores."""
+        """The costs to minimise; missing scores are replaced by the cost of a failure."""
         return self.cost(self.scores)
 
     def cost(self, scores: Float64[Tensor, " m"]) -> Float64[Tensor, " m"]:
-        """Scores to costs; NaN becomes the cost of a failure."""
+        """Converts scores to costs; NaN becomes the cost of a failure."""
         return (self.score.sign * scores).nan_to_num(nan=self.failure)
 
     @property
     def failure(self) -> float:
-        """The cost of a code that decodes to nothing."""
+        """The cost of a code that cannot be decoded."""
         if self.score.failure is not None:
             return self.score.sign * self.score.failure
         return float((self.score.sign * self.scores[self.scores.isfinite()]).max())
@@ -103,17 +105,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Round:
-    r"""All that a search is given for one batch.
+    r"""The input of a search for one batch.
 
     Arguments:
         z: codes of the training objects, :math:`(n, d)`.
         y: their costs, to be minimised.
-        batches: codes and costs of the rounds before, in order.
-        held_z, held_y: a tenth of the training objects, kept back to judge predictions by.
-        size: how many codes to propose.
-        density: as of :class:`Problem`.
-        generator: what is drawn is drawn from it.
-        tell: progress.
+        batches: codes and costs of the previous rounds, in order.
+        held_z, held_y: codes and costs of a held-out tenth of the training objects, to evaluate predictions.
+        size: number of codes to propose.
+        density: as in :class:`Problem`.
+        generator: the source of all randomness.
+        tell: receives the progress.
     """
 
     z: Float64[Tensor, "n d"]
@@ -128,25 +130,25 @@ class Round:
 
     @property
     def known(self) -> tuple[Float64[Tensor, "m d"], Float64[Tensor, " m"]]:
-        """Codes and costs of training objects and of all rounds before."""
+        """Codes and costs of training objects and of all previous rounds."""
         codes = torch.cat([self.z, *(codes for codes, _ in self.batches)])
         return codes, torch.cat([self.y, *(costs for _, costs in self.batches)])
 
     @property
     def box(self) -> tuple[Float64[Tensor, " d"], Float64[Tensor, " d"]]:
-        """The lowest and the highest of every dimension, of all known codes."""
+        """Lower and upper bounds of all known codes in every dimension."""
         codes = self.known[0]
         return codes.amin(dim=0), codes.amax(dim=0)
 
     def uniform(self, count: int) -> Float64[Tensor, "m d"]:
-        """Uniform draws from the box."""
+        """Uniform samples from the box."""
         low, high = self.box
         return low + (high - low) * torch.rand(count, len(low), generator=self.generator, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A batch of codes, and numbers that say how it came about, which are kept with the trial."""
+    """A batch of codes, and diagnostic numbers that are stored with the trial."""
 
     codes: Float64[Tensor, "q d"]
     notes: Mapping[str, float] = field(default_factory=dict)
@@ -156,7 +158,7 @@ Search = Callable[[Round], Proposal]
 
 
 def names() -> dict[str, str]:
-    """Every search by the name that the command line takes, with a line on each.
+    """The searches by the names that the command line accepts, with a one-line description of each.
 
     >>> sorted(names())
     ['density', 'paper', 'random', 'turbo']
@@ -164,19 +166,22 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def build(name: str) -> Search:
-    """The search of this name, with options after a colon.
+def build(chosen: Choice) -> Search:
+    """The search that is chosen, with the options of its name.
 
     Raises:
-        InputError: a name, an option or a value that does not exist, with the nearest that does.
+        InputError: the name, an option or a value is unknown; the message suggests the nearest one.
     """
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise unknown("search", kind, _catalogue())
-    search: Callable[..., Proposal] = _catalogue()[kind]
-    return partial(search, **options("search", name, search))
+    part = SEARCH.find(chosen)
+    if not callable(part.value):
+        raise InputError(f"the search {part.name} is a {type(part.value).__name__}; expected a function of a Round")
+    return partial(part.value, **options("search", part.name, part.value, stem=part.stem))
 
 
 @cache
 def _catalogue() -> dict[str, Any]:
     return offered("noiseless.optimise", "SEARCHES")
+
+
+SEARCH = Kind("search", "noiseless.searches", lambda: _catalogue())
+"""Where searches are found."""

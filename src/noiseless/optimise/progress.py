@@ -1,4 +1,4 @@
-"""What a trial shows: the rounds that are done, and what is being done in this one."""
+"""Progress of a trial: the rounds completed, and the work within the current one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ROUND = "round"
 
 
 class Meter:
-    """A bar for the rounds and one for the work of a round on a terminal; a line a round elsewhere.
+    """On a terminal one bar for the rounds and one for the work within a round; otherwise one line per round.
 
     Arguments:
-        title: what stands before the rounds.
-        show: whether anything is printed.
+        title: the label of the rounds.
+        show: whether to print anything.
     """
 
     def __init__(self, title: str, show: bool = True) -> None:
@@ -41,7 +41,7 @@ class Meter:
         self.bar.stop()
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Says that so much of it is done; `round` is the name of the rounds."""
+        """Updates the progress of the task ``what``, which is ``round`` for the rounds themselves."""
         if what == ROUND:
             self.bar.update(self.rounds, completed=done, total=total)
             if self.show and self.bar.disable:

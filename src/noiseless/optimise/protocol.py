@@ -1,9 +1,9 @@
-"""Several trials of one search on one problem, kept, reported and drawn in a folder.
+"""Several trials of a search on a problem, with their results in a folder:
 
-trial-SEED.safetensors   what a trial found, written after every round
-report.json              rows, means, standard errors, the best objects
-table.md                 the rows
-best-so-far.png          the best score after each code, of all objects and of new ones
+* ``trial-SEED.safetensors``: the results of a trial, written after every round;
+* ``report.json``: rows, means, standard errors, the best objects;
+* ``table.md``: the rows;
+* ``best-so-far.png``: the best score after each code, over all objects and over new ones.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 
 from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
-from noiseless.optimise.problem import Problem, build
+from noiseless.optimise.problem import SEARCH, Problem, build
 from noiseless.optimise.progress import Meter
 from noiseless.optimise.report import COLUMNS, progress, report
 from noiseless.optimise.trial import Found, Terms, Trial
+from noiseless.registry import Choice
 from noiseless.show import plots, tables
 
 __all__ = ["optimise", "place"]
 
 
 def place(run: Path, objective: str, search: str) -> Path:
-    """Where the trials on a run are kept, unless another folder is asked for.
+    """The default folder of the trials on a run.
 
     >>> place(Path("r"), "expression", "paper:epochs=5").as_posix()
     'r/optimise/expression-paper-epochs-5'
@@ -38,7 +39,7 @@ def optimise(
     out: Path,
     *,
     objective: str,
-    search: str = "paper",
+    search: Choice = "paper",
     seeds: Sequence[int] = (0,),
     rounds: int = 5,
     batch: int = 50,
@@ -46,13 +47,13 @@ def optimise(
     about: Mapping[str, Any] | None = None,
     show: bool = True,
 ) -> dict[str, Any]:
-    """Runs trials, or what of them is not yet done, and reports.
+    """Runs trials, or resumes those that are incomplete, and writes a report.
 
     Arguments:
-        problem: what is optimised.
+        problem: the optimisation problem.
         out: the folder.
         objective: the score's name, for the record.
-        search: a search by its name, with options.
+        search: a search by its name, with options, or as an object.
         seeds: a trial for each.
         rounds: of each trial. A larger number than before goes on.
         batch: codes a round.
@@ -61,16 +62,18 @@ def optimise(
         show: progress on the terminal.
 
     Returns:
-        What report.json says.
+        The content of report.json.
 
     Raises:
-        InputError: an option that cannot be used, or trials of other terms in the folder.
+        InputError: an option is invalid, or the folder contains trials with other settings.
         RunError: see :meth:`noiseless.optimise.trial.Trial.run`.
     """
     if rounds < 1 or not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"rounds is {rounds} and seeds are {tuple(seeds)}; expected 1 or more, and different seeds")
+        raise InputError(
+            f"rounds is {rounds} and seeds are {tuple(seeds)}; expected at least 1 round, and different seeds"
+        )
     find, votes = build(search), problem.score.votes if votes is None else votes
-    terms = [Terms(objective, search, seed, batch, votes) for seed in seeds]
+    terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
     trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
     sweep(out)
     found: dict[int, Found] = {}

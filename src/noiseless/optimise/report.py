@@ -1,13 +1,14 @@
-r"""What trials found: a row for each, their means and standard errors, and the best objects.
+r"""The results of trials: a row for each, their means and standard errors, and the best objects.
 
-The published average drops all entries that are as bad as the worst of the trial. Failures are among these unless an
-object is worse than they count (the worst training object, where the score has no worst value): then they are averaged
-in, which published averages of molecules may have in them. It stands beside the average of all objects that have a
-score, which drops failures alone. "Best" says little where the best object is a
-training object, so the best one that is not stands beside it.
+The published average excludes all entries that are as bad as the worst of the trial. This excludes failures, unless an
+object is worse than the cost of a failure (which is that of the worst training object if the score has no worst value).
+In that case failures are included in the average, which may also be true of published averages for molecules. The
+report also contains the average over all objects that have a score, which excludes failures only. "Best" says little if
+the best object is a training object, so the best new one is reported as well.
 
-The standard error is the deviation over trials (divided by their number less one) over the root of their number. The
-released script divides by the root of the number of rounds instead, and the deviation by the number of trials.
+The standard error is the standard deviation over trials (with divisor n - 1) divided by the square root of their number
+n. The released script divides by the square root of the number of rounds instead, and computes the standard deviation
+with divisor n.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ COLUMNS = ("valid", "average", "published average", "best", "second", "third", "
 
 
 def summary(found: Found, problem: Problem) -> Row:
-    """A row: numbers of one trial, None where there is none.
+    """The row of one trial; None where a number is undefined.
 
     Returns:
-        `valid`, the share of codes that decode to an object; `average` of their scores, `published average`; `best`,
-        `second` and `third` score of different objects; `best new`, of objects that are not training objects; `novel`,
-        the share of objects that are not; `unique`, the share of different objects among all.
+        ``valid``, the share of codes that decode to an object; ``average`` of their scores and ``published average``;
+        the ``best``, ``second`` and ``third`` score of different objects; ``best new``, the best score of an object
+        that is not in the training set; ``novel``, the share of such objects; ``unique``, the share of distinct
+        objects.
     """
     objects = [string for string in found.strings if string is not None]
     keys = [key(problem.score.identity(string)) for string in objects]
@@ -55,8 +57,7 @@ def summary(found: Found, problem: Problem) -> Row:
 
 
 def best(trials: Sequence[Found], problem: Problem) -> list[Row]:
-    """All different objects of the trials that have a score, the best first: string, score, whether a training
-    object."""
+    """All distinct objects of the trials that have a score, best first: string, score, whether in the training set."""
     known, sign = _known(problem), problem.score.sign
     rows: dict[int, Row] = {}
     for found in trials:
@@ -68,13 +69,13 @@ def best(trials: Sequence[Found], problem: Problem) -> list[Row]:
 
 
 def report(trials: Mapping[int, Found], problem: Problem, about: Mapping[str, Any], shown: int = 20) -> dict[str, Any]:
-    """Everything for JSON: the rows by seed, means and standard errors, and the best objects.
+    """The report for JSON: the rows by seed, means and standard errors, and the best objects.
 
     Arguments:
-        trials: by seed.
-        problem: what was optimised.
-        about: what belongs beside the numbers.
-        shown: how many of the best objects.
+        trials: the results by seed.
+        problem: the optimisation problem.
+        about: further entries.
+        shown: how many of the best objects to include.
     """
     rows = [{"trial": str(seed), **summary(found, problem)} for seed, found in trials.items()]
     ranked = best(list(trials.values()), problem)
@@ -98,7 +99,7 @@ def report(trials: Mapping[int, Found], problem: Problem, about: Mapping[str, An
 
 
 def progress(trials: Mapping[int, Found], problem: Problem) -> list[Row]:
-    """The best score so far after each code, for :func:`noiseless.show.plots.curves`: of all, and of new objects."""
+    """The best score so far after each code, over all and over new objects, for :func:`noiseless.show.plots.curves`."""
     sign, known = problem.score.sign, _known(problem)
     training = sign * float((sign * problem.scores[problem.scores.isfinite()]).min())
     rows: list[Row] = []
@@ -116,7 +117,7 @@ def progress(trials: Mapping[int, Found], problem: Problem) -> list[Row]:
 
 
 def _over(rows: Sequence[Row]) -> list[Row]:
-    """Means over trials, and their standard errors where there are two or more."""
+    """Means over trials, and their standard errors if there are two or more."""
     columns = {name: [row[name] for row in rows if row[name] is not None] for name in COLUMNS}
     mean: Row = {"trial": "mean", **{name: _mean(values) for name, values in columns.items()}}
     if len(rows) < 2:
@@ -127,7 +128,7 @@ def _over(rows: Sequence[Row]) -> list[Row]:
 
 def _divisors(n: int) -> str:
     """How the standard error is computed."""
-    return f"deviation over {n} trials (divisor {n - 1}) over sqrt({n})" if n > 1 else "none of one trial"
+    return f"deviation over {n} trials (divisor {n - 1}) over sqrt({n})" if n > 1 else "undefined for one trial"
 
 
 def _known(problem: Problem) -> set[int]:

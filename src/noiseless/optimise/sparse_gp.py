@@ -1,29 +1,30 @@
-r"""A sparse Gaussian process, fitted to minibatches by the energy of approximate expectation propagation.
+r"""A sparse Gaussian process, fitted on minibatches with the energy of approximate expectation propagation.
 
 The function has the prior :math:`f \sim GP(0, k)` with the squared exponential kernel
 
 .. math:: k(x, x') = s^2 \exp \Big(-\tfrac12 \sum_j \frac{(x_j - x'_j)^2}{\ell_j^2}\Big), \qquad
           y_i = f(x_i) + \varepsilon_i, \quad \varepsilon_i \sim N(0, \sigma^2),
 
-and is seen through its values :math:`u` at :math:`M` inducing points, whose covariance is :math:`K` (with
-:math:`10^{-3} s^2` on the diagonal). The posterior of :math:`u` has the natural parameters :math:`K^{-1} + L L^\top`
-and :math:`h`: the second terms are :math:`N` equal factors, one for each datum, and the cavity, which is the
-posterior without one of them, has :math:`K^{-1} + c L L^\top` and :math:`c h` with :math:`c = (N - 1) / N`. With
-:math:`\Phi` the logarithm of the integral of a Gaussian with such parameters, the estimate of the evidence is
+and is represented by its values :math:`u` at :math:`M` inducing points, whose covariance is :math:`K` (with
+:math:`10^{-3} s^2` added to the diagonal). The posterior of :math:`u` has the natural parameters :math:`K^{-1} + L
+L^\top` and :math:`h`. Here :math:`L L^\top` and :math:`h` are the product of :math:`N` equal factors, one per example.
+The cavity distribution, i.e. the posterior without one of these factors, has :math:`K^{-1} + c L L^\top` and :math:`c
+h` with :math:`c = (N - 1) / N`. With :math:`\Phi` the log normaliser of a Gaussian with such parameters, the estimate
+of the evidence is
 
 .. math:: \log Z = \Phi_1 - \Phi_0 + \sum_{i=1}^N \big(\log Z_i + \Phi_c - \Phi_1\big), \qquad
           Z_i = N(y_i; m_c(x_i), v_c(x_i) + \sigma^2),
 
 of which a minibatch gives an unbiased estimate. Neither :math:`K^{-1}` nor the determinant of :math:`K` is needed:
 with :math:`S_c = I / c + L^\top K L`, :math:`B_c = L S_c^{-1} L^\top` and :math:`k_x` the covariances of :math:`f(x)`
-and :math:`u`
+and :math:`u`,
 
 .. math:: m_c(x) = k_x^\top a_c, \quad a_c = c (h - B_c K h), \qquad v_c(x) = s^2 - k_x^\top B_c k_x, \\
           \Phi_c - \tfrac12 \log \det K = -\tfrac12 \log \det (c \, S_c)
              + \tfrac{c^2}2 \big(h^\top K h - g^\top S_c^{-1} g\big), \quad g = L^\top K h,
 
-and :math:`S_c` is well conditioned from below. That, and gradients in closed form of the products that cost most, make
-a step more than twice as fast as by plain automatic differentiation of the definition.
+and the eigenvalues of :math:`S_c` are bounded away from 0. This, and closed-form gradients of the most expensive
+products, make a step more than twice as fast as automatic differentiation of the definition.
 
 Reference: T. D. Bui, J. M. Hernández-Lobato, D. Hernández-Lobato, Y. Li, R. E. Turner, Deep Gaussian processes for
 regression using approximate expectation propagation, 2016, https://arxiv.org/abs/1602.04133 (one layer of it).
@@ -45,7 +46,7 @@ from noiseless.errors import InputError, RunError
 __all__ = ["JITTER", "Posterior", "Progress", "SparseGP", "fit", "initial", "kernel", "silent"]
 
 Progress = Callable[[int, int], None]
-"""Is told how much is done, and how much there is."""
+"""Receives progress: how much is done, and the total."""
 
 JITTER = 1e-3
 ROUNDING = 1e-12
@@ -53,19 +54,19 @@ SUBSET = 2000
 
 
 def silent(_: int, __: int) -> None:
-    """Says nothing."""
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True)
 class Posterior:
-    r"""The law of :math:`f` given data: :math:`m(x) = k_x^\top a`, :math:`c(x, x') = k(x, x') - k_x^\top B k_{x'}`.
+    r"""The posterior of :math:`f`: :math:`m(x) = k_x^\top a`, :math:`c(x, x') = k(x, x') - k_x^\top B k_{x'}`.
 
     Arguments:
         z: the inducing points, (M, d).
         log_squares: the logarithm of every :math:`\ell_j^2`.
-        log_amplitude: that of :math:`s^2`.
-        a, b: as in the formula; `b` is symmetric.
-        noise: the variance of observations about :math:`f`.
+        log_amplitude: the logarithm of :math:`s^2`.
+        a, b: as in the formula; ``b`` is symmetric.
+        noise: the variance :math:`\sigma^2` of the observation noise.
     """
 
     z: Float64[Tensor, "m d"]
@@ -82,32 +83,32 @@ class Posterior:
 
     @property
     def least(self) -> float:
-        """What rounding leaves of a variance that is zero."""
+        """A lower bound on computed variances: the rounding error of a variance of zero."""
         return ROUNDING * self.amplitude
 
     def cross(self, x: Float64[Tensor, "n d"], other: Float64[Tensor, "k d"]) -> Float64[Tensor, "n k"]:
-        """The prior covariance of two sets of points."""
+        """The prior covariance between two sets of points."""
         return kernel(x, other, self.log_squares, self.log_amplitude)
 
     def mean_and_variance(self, x: Float64[Tensor, "n d"]) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
-        """The mean and the variance of the function, without noise."""
+        """The mean and variance of the function, without observation noise."""
         k = self.cross(x, self.z)
         variance = self.amplitude - torch.linalg.vecdot(k @ self.b, k)
         return k @ self.a, variance.clamp_min(self.least)
 
     def covariance(self, x: Float64[Tensor, "n d"], other: Float64[Tensor, "k d"]) -> Float64[Tensor, "n k"]:
-        """The covariance of the function at two sets of points."""
+        """The posterior covariance between two sets of points."""
         return self.cross(x, other) - self.cross(x, self.z) @ (self.b @ self.cross(other, self.z).T)
 
 
 class SparseGP(nn.Module):
-    r"""The parameters that are fitted; see the module.
+    r"""The fitted parameters; see the module's docstring.
 
     Arguments:
-        z: where the inducing points begin, (M, d).
-        squares: where every squared length scale :math:`\ell_j^2` begins.
-        l, h: where the factors' natural parameters begin, (M, M) and (M,).
-        noise: where the variance of the noise begins.
+        z: initial inducing points, (M, d).
+        squares: initial value of every squared length scale :math:`\ell_j^2`.
+        l, h: initial natural parameters of the factors, (M, M) and (M,).
+        noise: initial noise variance.
     """
 
     def __init__(
@@ -128,8 +129,9 @@ class SparseGP(nn.Module):
         r""":math:`-\log Z / N`, estimated from a minibatch.
 
         Arguments:
-            x, y: the minibatch. What depends on it is computed in the precision of `x`, all else in float64.
-            total: how many data there are, N.
+            x, y: the minibatch. Everything that depends on it is computed in the precision of ``x``, the rest in
+                float64.
+            total: number of examples N.
         """
         c = (total - 1) / total
         products = self._products()
@@ -143,7 +145,7 @@ class SparseGP(nn.Module):
 
     @torch.no_grad()
     def posterior(self) -> Posterior:
-        """The law of the function."""
+        """The posterior of the function."""
         _, a, b = self._law(1.0, *self._products())
         z, squares, amplitude = (p.detach().clone() for p in (self.z, self.log_squares, self.log_amplitude))
         return Posterior(z, squares, amplitude, a, b, float(self.log_noise.exp()))
@@ -160,7 +162,7 @@ class SparseGP(nn.Module):
         return phi, c * (self.h - b @ kh), b
 
     def _normaliser(self, c: float, kh: Tensor, gram: Tensor, l: Tensor) -> tuple[Tensor, Tensor]:  # noqa: E741
-        r""":math:`\Phi_c - \tfrac12 \log \det K` (less a constant) and :math:`B_c`, of some rows of L."""
+        r""":math:`\Phi_c - \tfrac12 \log \det K` (up to a constant) and :math:`B_c`, for some rows of L."""
         eye = torch.eye(len(gram), dtype=gram.dtype)
         log_det, squared, b = _Solved.apply(gram + eye / c, self.l.T @ kh, l)
         return 0.5 * (c * c * (self.h @ kh - squared) - log_det - len(gram) * math.log(c)), b
@@ -172,7 +174,7 @@ def kernel(
     log_squares: Float[Tensor, " d"],
     log_amplitude: Float[Tensor, ""],
 ) -> Float[Tensor, "n k"]:
-    """The squared exponential kernel, whose exponent is one matrix product of points with two more columns each."""
+    """The squared exponential kernel; its exponent is one matrix product of points extended by two columns."""
     scale = (-0.5 * log_squares).exp()
     left, right = x * scale, other * scale
     norms = [-0.5 * points.square().sum(dim=1, keepdim=True) for points in (left, right)]
@@ -182,10 +184,10 @@ def kernel(
 
 
 def initial(x: Float64[Tensor, "n d"], y: Float64[Tensor, " n"], inducing: int, generator: torch.Generator) -> SparseGP:
-    """Where the fit begins: as in the public code of Kusner et al. (2017).
+    """The initial parameters, as in the public code of Kusner et al. (2017).
 
-    Inducing points and h are a random subset of the data, squared length scales half the median squared distance,
-    the entries of L standard normal, s and the noise 1.
+    Inducing points and h are a random subset of the data, squared length scales are half the median squared distance,
+    the entries of L are standard normal, s and the noise are 1.
     """
     order = torch.randperm(len(x), generator=generator)
     points = order[:inducing]
@@ -209,15 +211,15 @@ def fit(
     """Minimises the energy by Adam over minibatches.
 
     Arguments:
-        x, y: the data, 2 or more.
-        generator: what start and minibatches are drawn from.
-        inducing: how many inducing points, or all data where they are fewer.
-        epochs, batch, lr: passes over the data, data in a minibatch, Adam's rate.
-        single: minibatches in float32, which is faster; the matrices of the inducing points are in float64 anyhow.
-        tell: is told the steps done and the steps in all.
+        x, y: the data, 2 examples or more.
+        generator: the source of the random initialisation and minibatches.
+        inducing: number of inducing points; all data if there are fewer.
+        epochs, batch, lr: passes over the data, batch size, and Adam's learning rate.
+        single: compute minibatches in float32, which is faster; the matrices of the inducing points stay in float64.
+        tell: receives the number of steps taken and the total.
 
     Raises:
-        InputError: an option out of its range.
+        InputError: an option is out of range.
         RunError: the energy became infinite or NaN.
     """
     if min(inducing, epochs, batch) < 1 or not lr > 0:
@@ -230,9 +232,9 @@ def fit(
         if step % steps == 0:
             order = torch.randperm(len(x), generator=generator).split(batch)
         rows = order[step % steps]
-        energy = gp.energy(inputs[rows], y[rows], len(x)) * (len(rows) / batch)  # a last, smaller one counts less
+        energy = gp.energy(inputs[rows], y[rows], len(x)) * (len(rows) / batch)  # a smaller last batch counts less
         if not energy.isfinite():
-            raise RunError(f"the Gaussian process's energy became {energy.item()} in step {step + 1}; take a lower lr")
+            raise RunError(f"the Gaussian process's energy became {energy.item()} in step {step + 1}; lower its lr")
         adam.zero_grad()
         energy.backward()
         adam.step()
@@ -241,7 +243,7 @@ def fit(
 
 
 class _Gram(torch.autograd.Function):
-    r""":math:`L^\top K L` for a symmetric K; the product K L serves both ways."""
+    r""":math:`L^\top K L` for a symmetric K; the product K L is reused in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, k: Tensor, l: Tensor) -> Tensor:  # noqa: E741
@@ -257,7 +259,7 @@ class _Gram(torch.autograd.Function):
 
 
 class _Solved(torch.autograd.Function):
-    r""":math:`\log \det S`, :math:`g^\top S^{-1} g` and :math:`L S^{-1} L^\top`; L S⁻¹ serves both ways."""
+    r""":math:`\log \det S`, :math:`g^\top S^{-1} g` and :math:`L S^{-1} L^\top`; reuses L S⁻¹ in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, s: Tensor, g: Tensor, l: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: E741
@@ -277,7 +279,7 @@ class _Solved(torch.autograd.Function):
 
 
 class _Predict(torch.autograd.Function):
-    r""":math:`K a` and the diagonal of :math:`K B K^\top` for a symmetric B; the product K B serves both ways."""
+    r""":math:`K a` and the diagonal of :math:`K B K^\top` for a symmetric B; reuses K B in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, k: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,10 @@
-r"""One trial: rounds of proposing, decoding and scoring, kept after each so that a killed one goes on.
+r"""One trial: rounds of proposing, decoding and scoring codes, saved after each round so that it can be resumed.
 
-What is drawn is a function of (seed, round), and a search finds all that it needs in the rounds before. So the state is
-what was found, nothing random is kept, and a trial that was killed and goes on ends as if it never was, bit for bit on
-one machine with as many threads.
+All randomness is a function of (seed, round), and a search derives everything it needs from the previous rounds. The
+state therefore consists of the results only, without random state, and a resumed trial is bit-identical to an
+uninterrupted one on the same machine with the same number of threads.
 
-The training objects are parted by the seed: a tenth is held back from every search, which judges its predictions by it.
+The seed also splits the training objects: a tenth is held out from every search, to evaluate its predictions.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ PARTS, PROPOSE, DECODE = range(3)
 
 @dataclass(frozen=True)
 class Terms:
-    """What a trial is of; it is continued on the same terms only.
+    """The settings of a trial; it can be resumed with the same settings only.
 
     Arguments:
         objective: the score, with its options.
         search: the search, with its options.
-        seed: makes all draws.
-        batch: codes a round.
-        votes: how often each is decoded.
+        seed: determines all randomness.
+        batch: codes per round.
+        votes: how often each code is decoded.
 
     Raises:
-        InputError: a number out of its range.
+        InputError: a number is out of range.
     """
 
     objective: str
@@ -57,18 +57,18 @@ class Terms:
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("batch", 1), ("votes", 1)):
             if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}, and must be {least} or more")
+                raise InputError(f"{name} is {getattr(self, name)}, but must be {least} or more")
 
 
 @dataclass
 class Found:
-    """What a trial found, in order.
+    """The results of a trial, in order.
 
     Arguments:
-        codes: as proposed, (k, d).
-        scores: in the score's units, NaN where there is none.
-        strings: what the codes stand for, None where they failed.
-        rounds: of each round, how many codes it proposed, its seconds, and the notes of its search.
+        codes: the proposed codes, (k, d).
+        scores: their scores, in the score's units; NaN where undefined.
+        strings: the decoded strings, None where decoding failed.
+        rounds: for each round the number of codes proposed, its duration in seconds, and the diagnostics of its search.
     """
 
     codes: Float64[Tensor, "k d"]
@@ -78,19 +78,22 @@ class Found:
 
     @property
     def sizes(self) -> list[int]:
-        """How many codes each round proposed."""
+        """The number of codes proposed in each round."""
         return [row["codes"] for row in self.rounds]
 
 
 @dataclass
 class Trial:
-    """A trial, and where it is kept.
+    """A trial, and the file in which it is stored.
 
     Arguments:
-        problem: what is optimised.
+        problem: the optimisation problem.
         search: proposes codes.
-        terms: what the trial is of.
-        path: its file, which is read if it is there.
+        terms: the settings of the trial.
+        path: the trial's file, which is read if it exists.
+
+    Attributes:
+        found: the results so far.
     """
 
     problem: Problem
@@ -105,7 +108,7 @@ class Trial:
         self.found = self._read() if self.path.is_file() else empty
 
     def run(self, rounds: int, tell: Tell) -> Found:
-        """Goes on until so many rounds are done; each is kept as soon as it is.
+        """Runs until ``rounds`` rounds are complete; each is saved when it ends.
 
         Raises:
             RunError: the search proposed codes that are not finite, or too few.
@@ -147,11 +150,11 @@ class Trial:
         if tuple(proposal.codes.shape) != wanted or not proposal.codes.isfinite().all():
             raise RunError(
                 f"the search {self.terms.search} proposed codes of shape {tuple(proposal.codes.shape)}, "
-                f"{int((~proposal.codes.isfinite()).sum())} numbers not finite; expected {wanted}"
+                f"of which {int((~proposal.codes.isfinite()).sum())} numbers are not finite; expected {wanted}"
             )
 
     def _take(self, index: int, proposal: Proposal, began: float, tell: Tell) -> None:
-        """Decodes and scores a batch, and adds it to what was found."""
+        """Decodes and scores a batch, and adds it to the results."""
         tell("decoding", 0, len(proposal.codes))
         codes = proposal.codes.detach().to(torch.float64)
         generator = self._generator(DECODE, index)
@@ -180,9 +183,9 @@ class Trial:
             found = Found(tensors["codes"], tensors["scores"], about["strings"], about["rounds"])
             fits = len(found.codes) == len(found.scores) == len(found.strings) == sum(found.sizes)
         except (KeyError, TypeError) as error:
-            raise InputError(f"{self.path} is damaged ({error!r}); remove it to begin the trial anew") from error
+            raise InputError(f"{self.path} is damaged ({error!r}); remove it to restart the trial") from error
         if not fits:
-            raise InputError(f"{self.path} is damaged: its numbers of codes differ; remove it to begin the trial anew")
+            raise InputError(f"{self.path} is damaged: its numbers of codes differ; remove it to restart the trial")
         return found
 
     def _about(self) -> dict[str, Any]:
@@ -190,10 +193,10 @@ class Trial:
 
 
 def _refuse_others(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuses a file of other terms."""
+    """Refuses the file of a trial with other settings."""
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(
-                f"{path} is a trial with {name} {found.get(name)!r}, and {value!r} is asked for; "
+                f"{path} is a trial with {name} {found.get(name)!r}, but {value!r} was requested; "
                 "choose another --out, or remove it"
             )

@@ -1,17 +1,18 @@
-r"""A trust region around the best code, an exact Gaussian process in it, and batches by expected improvement together.
+r"""A trust region around the best code, an exact Gaussian process in it, and batches by joint expected improvement.
 
-The region is a box around the best code known, of the length :math:`L` in units of the box of all known codes,
-stretched in every dimension by the process's length scales:
+The region is a box around the best known code, of side length :math:`L` in units of the bounding box of all known
+codes, rescaled in every dimension by the length scales of the process:
 
 .. math:: |z_j - z^*_j| \le \tfrac L2 (b_j - a_j) \, \frac{\ell_j}{(\prod_i \ell_i)^{1/d}} .
 
-:math:`L` begins at 0.8, doubles after 3 successful rounds in a row (to at most 1.6) and halves after as many failures
-as the paper has, :math:`\lceil \max(4 / q, d / q) \rceil` for batches of q; a round succeeds if its best cost is
-lower than all before by a thousandth of its size. Below :math:`2^{-7}` the region begins again, around the best of a
-random half of the training codes and whatever it proposes from then on. The process is fitted to the codes nearest to
-the centre, to standardised costs.
+:math:`L` starts at 0.8, doubles after 3 consecutive successful rounds (to at most 1.6) and halves after as many
+consecutive failures as in the paper, :math:`\lceil \max(4 / q, d / q) \rceil` for batches of q. A round is successful
+if its best cost is lower than all previous ones by a thousandth of its magnitude. Below :math:`2^{-7}` the region
+restarts, around the best among a random half of the training codes and all codes proposed since the restart. The
+process is fitted to the standardised costs of the codes nearest to the centre.
 
-The batch is chosen one after the other by the logarithm of the joint expected improvement, whose draws are fixed.
+The points of a batch are chosen sequentially by the logarithm of the joint expected improvement, estimated with fixed
+samples.
 
 Needs botorch: ``pip install 'noiseless[optimise]'``. References: D. Eriksson, M. Pearce, J. R. Gardner, R. Turner, M.
 Poloczek, Scalable global optimization via local Bayesian optimization (TuRBO), NeurIPS 2019,
@@ -45,13 +46,13 @@ MARGIN = 1e-3
 
 @dataclass(frozen=True)
 class Region:
-    """How long a trust region is, and how it came to be so.
+    """The length of a trust region, and the counters that determine its changes.
 
     Arguments:
-        length: in units of the box.
-        successes, failures: rounds in a row.
-        restarts: how often it began again.
-        since: the round in which it did.
+        length: side length in units of the box.
+        successes, failures: consecutive successful and failed rounds.
+        restarts: number of restarts.
+        since: the round of the last restart.
     """
 
     length: float = START
@@ -61,12 +62,12 @@ class Region:
     since: int = 0
 
     def after(self, success: bool, patience: int, rounds: int) -> Region:
-        """The region after one more round; a row of successes or failures that changes the length ends.
+        """The region after one more round; the counters are reset whenever the length changes.
 
         Arguments:
             success: whether the round found a lower cost.
-            patience: failures in a row that halve the length.
-            rounds: how many are done now.
+            patience: consecutive failures that halve the length.
+            rounds: number of rounds completed so far.
         """
         if success and self.successes + 1 == SUCCESSES:
             return replace(self, length=min(2 * self.length, LONGEST), successes=0, failures=0)
@@ -80,7 +81,7 @@ class Region:
 
 
 def region(round_: Round) -> Region:
-    """The region that all rounds before lead to."""
+    """The region that results from all previous rounds."""
     dimension, found = round_.z.shape[1], Region()
     lowest = float(round_.y.min())
     for done, (_, costs) in enumerate(round_.batches, start=1):
@@ -93,14 +94,14 @@ def region(round_: Round) -> Region:
 
 
 def _eligible(round_: Round, found: Region) -> Tensor:
-    """Which of the known codes may be the centre: all; after a restart a half, and what was proposed since."""
+    """Which known codes may be the centre: all; after a restart a random half, and the codes proposed since."""
     n, before = len(round_.z), sum(len(costs) for _, costs in round_.batches[: found.since])
     every = torch.arange(len(round_.known[1]))
     return torch.cat([_half(round_, found), every[n + before :]]) if found.restarts else every
 
 
 def _half(round_: Round, found: Region) -> Tensor:
-    """The half of the training codes that a restart draws."""
+    """The random half of the training codes that a restart selects."""
     n = len(round_.z)
     return torch.randperm(n, generator=torch.Generator().manual_seed(found.restarts))[: max(1, n // 2)]
 
@@ -109,17 +110,20 @@ def turbo(round_: Round, nearest: int = 500, samples: int = 128, starts: int = 4
     """A trust region with an exact Gaussian process and qLogEI, refitted every round (extra optimise).
 
     Arguments:
-        round_: what is known.
-        nearest: codes next to the centre that the process is fitted to.
-        samples: draws by which the joint improvement is estimated.
-        starts: of the search for each point.
-        candidates: points among which starts are chosen.
+        round_: the known codes and costs.
+        nearest: number of codes nearest to the centre that the process is fitted to.
+        samples: number of samples for estimating the joint improvement.
+        starts: number of starting points of the optimisation of each point.
+        candidates: number of points among which starting points are chosen.
 
     Returns:
         The batch, with the length of the region and the number of its restarts.
     """
     if min(nearest, samples, starts, candidates) < 1 or nearest < 2:
-        raise InputError(f"nearest, samples, starts, candidates are {nearest, samples, starts, candidates}; too small")
+        raise InputError(
+            f"nearest, samples, starts, candidates are {nearest, samples, starts, candidates}; one is too small: "
+            "nearest must be 2 or more, the others 1 or more"
+        )
     bo, found = _botorch(), region(round_)
     low, high = round_.box
     width = (high - low).clamp_min(1e-12)
@@ -154,7 +158,7 @@ def _fitted(bo: SimpleNamespace, x: Tensor, y: Tensor) -> Any:
         bo.fit_gpytorch_mll(bo.ExactMarginalLogLikelihood(model.likelihood, model))
     except bo.ModelFittingError as error:
         raise RunError(
-            f"the Gaussian process cannot be fitted ({error}); take --search paper or another seed"
+            f"the Gaussian process cannot be fitted ({error}); use --search paper or another seed"
         ) from error
     return model
 
@@ -169,7 +173,7 @@ def _batch(
     starts: int,
     candidates: int,
 ) -> Tensor:
-    """Points one after the other, each given those that are chosen."""
+    """Chooses points sequentially, each given the ones chosen before."""
     chosen = bounds[:0]
     for count in range(round_.size):
         round_.tell("choosing", count, round_.size)
@@ -182,7 +186,7 @@ def _batch(
 
 @contextmanager
 def _seeded(generator: torch.Generator) -> Iterator[None]:
-    """botorch draws from torch's own generator, which is seeded in the block and left as it was."""
+    """Seeds torch's global generator, which botorch uses, within the block, and restores it afterwards."""
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -191,14 +195,14 @@ def _seeded(generator: torch.Generator) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Restarts of an optimiser that stopped early are warned of, and of no use to a reader."""
+    """Suppresses warnings about restarts of an optimiser that stopped early, which are of no use to the user."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _botorch() -> SimpleNamespace:
-    """What is used of botorch.
+    """The parts of botorch that are used.
 
     Raises:
         InputError: the extra is not installed.

@@ -1,7 +1,7 @@
-"""One string for a code whose decoding is random: the most frequent one that is an object.
+"""One string for a code whose decoding is random: the most frequent one that is a valid object.
 
-The published protocol decodes a code 25 times (expressions) or 500 times (molecules) and takes the vote; a code none of
-whose strings is an object has failed. Of equally frequent strings the one that came first is taken.
+The published protocol decodes a code 25 times (expressions) or 500 times (molecules) and takes a majority vote; a code
+none of whose strings is a valid object counts as a failure. Ties are resolved in favour of the string that came first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from noiseless.optimise.scores import Score
 __all__ = ["elect"]
 
 CODES = 5000
-"""Codes that are decoded at once."""
+"""Codes per batch of decoding."""
 
 
 def elect(
@@ -29,21 +29,21 @@ def elect(
     """A string for each code, or None.
 
     Arguments:
-        codes: what is decoded.
-        decode: draws a string for each code.
-        score: says which strings are objects.
+        codes: the codes to decode.
+        decode: samples a string for each code.
+        score: decides which strings are valid objects.
         votes: how often every code is decoded, 1 or more.
-        generator: what the draws come from.
+        generator: the source of randomness.
 
     Raises:
-        InputError: the decoder gives another number of strings than it was given codes.
+        InputError: the decoder does not return one string per code.
     """
     valid = cache(score.valid)
     ballots: list[str | None] = []
     for part in codes.repeat_interleave(votes, dim=0).split(CODES):
         strings = decode(part, generator)
         if len(strings) != len(part):
-            raise InputError(f"the decoder gave {len(strings)} strings for {len(part)} codes; expected one for each")
+            raise InputError(f"the decoder gave {len(strings)} strings for {len(part)} codes; expected one per code")
         ballots += strings
     return [_winner([s for s in ballots[i : i + votes] if s and valid(s)]) for i in range(0, len(ballots), votes)]
 

@@ -22,6 +22,7 @@ from noiseless.objectives.penalties.critic import Logistic
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -41,7 +42,7 @@ def aae(
     critic_width: int = 512,
     critic_depth: int = 4,
     critic_lr: float = 5e-4,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder: a critic of codes, and an encoder that is updated against it apart (AAE).

@@ -6,11 +6,22 @@ grey images, vectors and strings, celeba for images above 48 pixels, cifar10 for
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
+from noiseless import registry
 from noiseless.values import Spec
 
-__all__ = ["DISCREPANCY", "EPOCHS", "LATENT", "Constants", "constants_for", "latent_of_strings"]
+__all__ = [
+    "DISCREPANCY",
+    "EPOCHS",
+    "LATENT",
+    "Constants",
+    "PublishedSizes",
+    "constants_for",
+    "latent_of_strings",
+    "sizes_of",
+]
 
 Constants = Literal["mnist", "cifar10", "celeba"]
 
@@ -27,14 +38,46 @@ DISCREPANCY: dict[str, float] = {"mnist": 0.03, "cifar10": 0.006, "celeba": 100 
 CelebA 0.05 times the sum."""
 
 
+class PublishedSizes(ABC):
+    """How what the papers publish for images applies to a kind of data.
+
+    Attributes:
+        published: whether there are published weights and rates for such data.
+    """
+
+    published: ClassVar[bool]
+
+    @abstractmethod
+    def nearest(self, spec: Spec) -> str:
+        """The paper's data set that is most like the data."""
+
+    @abstractmethod
+    def latent_dim(self, spec: Spec, published: int) -> int:
+        """The latent size, where `published` is that of the nearest data set."""
+
+    @abstractmethod
+    def averaged(self, spec: Spec) -> int:
+        """Over how many values the authors' code averages where we sum."""
+
+    @abstractmethod
+    def channels(self, spec: Spec) -> int:
+        """The channels of an image, over which some authors' code averages; 1 for other data."""
+
+    @abstractmethod
+    def perceptrons(self, spec: Spec) -> bool:
+        """Whether papers train perceptrons on such data: on vectors, and on grey images up to 28 pixels."""
+
+
+def sizes_of(spec: Spec) -> PublishedSizes:
+    """What applies to the kind of data that `spec` describes."""
+    found: PublishedSizes = registry.modality(spec.modality)
+    return found
+
+
 def constants_for(spec: Spec, constants: Constants | None) -> str:
     """The paper's data set whose constants are taken: the one asked for, the data's own, or the nearest kind."""
     name = constants or ("mnist" if spec.name == "fashion-mnist" else spec.name)
-    if name in LATENT:
-        return name
-    if not spec.is_image or spec.shape[0] == 1:
-        return "mnist"
-    return "celeba" if max(spec.shape[1:]) > 48 else "cifar10"
+    return name if name in LATENT else sizes_of(spec).nearest(spec)
 
 
 def latent_of_strings(spec: Spec) -> int:

@@ -4,10 +4,10 @@ Every training datum has a random pattern of active channels; an encoder that ne
 to make the datum from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW at 2e-3 (2e-4 for the shift's
 embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
 
-The paper's distance is LPIPS, whose weights cannot come with this library: `--reconstruction lpips` takes them from a
-file. The default for images is the same construction on EfficientNet-Lite0, `efficientnet`, which works offline.
+The paper's distance is LPIPS, whose weights cannot come with this library: ``--reconstruction lpips`` takes them from a
+file. The default for images is the same construction on EfficientNet-Lite0, ``efficientnet``, which works offline.
 
-`tuned`, ours, is for a few thousand images and a few hundred epochs on a CPU.
+``tuned``, ours, is for a few thousand images and a few hundred epochs on a CPU.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
 from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.data import modality
 from noiseless.errors import InputError
 from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
 from noiseless.nn.inversion import DecoderInversion
@@ -26,6 +27,7 @@ from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.deciphering.objective import Axes, Deciphering, Plan
 from noiseless.objectives.deciphering.patterns import Kind, Layout, Patterns
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -58,7 +60,7 @@ def deciphering(
     mirrored: bool | None = None,
     shift_lr: float | None = None,
     decay_epochs: int | None = None,
-    reconstruction: str | None = None,
+    reconstruction: Choice | None = None,
 ) -> Method:
     """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
 
@@ -78,7 +80,7 @@ def deciphering(
         reconstruction: Distance of outputs to data, as efficientnet:SIDE, lpips or squared-error. Default: efficientnet
             for images of 1 or 3 channels from 16 pixels on, else squared-error.
     """
-    if spec.tokens:
+    if modality.of(spec).discrete:
         raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; take grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
@@ -117,12 +119,12 @@ def _convolutional(spec: Spec, networks: Networks) -> bool:
         raise InputError("deciphering has networks of its own; leave out --encoder, --decoder and --depth")
     if networks.net not in (None, "mlp"):
         raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
-    return spec.is_image and networks.net is None
+    return modality.of(spec).pixels and networks.net is None
 
 
 def _distance(spec: Spec) -> str:
     """A perceptual one where there is something to see."""
-    perceptual = spec.is_image and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
+    perceptual = modality.of(spec).pixels and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
     return "efficientnet" if perceptual else "squared-error"
 
 

@@ -24,6 +24,7 @@ from noiseless.objectives.regularised import Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -47,7 +48,7 @@ def eae(
     normalisation: Literal["batch", "l1", "none"] = "batch",
     decay: float | None = None,
     spectral: bool | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Entropic autoencoder: batch-normed codes of large entropy (EAE).

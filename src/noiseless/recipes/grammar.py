@@ -41,11 +41,15 @@ from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.objectives.regularised import Regularised, Term
 from noiseless.recipes.constants import latent_of_strings
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
 __all__ = ["character_vae", "gcv_vae", "grae", "gvae"]
+
+MODALITY = "strings"
+"""The kind of data that these methods are for."""
 
 LR = 1e-3
 DECAY = 1e-5
@@ -63,7 +67,7 @@ def grae(
     *,
     beta: float | None = None,
     decay: float = DECAY,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar RAE: derivations, reconstruction, code norm and the decoder's weights (GRAE, RAE-L2 on a grammar).
 
@@ -84,7 +88,7 @@ def gvae(
     *,
     beta: float | None = None,
     noise_scale: float = 0.01,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar VAE: derivations and Gaussian codes (GVAE; Kusner et al., 2017).
 
@@ -105,7 +109,7 @@ def gcv_vae(
     *,
     beta: float | None = None,
     sigma: float = SIGMA,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Grammar CV-VAE: derivations and Gaussian codes of one variance (GCVVAE; Ghosh et al., 2020).
 
@@ -127,7 +131,7 @@ def character_vae(
     *,
     beta: float | None = None,
     noise_scale: float = 0.01,
-    reconstruction: str = "binary",
+    reconstruction: Choice = "binary",
 ) -> Method:
     """Character VAE: characters and Gaussian codes, no grammar (the papers' CVAE; Gómez-Bombarelli et al., 2018).
 
@@ -150,7 +154,7 @@ def _variational(
     optimiser: Optimiser,
     beta: float | None,
     noise_scale: float,
-    reconstruction: str,
+    reconstruction: Choice,
 ) -> Method:
     autoencoder = _built(spec, networks, lambda d: Variational(d, noise_scale))
     terms = {"kl": Term(_weight(beta, spec, autoencoder), kl)}
@@ -160,7 +164,7 @@ def _variational(
 
 def _built(spec: Spec, networks: Networks, bottleneck: Callable[[int], Bottleneck]) -> Autoencoder:
     if not spec.tokens:
-        kind = "images" if spec.is_image else "vectors"
+        kind = spec.modality
         raise InputError(f"structured methods are for strings, and {spec.name} are {kind}; train rae-l2, vae or cv-vae")
     return build(spec, networks, bottleneck(networks.latent_dim or latent_of_strings(spec)))
 
@@ -172,7 +176,7 @@ def _weight(given: float | None, spec: Spec, autoencoder: Autoencoder) -> float:
 def _method(
     spec: Spec,
     autoencoder: Autoencoder,
-    reconstruction: str,
+    reconstruction: Choice,
     terms: dict[str, Term],
     optimiser: Optimiser,
     densities: tuple[str, ...],

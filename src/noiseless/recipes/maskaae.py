@@ -1,7 +1,7 @@
 r"""MaskAAE (Mondal et al., UAI 2020), https://arxiv.org/abs/1912.04564: how many latent dimensions the data need.
 
 An encoder plays against a Wasserstein critic of its codes while a mask on codes and prior closes the dimensions that
-the data do not need; the losses are in :mod:`noiseless.objectives.maskaae`. `wae_wgan` is the same without mask: the
+the data do not need; the losses are in :mod:`noiseless.objectives.maskaae`. ``wae_wgan`` is the same without mask: the
 baseline of the paper, whose samples are worse with a latent size on either side of the right one.
 
 The paper's weights stand beside a mean over a datum's N numbers, and so do the arguments here; inside they are
@@ -11,15 +11,15 @@ and mask and 1e-4 for encoder and critic; batches of 64; perceptrons of 4 x 1024
 and grey images up to 28x28 pixels, the convolutional networks of Ghosh et al. for other images, since those of the
 paper are not known.
 
-Two forms differ in what decides the number of active dimensions. `paper` is the code's: its polarising weight begins at
-once, so that every dimension whose mask starts above 1/2 is soon driven to 1, and it needs 500,000 steps. `robust`,
-ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before anything is
-polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose; critic and
-encoder circle around each other, most of all where every dimension is needed: so both have larger rates than the
-paper's, of vectors the critic the larger; all rates but the critic's fall to 0 over the last fifth; and what is kept is
-a moving average. The weight of reconstruction, 60 for vectors and 300 for images, was chosen by trials on `synthetic`
-and on MNIST (docs/results/maskaae.md). The codes of images start far from N(0, I), and a mask that closes faster than
-the encoder moves closes too much: hence their encoder's larger rate and their mask's later closing.
+Two forms differ in what decides the number of active dimensions. ``paper`` is the code's: its polarising weight begins
+at once, so that every dimension whose mask starts above 1/2 is soon driven to 1, and it needs 500,000 steps.
+``robust``, ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before
+anything is polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose;
+critic and encoder circle around each other, most of all where every dimension is needed: so both have larger rates than
+the paper's, of vectors the critic the larger; all rates but the critic's fall to 0 over the last fifth; and what is
+kept is a moving average. The weight of reconstruction, 60 for vectors and 300 for images, was chosen by trials on
+``synthetic`` and on MNIST (docs/results/maskaae.md). The codes of images start far from N(0, I), and a mask that closes
+faster than the encoder moves closes too much: hence their encoder's larger rate and their mask's later closing.
 
 For images the weight of the variance of closed dimensions is 1 in place of 100, at which a dimension costs as much from
 a mask of 2/3 down as all digits' reconstruction does (:mod:`noiseless.objectives.maskaae` has the formula): what is
@@ -39,9 +39,10 @@ from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
 from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising
 from noiseless.objectives.penalties.critic import Game, Logistic, Wasserstein
-from noiseless.recipes.constants import Constants, constants_for
+from noiseless.recipes.constants import Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -100,7 +101,7 @@ class Form:
 
     def balance(self, spec: Spec) -> Balance:
         """That of these data."""
-        return self.images if spec.is_image else self.vectors
+        return self.images if spec.modality == "images" else self.vectors
 
     @property
     def training(self) -> Training:
@@ -140,7 +141,7 @@ def maskaae(
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
     share_batch: bool = False,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a mask that finds the number of latent dimensions (MaskAAE).
@@ -195,7 +196,7 @@ def maskaae(
         share_batch,
     )
     glorot_normal(objective)
-    said = [chosen.note, _uncalibrated(form, game, reconstruction), SHARED if share_batch else ""]
+    said = [chosen.note, _uncalibrated(form, game, parts.distance), SHARED if share_batch else ""]
     notes = (*filter(None, said), *parts.uncalibrated, *parts.borrowed)
     return Method(objective, chosen.training, ("normal", "gmm", "gaussian"), notes)
 
@@ -211,7 +212,7 @@ def wae_wgan(
     critic_width: int | None = None,
     critic_depth: int = DEPTH,
     critic_rounds: int = ROUNDS,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Adversarial autoencoder with a Wasserstein critic: MaskAAE without mask (WAE-WGAN).
@@ -251,7 +252,7 @@ def _uncalibrated(form: str, game: str, reconstruction: str) -> str:
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
     """The paper's perceptrons where its data are alike, unless others were asked for."""
-    alike = max(spec.shape) <= 28 and spec.shape[0] == 1 if spec.is_image else not spec.tokens
+    alike = sizes_of(spec).perceptrons(spec)
     return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
 
 

@@ -2,8 +2,9 @@
 
 A recipe is a function of a :class:`~noiseless.values.Spec` and keyword arguments that returns a :class:`Method`. Its
 signature is the schema: the command line is generated from it, an unknown argument is an error, and its docstring is
-the help. Every public function that a module of this package lists in `__all__` and that returns a Method is one; its
-name on the command line has hyphens for underscores.
+the help. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.methods`
+(:mod:`noiseless.registry`). Every public function that a module of this package lists in `__all__` and that returns a
+Method is one; its name on the command line has hyphens for underscores.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import Any, get_type_hints
 
 import torch
 
-from noiseless.errors import InputError, unknown
+from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
-from noiseless.registry import load_callable, modules
+from noiseless.registry import Choice, Kind, modules
 from noiseless.training import Training
 from noiseless.values import Spec
 
-__all__ = ["Method", "Recipe", "call", "defaults", "find", "names"]
+__all__ = ["METHOD", "Method", "Recipe", "call", "defaults", "find", "names"]
 
 Recipe = Callable[..., "Method"]
 
@@ -35,7 +36,8 @@ class Method:
     Arguments:
         objective: what is minimised.
         training: the method's own way of being trained; what a user gives comes first.
-        densities: what is fitted to the codes by default, the best first; one at least.
+        densities: what is fitted to the codes by default, the best first; one at least. Names, or objects
+            (:func:`noiseless.densities.build`).
         notes: deviations and choices that belong beside every number this method gives.
 
     Raises:
@@ -44,7 +46,7 @@ class Method:
 
     objective: Objective
     training: Training = field(default_factory=Training)
-    densities: tuple[str, ...] = ("gmm", "gaussian", "normal")
+    densities: tuple[Choice, ...] = ("gmm", "gaussian", "normal")
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -67,18 +69,22 @@ def _recipes(module: ModuleType) -> dict[str, Recipe]:
     }
 
 
-def find(name: str) -> Recipe:
-    """The recipe called `name`: one of the package, or `module:function` of the user's own.
+METHOD = Kind("method", "noiseless.methods", names)
+"""Where recipes are found."""
+
+
+def find(chosen: Choice) -> Recipe:
+    """The recipe that is chosen: one of the package by name, `MODULE:NAME`, an installed package's, or the function.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what is named cannot be called.
     """
-    recipes = names()
-    if name in recipes:
-        return recipes[name]
-    if ":" in name:
-        return load_callable(name)
-    raise unknown("method", name, recipes)
+    part = METHOD.find(chosen)
+    if not callable(part.value) or part.name != part.stem:
+        given = f"a {type(part.value).__name__}" if part.name == part.stem else "given options after a colon"
+        raise InputError(f"the method {part.name} is {given}; expected a function of a Spec and arguments")
+    recipe: Recipe = part.value
+    return recipe
 
 
 def defaults(recipe: Recipe) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def defaults(recipe: Recipe) -> dict[str, Any]:
 
 
 def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
-    """What the recipe composes for such data, with weights drawn by `seed`.
+    """What the recipe composes for such data, with weights drawn by ``seed``.
 
     Arguments:
         recipe: a function.

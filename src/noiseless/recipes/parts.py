@@ -6,14 +6,12 @@ are taken: mnist for grey images, vectors and strings, celeba for images above 4
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from noiseless.autoencoder import Autoencoder, Networks, build
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.point import Deterministic
-from noiseless.nn.conv import padded
 from noiseless.nn.critic import LatentCritic
 from noiseless.objectives import reconstruction as reconstructions
 from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers, Make
@@ -21,8 +19,9 @@ from noiseless.objectives.penalties.critic import Game
 from noiseless.objectives.penalties.mmd import MMD
 from noiseless.objectives.reconstruction import Reconstruction
 from noiseless.objectives.regularised import Regularised, Term
-from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, latent_of_strings
+from noiseless.recipes.constants import DISCREPANCY, EPOCHS, LATENT, Constants, constants_for, sizes_of
 from noiseless.recipes.method import Method
+from noiseless.registry import Choice
 from noiseless.training import Training
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -64,7 +63,7 @@ class MethodBuilder:
         autoencoder: with the method's bottleneck.
         reconstruction: the distance of outputs to data.
         optimiser: the user's choice of it.
-        distance: the name of `reconstruction`.
+        distance: the name of ``reconstruction``.
     """
 
     spec: Spec
@@ -82,8 +81,9 @@ class MethodBuilder:
     @property
     def borrowed(self) -> tuple[str, ...]:
         """What has to be said of constants on data for which none were published."""
-        text = f"weights and rates are those of {self.constants} images: none are published for strings"
-        return (text,) if self.spec.tokens else ()
+        kind = self.spec.modality
+        text = f"weights and rates are those of {self.constants} images: none are published for {kind}"
+        return () if sizes_of(self.spec).published else (text,)
 
     @property
     def size(self) -> int:
@@ -91,8 +91,12 @@ class MethodBuilder:
 
         They pad MNIST's 28 pixels to 32, which adds to the values that are averaged and nothing to what is lost: 1,024.
         """
-        shape = self.spec.shape
-        return shape[0] * math.prod(padded(shape)) if self.spec.is_image else self.spec.size
+        return sizes_of(self.spec).averaged(self.spec)
+
+    @property
+    def channels(self) -> int:
+        """The channels of images; 1 for other data."""
+        return sizes_of(self.spec).channels(self.spec)
 
     @property
     def discrepancy(self) -> float:
@@ -112,7 +116,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that adds `terms` to the reconstruction; `calibrated` if no weight was made for another one."""
+        """Adds ``terms`` to the reconstruction; ``calibrated`` if no weight was made for another one."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
@@ -125,7 +129,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that plays `critic` against the encoder, validated as wae-mmd with a stricter discrepancy."""
+        """The method that plays ``critic`` against the encoder, validated as wae-mmd with a stricter discrepancy."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent_dim, critic.width, critic.depth),
@@ -151,7 +155,7 @@ class MethodBuilder:
 
     def at(self, lr: float) -> Make:
         """The optimiser asked for, at this rate whatever --lr says."""
-        chosen = replace(self.optimiser, lr=lr)
+        chosen = replace(self.optimiser, lr=None)
         return lambda p: chosen.build(p, lr)
 
 
@@ -160,7 +164,7 @@ def builder(
     networks: Networks,
     optimiser: Optimiser,
     constants: Constants | None,
-    reconstruction: str,
+    reconstruction: Choice,
     bottleneck: Callable[[int], Bottleneck] = Deterministic,
 ) -> MethodBuilder:
     """The parts that the arguments of a recipe ask for.
@@ -171,6 +175,6 @@ def builder(
     """
     name = constants_for(spec, constants)
     distance = reconstructions.build(reconstruction, spec)
-    latent_dim = networks.latent_dim or (latent_of_strings(spec) if spec.tokens else min(LATENT[name], spec.size))
+    latent_dim = networks.latent_dim or sizes_of(spec).latent_dim(spec, LATENT[name])
     autoencoder = build(spec, networks, bottleneck(latent_dim), distance.logits)
-    return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, reconstruction)
+    return MethodBuilder(spec, name, autoencoder, distance.of, optimiser, distance.name)

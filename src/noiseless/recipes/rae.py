@@ -27,12 +27,15 @@ from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
 from noiseless.nn.sequence import allow_second_gradients
 from noiseless.nn.spectral import normalise
+from noiseless.objectives.penalties import penalty as penalties
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
+from noiseless.objectives.penalties.penalty import PenaltyChoice
 from noiseless.objectives.regularised import Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -107,21 +110,31 @@ PUBLISHED: dict[str, Setting] = {
 JACOBIAN_WEIGHT = 1e-4
 
 
-class _Published:
-    """A frame with what the paper's code has for one method on these data, in our units."""
+@dataclass(frozen=True)
+class _Paper:
+    """What the paper's code has for one method on these data, in our units.
 
-    def __init__(self, name: str, shared: MethodBuilder) -> None:
-        setting = PUBLISHED[shared.constants]
-        self.shared, self.lr, self.published = shared, setting.lr, setting.methods[name]
-        self.calibrated = True  # until a weight is a default, which is for the squared error
+    Arguments:
+        name: the method's.
+        shared: what all methods have.
+    """
+
+    name: str
+    shared: MethodBuilder
+
+    @property
+    def setting(self) -> Setting:
+        return PUBLISHED[self.shared.constants]
+
+    @property
+    def published(self) -> PublishedRAE:
+        return self.setting.methods[self.name]
 
     def beta(self, given: float | None) -> Term:
-        self.calibrated &= given is not None
         published = 2 * self.shared.size * self.published.beta / self.shared.autoencoder.latent_dim
         return Term(given if given is not None else published, code_norm)
 
     def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
-        self.calibrated &= given is not None
         norm = DecoderNorm(over)
         norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
         return Term(given if given is not None else self.shared.size * self.published.decay, norm)
@@ -130,7 +143,6 @@ class _Published:
         penalty = JacobianNorm(probes) if form == "paper" else SquaredOutputGradient()
         if given is not None:
             return Term(given, penalty, every)
-        self.calibrated = False
         if form == "paper":
             return Term(JACOBIAN_WEIGHT * self.shared.spec.size, penalty, every)
         if self.published.gradient is None:
@@ -140,9 +152,10 @@ class _Published:
             )
         return Term(self.published.gradient * self.shared.size, penalty, every)
 
-    def method(self, terms: dict[str, Term], *notes: str) -> Method:
+    def method(self, terms: dict[str, Term], weights: tuple[float | None, ...], notes: tuple[str, ...] = ()) -> Method:
+        """The method; default weights, those that are None, are calibrated for the squared error."""
         training = self.shared.training(epochs=self.published.epochs)
-        return self.shared.regularised(terms, self.lr, training, notes=notes, calibrated=self.calibrated)
+        return self.shared.regularised(terms, self.setting.lr, training, notes=notes, calibrated=None not in weights)
 
 
 def ae(
@@ -150,16 +163,20 @@ def ae(
     networks: Networks = Networks(),
     optimiser: Optimiser = Optimiser(),
     *,
-    reconstruction: str = "squared-error",
+    penalty: tuple[PenaltyChoice, ...] = (),
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Autoencoder: the reconstruction alone.
+    """Autoencoder: the reconstruction alone, or with penalties of your choice.
 
     Arguments:
+        penalty: One or several of noiseless list penalties, or MODULE:NAME of your own, each with its weight, as
+            code-norm@0.1.
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the latent size, rate and epochs that the paper has for this data set.
     """
-    return _Published("ae", builder(spec, networks, optimiser, constants, reconstruction)).method({})
+    parts = builder(spec, networks, optimiser, constants, reconstruction)
+    return _Paper("ae", parts).method(penalties.build(penalty), ())
 
 
 def ae_l2(
@@ -169,7 +186,7 @@ def ae_l2(
     *,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Autoencoder with a penalty on the decoder's weights (AE-L2).
@@ -180,8 +197,8 @@ def ae_l2(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("ae-l2", builder(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"decoder": paper.decay(decay, decay_over)})
+    paper = _Paper("ae-l2", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"decoder": paper.decay(decay, decay_over)}, (decay,))
 
 
 def rae(
@@ -190,7 +207,7 @@ def rae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder without explicit regulariser: reconstruction and code norm (RAE).
@@ -200,8 +217,8 @@ def rae(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae", builder(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"code": paper.beta(beta)})
+    paper = _Paper("rae", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta)}, (beta,))
 
 
 def rae_l2(
@@ -212,7 +229,7 @@ def rae_l2(
     beta: float | None = None,
     decay: float | None = None,
     decay_over: Literal["all", "kernels"] = "all",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's weights (RAE-L2).
@@ -224,8 +241,8 @@ def rae_l2(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-l2", builder(spec, networks, optimiser, constants, reconstruction))
-    return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)})
+    paper = _Paper("rae-l2", builder(spec, networks, optimiser, constants, reconstruction))
+    return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)}, (beta, decay))
 
 
 def rae_sn(
@@ -234,7 +251,7 @@ def rae_sn(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with spectral normalisation of all layers (RAE-SN).
@@ -244,9 +261,9 @@ def rae_sn(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-sn", builder(spec, networks, optimiser, constants, reconstruction))
+    paper = _Paper("rae-sn", builder(spec, networks, optimiser, constants, reconstruction))
     normalise(paper.shared.autoencoder)
-    return paper.method({"code": paper.beta(beta)})
+    return paper.method({"code": paper.beta(beta)}, (beta,))
 
 
 def rae_gp(
@@ -259,7 +276,7 @@ def rae_gp(
     form: Literal["paper", "code"] = "paper",
     probes: int | None = None,
     every: int = 1,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Regularized autoencoder with a penalty on the decoder's gradient with respect to the code (RAE-GP).
@@ -276,8 +293,9 @@ def rae_gp(
         reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Take the constants that the paper has for this data set.
     """
-    paper = _Published("rae-gp", builder(spec, networks, optimiser, constants, reconstruction))
+    paper = _Paper("rae-gp", builder(spec, networks, optimiser, constants, reconstruction))
     allow_second_gradients(paper.shared.autoencoder.decoder)
     ours = form == "paper" and gradient is None
     notes = ("the weight of the gradient penalty is ours, not the paper's",) if ours else ()
-    return paper.method({"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}, *notes)
+    terms = {"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}
+    return paper.method(terms, (beta, gradient), notes)

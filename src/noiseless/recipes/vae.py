@@ -25,6 +25,7 @@ from noiseless.objectives.regularised import Penalty, Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import MethodBuilder, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -57,7 +58,7 @@ def vae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Variational autoencoder (Kingma and Welling, 2014), with the constants of Ghosh et al.
@@ -78,7 +79,7 @@ def cv_vae(
     *,
     beta: float | None = None,
     sigma: float = 0.7,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Variational autoencoder whose codes all have the same variance (CV-VAE).
@@ -99,7 +100,7 @@ def two_stage_vae(
     optimiser: Optimiser = Optimiser(),
     *,
     beta: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Variational autoencoder with a second one on its codes (2sVAE; Dai and Wipf, 2019).
@@ -120,15 +121,14 @@ def variational(
     parts: MethodBuilder,
     table: dict[str, PublishedVAE],
     beta: float | None,
-    reconstruction: str,
+    reconstruction: Choice,
     densities: tuple[str, ...],
     divergence: Penalty = kl,
 ) -> Method:
     """The method that adds the weighted divergence to the reconstruction."""
     published = table[parts.constants]
-    channels = parts.spec.shape[0] if parts.spec.is_image else 1
     nats = in_nats(reconstruction)
-    weight = beta if beta is not None else 1.0 if nats else channels * published.weight
+    weight = beta if beta is not None else 1.0 if nats else parts.channels * published.weight
     training = parts.training(epochs=published.epochs, batch=published.batch)
     calibrated = nats or beta is not None
     return parts.regularised({"kl": Term(weight, divergence)}, LR, training, densities, calibrated=calibrated)

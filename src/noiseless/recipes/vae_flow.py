@@ -4,8 +4,8 @@ r"""A VAE whose posterior is a normalising flow (Rezende and Mohamed, 2015), htt
 
 The method of the row "VAE + flow" that Dai and Wipf (2019, https://arxiv.org/abs/1903.05789) compare with, and others
 after them; of its flow and its settings we know none. Here the flow is a chain of affine autoregressive maps
-(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is `vae`'s, so that the two differ in the posterior
-alone.
+(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is ``vae``'s, so that the two differ in the
+posterior alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import builder
 from noiseless.recipes.vae import VAE, variational
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -31,7 +32,7 @@ def vae_flow(
     beta: float | None = None,
     transforms: int = 2,
     hidden: int = 64,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Variational autoencoder whose posterior is a normalising flow; needs noiseless[flow].

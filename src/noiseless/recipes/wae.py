@@ -20,6 +20,7 @@ from noiseless.objectives.regularised import Term
 from noiseless.recipes.constants import Constants
 from noiseless.recipes.method import Method
 from noiseless.recipes.parts import Critic, builder
+from noiseless.registry import Choice
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
 
@@ -62,7 +63,7 @@ def wae_mmd(
     *,
     weight: float | None = None,
     kernel: Kernel = "imq",
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Wasserstein autoencoder with the maximum mean discrepancy (WAE-MMD).
@@ -93,7 +94,7 @@ def wae_gan(
     critic_width: int = 512,
     critic_depth: int = 4,
     critic_lr: float | None = None,
-    reconstruction: str = "squared-error",
+    reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
     """Wasserstein autoencoder with a critic of its codes (WAE-GAN).

@@ -18,14 +18,13 @@ from rich.console import Console
 
 from noiseless import metrics
 from noiseless.autoencoder import Networks
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError
 from noiseless.evaluate.measured import LABELS, Conditions, measured, recorded
 from noiseless.evaluate.results import Reference, Result
 from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.method import find
-from noiseless.registry import is_named, load_callable
 from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
 from noiseless.runs import BatchNormMoments, Run, reuse
@@ -290,17 +289,17 @@ def _same_terms(folder: Path, request: Request) -> None:
 
 
 def _judged_by(cell: Cell, asked: str | None = None) -> Features | None:
-    """The features by which a cell is judged; none for strings, which are judged as such."""
-    return None if cell.loaded.spec.tokens else features_for(cell.request, cell.loaded, asked)
+    """The features by which a cell is judged; none where its kind of data is judged without."""
+    usual = modality.of(cell.loaded.spec).features
+    return features_for(cell.request, cell.loaded, asked) if usual else None
 
 
 def features_for(request: Request, data: Data, asked: str | None = None) -> Features:
     """The features of a request, or others that are asked for by name."""
-    name = asked or request.features or ("efficientnet" if data.spec.is_image else "identity")
-    own = load_callable(name) if is_named(name) else None
+    name = asked or request.features or modality.of(data.spec).features[0]
     resize = request.setting.resize if name == "efficientnet" else None
     device = request.device if request.device != "auto" else best_device()
-    return metrics.build(name, data.spec, resize=resize, own=own, device=device)
+    return metrics.build(name, data.spec, resize=resize, device=device)
 
 
 def _about(run: Run) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from noiseless import data as datasets
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError
 from noiseless.recipes.constants import Constants
 from noiseless.registry import is_named
@@ -37,7 +37,7 @@ class ImageRequest(Request):
     """What is asked of a study of images or vectors.
 
     Arguments:
-        data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:FUNCTION.
+        data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:NAME.
         scale: small: narrow networks, 1,200 steps of 100 or the study's own, and n = 2,500; paper: the papers' networks
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
@@ -66,7 +66,7 @@ class ImageRequest(Request):
         if self.data in datasets.names():
             return self.data
         if is_named(self.data):
-            return self.data.partition(":")[2]
+            return self.data.split(":")[1]
         return re.sub(r"[^\w-]+", "-", Path(self.data).resolve().name.partition(".")[0])
 
     @property
@@ -90,8 +90,10 @@ class ImageRequest(Request):
             if source not in datasets.names():
                 raise
             return str(error).partition(";")[0]
-        if data.spec.tokens:
-            raise InputError(f"{data.spec.name} are strings, whose table is noiseless reproduce rae-structured")
+        if not modality.of(data.spec).features:
+            raise InputError(
+                f"{data.spec.name} are {data.spec.modality}, whose table is noiseless reproduce rae-structured"
+            )
         return data
 
     def terms(self) -> dict[str, Any]:

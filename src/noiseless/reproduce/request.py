@@ -2,33 +2,34 @@
 
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
 again; it refuses, before anything is trained, to make one that would take another's place. Its docstring is the help.
-Every public function of one argument, `request`, that a module of :mod:`noiseless.reproduce.studies` lists in `__all__`
-is one; its name on the command line has hyphens for underscores.
+It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.studies`
+(:mod:`noiseless.registry`). Every public function that a module of :mod:`noiseless.reproduce.studies` lists in
+`__all__` and whose parameter is called `request` is one; its name on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. What is asked of it is a kind of :class:`Request`, which says what the runs have in
 common: their data, their :class:`Scale`, and by what a run that is found is known to be one of them.
 """
 
-# no `from __future__ import annotations`: the options of Request are inherited, and read where their names are unknown
+from __future__ import annotations
+
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
-
-from cyclopts import Parameter
+from typing import Any, ClassVar, Literal
 
 from noiseless.data import Data
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write, write_json
 from noiseless.recipes.constants import Constants
-from noiseless.registry import modules
+from noiseless.registry import Choice, Kind, modules
 from noiseless.reproduce.command import refuse_loss
 from noiseless.training import Training
 
 __all__ = [
+    "STUDY",
     "Line",
     "Report",
     "Request",
@@ -76,15 +77,7 @@ class Scale:
         return {name: getattr(self, name) for name in ("steps", "batch", "schedule", "lr_factor", "validate_every")}
 
 
-Seeds = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=())]
-Rows = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=(), show_default=False)]
-Many = Annotated[int | None, Parameter(name=["-n", "--n"])]
-Overwrite = Annotated[bool, Parameter(negative="")]
-UNUSED = Parameter(parse=False)
-"""Of an option that a kind of request does not take."""
-
-
-def check(request: "Request", *names: str) -> None:
+def check(request: Request, *names: str) -> None:
     """Refuses seeds that are none, negative or twice the same, numbers that are too low, and a place without a name.
 
     Arguments:
@@ -129,22 +122,22 @@ class Request(ABC):
 
     data: str | None
     scale: Literal["small", "paper"] = "small"
-    constants: Annotated[Constants | None, UNUSED] = field(default=None, init=False)
-    seeds: Seeds = (0, 1, 2)
-    rows: Rows = ()
-    size: Annotated[int | None, UNUSED] = field(default=None, init=False)
+    constants: Constants | None = field(default=None, init=False)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: tuple[str, ...] = ()
+    size: int | None = field(default=None, init=False)
     data_dir: Path | None = None
     steps: int | None = None
     width: int | None = None
-    batch: Annotated[int | None, UNUSED] = field(default=None, init=False)
-    lr: Annotated[float | None, UNUSED] = field(default=None, init=False)
-    n: Many = None
-    features: Annotated[str | None, UNUSED] = field(default=None, init=False)
+    batch: int | None = field(default=None, init=False)
+    lr: float | None = field(default=None, init=False)
+    n: int | None = None
+    features: str | None = field(default=None, init=False)
     threads: int | None = None
     device: str = "auto"
     runs: Path | None = None
     out: Path | None = None
-    overwrite: Overwrite = False
+    overwrite: bool = False
 
     @property
     @abstractmethod
@@ -288,15 +281,21 @@ def _is_study(value: object) -> bool:
     return inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["request"]
 
 
-def find(name: str) -> Study:
-    """The study called `name`.
+STUDY = Kind("table", "noiseless.studies", names)
+"""Where studies are found."""
+
+
+def find(chosen: Choice) -> Study:
+    """The study that is chosen: one of the package by name, `MODULE:NAME`, an installed package's, or the function.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what is named is no function of a request.
     """
-    if name not in names():
-        raise unknown("table", name, names())
-    return names()[name]
+    part = STUDY.find(chosen)
+    if not _is_study(part.value) or part.name != part.stem:
+        raise InputError(f"{part.name} is no study: expected the name of a function with one parameter, request")
+    study: Study = part.value
+    return study
 
 
 def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:

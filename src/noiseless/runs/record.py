@@ -15,14 +15,17 @@ from noiseless import data as datasets
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.files import read_json
-from noiseless.training import Training
+from noiseless.registry import name_of
+from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing"]
+__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
 """Settings of training that older runs do not have, and what they stood for."""
+RENAMED = {"latent": "latent_dim"}
+"""Names of older runs, and what they are called now."""
 RECORD = {
     "recipe": str,
     "arguments": dict,
@@ -50,9 +53,24 @@ def read(directory: Path) -> dict[str, Any]:
         raise InputError(f"{directory} is a run of format {given}; this version reads format {FORMAT}")
     for name in ("defaults", "constants"):
         record.setdefault(name, {})  # older runs do not have them
+    for name in ("arguments", "defaults", "pruned"):
+        if isinstance(record.get(name), dict):
+            record[name] = with_new_names(record[name])
     record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
     _check(path, record)
     return record
+
+
+def with_new_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What an older version wrote, with today's names, at every depth.
+
+    >>> with_new_names({"networks": {"latent": 3}})
+    {'networks': {'latent_dim': 3}}
+    """
+    return {
+        RENAMED.get(name, name): with_new_names(value) if isinstance(value, Mapping) else value
+        for name, value in record.items()
+    }
 
 
 def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mapping[str, float]) -> None:
@@ -70,7 +88,7 @@ def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mappin
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, functions by their name."""
+    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, objects by their name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
@@ -78,24 +96,29 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
-    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+    return value if isinstance(value, str | int | float | None) else name_of(value)
 
 
-def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
+def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchStream | None = None) -> dict[str, Any]:
     """What a record says of the data: how to find them again, and what they look like.
 
     Arguments:
         data: as they were loaded.
         size, data_dir: with which they were.
+        batches: what was trained on in place of their training part, if anything.
     """
     path = Path(data.source).expanduser()
-    named = data.source in datasets.names() or not path.exists()
-    about = {
+    named = data.in_memory or data.source in datasets.names() or not path.exists()
+    about: dict[str, Any] = {
         "source": data.source if named else str(path.resolve()),
         "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
         "size": size,
         "fingerprint": data.fingerprint,
     }
+    if data.in_memory:
+        about["in_memory"] = True
+    if batches is not None:
+        about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 

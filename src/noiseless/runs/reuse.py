@@ -8,17 +8,19 @@ from typing import Any
 
 from noiseless.data import Data
 from noiseless.errors import InputError
-from noiseless.recipes.method import Recipe, defaults, find
+from noiseless.recipes.method import defaults, find
+from noiseless.registry import Choice
 from noiseless.runs.record import plain
-from noiseless.runs.run import Run, train
+from noiseless.runs.run import Run
 from noiseless.runs.user_code import UserCode
+from noiseless.runs.verbs import train
 from noiseless.training import Training
 
 __all__ = ["refuse_other", "trained"]
 
 
 def trained(
-    recipe: str | Recipe,
+    recipe: Choice,
     data: Data,
     directory: Path,
     arguments: Mapping[str, Any],
@@ -26,7 +28,6 @@ def trained(
     training: Training = Training(),
     size: int | None = None,
     data_dir: Path | None = None,
-    own: UserCode = UserCode(),
     until: int | None = None,
     show: bool = True,
     draw: bool = True,
@@ -39,7 +40,6 @@ def trained(
         recipe, data, training, size, data_dir, show, draw: as for :func:`noiseless.runs.train`.
         directory: the folder of the run.
         arguments: the recipe's.
-        own: what of a run that is found is your own code.
         until: the step to have reached, without changing the plan; by default the last.
 
     Raises:
@@ -51,7 +51,7 @@ def trained(
         return train(
             recipe, data, directory, training=training, until=until, show=show, draw=draw, **places, **arguments
         )
-    run = Run(directory, own)
+    run = Run(directory, UserCode.of(find(recipe), arguments), data if data.in_memory else None)
     done, planned = run.steps
     if done < (planned if until is None else until):
         run.resume(data, until=until, show=show, draw=draw)

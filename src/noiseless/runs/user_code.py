@@ -1,37 +1,87 @@
-"""What of a run is its maker's own, or has moved, and has to be named again when the run is opened.
+"""Code of the user's own that a run was made with: it is named in run.json, and named again when the run is opened.
 
-A folder never says which code to import: only recipes of this package are looked up by what run.json has.
+Nothing is imported because a run names it. Parts of installed packages, found by entry points, are the user's own in
+this respect too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import torch
+from torch import nn
+
+from noiseless.autoencoder import Net, Networks
+from noiseless.autoencoder.networks import DECODER, ENCODER, NET
+from noiseless.data import DATA
 from noiseless.errors import InputError
-from noiseless.recipes.method import Recipe, names
-from noiseless.registry import ImportableCallable, is_named
+from noiseless.objectives.penalties.penalty import PENALTY, weighted
+from noiseless.objectives.reconstruction import RECONSTRUCTION
+from noiseless.recipes.method import METHOD, Recipe, find
+from noiseless.registry import Choice, Kind, load_object
+from noiseless.training.settings import Optimiser
 
 __all__ = ["UserCode"]
+
+NETWORKS = {"net": NET, "encoder": ENCODER, "decoder": DECODER}
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Stands for an optimiser that was not named again."""
+
+    recorded: str
+    run: Path
+
+    def __call__(self, _: list[nn.Parameter], /) -> torch.optim.Optimizer:
+        raise InputError(f"{self.run} has an optimiser of its maker's, {self.recorded}; name it again with --optimiser")
 
 
 @dataclass(frozen=True)
 class UserCode:
-    """What is the user's own, or has moved, and therefore not read from a run: it is named again.
+    """What of a run is the user's own, or has moved, and therefore not read from the run: it is named again.
+
+    Each is MODULE:NAME, the name of an installed package's, or the object.
 
     Arguments:
         recipe: A recipe of your own, if the run was made by one.
-        encoder: The encoder factory of your own, if the run has one.
-        decoder: The decoder factory of your own, if the run has one.
-        source: Where the data are now, if they have moved; or the function of your own that gave them, module:function.
+        net: The net of your own, if the run has one.
+        encoder: The encoder of your own, if the run has one.
+        decoder: The decoder of your own, if the run has one.
+        reconstruction: The reconstruction term of your own, if the run has one.
+        penalty: The penalties of your own, if the run has such, in their order and without weights.
+        source: Where the data are now, if they have moved; or the function of your own that gave them.
+        optimiser: The optimiser of your own, parameters -> torch.optim.Optimizer, if the run has one and is resumed.
     """
 
-    recipe: ImportableCallable | None = None
-    encoder: ImportableCallable | None = None
-    decoder: ImportableCallable | None = None
-    source: str | None = None
+    recipe: Choice | None = None
+    net: str | Net | Callable[..., Net] | None = None
+    encoder: Choice | None = None
+    decoder: Choice | None = None
+    reconstruction: Choice | None = None
+    penalty: tuple[Choice, ...] = ()
+    source: Choice | None = None
+    optimiser: Choice | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, arguments: Mapping[str, Any], source: Choice | None = None) -> UserCode:
+        """What was given when a run was made, so that it is not asked for again while it is at hand.
+
+        Arguments:
+            recipe, arguments: as for :func:`noiseless.runs.train`.
+            source: of the data.
+        """
+        networks = arguments.get("networks", Networks())
+        chosen = [_as_mapping(one)["penalty"] for one in arguments.get("penalty", ())]
+        penalties = tuple(one for one in chosen if not isinstance(one, str) or PENALTY.is_own(one))
+        parts = {part: getattr(networks, part) for part in NETWORKS}
+        optimiser = arguments.get("optimiser", Optimiser()).optimiser
+        factory = optimiser if callable(optimiser) else None
+        about: Any = {"reconstruction": arguments.get("reconstruction"), "penalty": penalties, "optimiser": factory}
+        return cls(recipe, **parts, **about, source=source)
 
     def recipe_of(self, recorded: str, run: Path) -> Recipe:
         """The recipe of a run.
@@ -40,27 +90,66 @@ class UserCode:
             InputError: it is not one of ours and was not named again; so for the others.
         """
         if self.recipe is not None:
-            return self.recipe
-        if recorded not in names():
+            return find(self.recipe)
+        if METHOD.is_own(recorded):
             raise InputError(f"{run} was made by a recipe that is not ours, {recorded}; name it again with --recipe")
-        return names()[recorded]
+        return find(recorded)
 
     def arguments_of(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
-        """A recipe's arguments, with the user's networks where the run had such."""
-        networks = dict(arguments.get("networks", {}))
-        for part in ("encoder", "decoder"):
+        """A recipe's arguments, with the parts that were named again in the place of the user's own."""
+        found, networks = dict(arguments), dict(arguments.get("networks", {}))
+        for part, kind in NETWORKS.items():
             if networks.get(part) is not None:
-                if getattr(self, part) is None:
-                    raise InputError(
-                        f"{run} has a {part} of its maker's, {networks[part]}; name it again with --{part}"
-                    )
-                networks[part] = getattr(self, part)
-        return dict(arguments) | ({"networks": networks} if networks else {})
+                networks[part] = self._again(kind, part, networks[part], run)
+        if networks:
+            found["networks"] = networks
+        if isinstance(found.get("reconstruction"), str):
+            found["reconstruction"] = self._again(RECONSTRUCTION, "reconstruction", found["reconstruction"], run)
+        if isinstance(found.get("penalty"), Sequence):
+            found["penalty"] = self._penalties(found["penalty"], run)
+        return found | self._optimiser(arguments, run)
 
-    def source_of(self, recorded: str, run: Path) -> str:
-        """The name or the path of a run's data."""
+    def _optimiser(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
+        """The optimiser of the user's, which is missed only when the run is resumed."""
+        settings = dict(arguments.get("optimiser", {}))
+        recorded = settings.get("optimiser")
+        if not isinstance(recorded, str) or ":" not in recorded:
+            return {}
+        given = load_object(self.optimiser) if isinstance(self.optimiser, str) else self.optimiser
+        return {"optimiser": settings | {"optimiser": given or _Missing(recorded, run)}}
+
+    def source_of(self, recorded: str, run: Path) -> Choice:
+        """The name or the path of a run's data, or what gives them."""
         if self.source is not None:
             return self.source
-        if is_named(recorded) and not Path(recorded).exists():
-            raise InputError(f"{run} has data of its maker's, {recorded}; name it again with --source")
+        if not Path(recorded).exists() and DATA.is_own(recorded):
+            DATA.refuse_own(recorded, str(run), "with --source")
         return recorded
+
+    def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> Choice:
+        if not kind.is_own(recorded):
+            return recorded
+        if getattr(self, part) is None:
+            kind.refuse_own(recorded, str(run), f"with --{part}")
+        return cast(Choice, getattr(self, part))
+
+    def _penalties(self, recorded: Sequence[Any], run: Path) -> tuple[Any, ...]:
+        """The recorded penalties, with those of the user's own replaced in order."""
+        own, found = list(self.penalty), []
+        for one in recorded:
+            term = _as_mapping(one)
+            if not PENALTY.is_own(term["penalty"]):
+                found.append(one)
+                continue
+            if not own:
+                PENALTY.refuse_own(term["penalty"], str(run), "with --penalty")
+            found.append(term | {"penalty": own.pop(0)})
+        return tuple(found)
+
+
+def _as_mapping(penalty: Any) -> dict[str, Any]:
+    """A penalty with its weight as run.json has it: a name with @WEIGHT, or the fields of a term."""
+    if isinstance(penalty, str):
+        name, weight = weighted(penalty)
+        return {"penalty": name, "weight": float(weight)}
+    return dict(penalty) if isinstance(penalty, Mapping) else vars(penalty)

@@ -22,7 +22,7 @@ from noiseless.strings.language import is_expressions, is_molecules
 from noiseless.strings.molecules import read
 from noiseless.values import Spec
 
-__all__ = ["has_pictures", "tiles"]
+__all__ = ["has_pictures", "tiles", "why_none"]
 
 WIDE, HIGH = 168, 128
 STRIP = 16
@@ -35,6 +35,13 @@ NOTHING = "none"
 def has_pictures(spec: Spec) -> bool:
     """Whether :func:`tiles` can draw such strings here."""
     return is_expressions(spec) or (is_molecules(spec) and find_spec("rdkit") is not None)
+
+
+def why_none(spec: Spec) -> str:
+    """Why such strings cannot be drawn here, after a subject in the plural."""
+    if is_molecules(spec):
+        return "are molecules, whose pictures need pip install 'noiseless[molecules]'"
+    return "have no pictures"
 
 
 def tiles(strings: Sequence[str | None], spec: Spec) -> Float[Tensor, "n 3 h w"] | None:

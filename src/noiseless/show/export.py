@@ -1,22 +1,52 @@
-"""Data as files: arrays, pictures, folders of pictures, text."""
+"""Data as files: arrays, pictures, folders of pictures, text. The kind of data decides which."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
+from noiseless import registry
 from noiseless.errors import InputError
 from noiseless.files import atomic_write
-from noiseless.show import grids, texts
 from noiseless.values import Spec
 
-__all__ = ["MOST_TILES", "check", "save", "save_paths"]
+__all__ = ["Export", "check", "of", "refuse_existing", "save", "save_paths", "write_array"]
 
-MOST_TILES = 10_000
+Drawn = Tensor | Sequence[str | None]
+Paths = Tensor | Sequence[Sequence[str | None]]
+
+
+class Export(ABC):
+    """The files of a kind of data.
+
+    Attributes:
+        ending: of the file that is written where the user names none.
+    """
+
+    ending: ClassVar[str]
+
+    @abstractmethod
+    def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
+        """As :func:`check`."""
+
+    @abstractmethod
+    def save(self, drawn: Drawn, spec: Spec, path: Path, overwrite: bool) -> Path:
+        """As :func:`save`."""
+
+    @abstractmethod
+    def save_paths(self, drawn: Paths, spec: Spec, path: Path, overwrite: bool) -> Path:
+        """As :func:`save_paths`."""
+
+
+def of(spec: Spec) -> Export:
+    """The files of the kind of data that `spec` describes."""
+    found: Export = registry.modality(spec.modality)
+    return found
 
 
 def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: bool = True) -> None:
@@ -32,67 +62,36 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
     Raises:
         InputError: `path` exists and may not be replaced, these data cannot be pictures, or too many for one.
     """
-    if spec.tokens:
-        return texts.check(path, spec, count, overwrite)
-    if path.exists():
-        _refuse_existing(path, overwrite)
-    if path.suffix == ".npy":
-        return None
-    if not spec.is_image:
-        raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
-    if path.suffix == ".png" and count > MOST_TILES:
-        raise InputError(f"{count} images are too many for one picture; give a .npy file or a folder to --out")
-    if path.suffix == ".png":
-        return None
-    if path.suffix or not folders:
-        kinds = "a .npy or .png file, or a folder (no ending)" if folders else "a .npy or .png file"
-        raise InputError(f"--out is {path}; expected {kinds}")
-    if spec.shape[0] not in (1, 3):
-        raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
-    return None
+    of(spec).check_place(path, spec, count, overwrite, folders)
 
 
-def _refuse_existing(path: Path, overwrite: bool) -> None:
+def save(drawn: Drawn, spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes data as an array (.npy), one picture (.png, a grid), a folder of pictures or a text (.txt), by what `path`
+    ends in.
+
+    Raises:
+        InputError: as for :func:`check`.
+    """
+    return of(spec).save(drawn, spec, path, overwrite)
+
+
+def save_paths(drawn: Paths, spec: Spec, path: Path, overwrite: bool = False) -> Path:
+    """Writes interpolations (n, steps, ...) as an array or as one picture, or strings; errors as for :func:`check`."""
+    return of(spec).save_paths(drawn, spec, path, overwrite)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuses a path that exists, unless it may be replaced and is a file or a folder of pictures."""
+    if not path.exists():
+        return
     if not overwrite:
         raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
     if path.is_dir() and (path.suffix or any(p.suffix != ".png" for p in path.iterdir())):
         raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
 
 
-def save(drawn: Tensor | Sequence[str | None], spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes data as an array (.npy), one picture (.png, a grid) or a folder of pictures, by what `path` ends in.
-
-    Strings are written by :func:`noiseless.show.texts.save`.
-
-    Raises:
-        InputError: as for :func:`check`.
-    """
-    if not isinstance(drawn, Tensor):
-        return texts.save(drawn, spec, path, overwrite)
-    check(path, spec, len(drawn), overwrite)
-    if path.suffix == ".npy":
-        return _array(drawn, path)
-    return grids.grid(drawn, path) if path.suffix == ".png" else _folder(drawn, spec, path)
-
-
-def _array(drawn: Tensor, path: Path) -> Path:
+def write_array(drawn: Drawn | Paths, path: Path) -> Path:
+    """Writes numbers as a .npy file."""
     with atomic_write(path) as part, part.open("wb") as stream:
-        np.save(stream, drawn.numpy())
-    return path
-
-
-def save_paths(drawn: Tensor | Sequence[Sequence[str | None]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes interpolations (n, steps, ...) as an array or as one picture, or strings; errors as for :func:`check`."""
-    if not isinstance(drawn, Tensor):
-        return texts.save_paths(drawn, spec, path, overwrite)
-    check(path, spec, len(drawn), overwrite, folders=False)
-    return grids.interpolations(drawn, path) if path.suffix == ".png" else _array(drawn, path)
-
-
-def _folder(drawn: Tensor, spec: Spec, path: Path) -> Path:
-    pixels = grids.to_bytes(drawn).numpy()
-    with atomic_write(path) as part:
-        part.mkdir()
-        for k, image in enumerate(pixels):
-            Image.fromarray(image[..., 0] if spec.shape[0] == 1 else image).save(part / f"{k:06d}.png")
+        np.save(stream, np.asarray(drawn))
     return path

@@ -11,11 +11,10 @@ from torch import Tensor
 from noiseless.errors import InputError
 from noiseless.files import atomic_write
 from noiseless.show import drawings, grids
-from noiseless.strings import language
 from noiseless.strings.language import String, shown
 from noiseless.values import Spec
 
-__all__ = ["check", "save", "save_paths"]
+__all__ = ["check", "save", "save_paths", "tiles", "write_lines"]
 
 MOST_TILES = 1000
 
@@ -32,7 +31,7 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False) -> None:
     if path.suffix not in (".txt", ".png"):
         raise InputError(f"{spec.name} are strings, which are written as .txt or .png, and --out is {path}")
     if path.suffix == ".png" and not drawings.has_pictures(spec):
-        raise _plain(spec)
+        raise _refusal(spec)
     if path.suffix == ".png" and count > MOST_TILES:
         raise InputError(f"{count} strings are too many for one picture; give a .txt file to --out")
 
@@ -45,32 +44,32 @@ def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = Fa
     """
     check(path, spec, len(strings), overwrite)
     if path.suffix == ".txt":
-        return _write(shown(strings), path)
-    return grids.grid(_tiles(strings, spec), path)
+        return write_lines(shown(strings), path)
+    return grids.grid(tiles(strings, spec), path)
 
 
 def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
     """Writes interpolations, one a line with tabs between its strings (.txt), or their pictures; errors as above."""
     check(path, spec, sum(map(len, rows)), overwrite)
     if path.suffix == ".txt":
-        return _write(("\t".join(shown(row)) for row in rows), path)
-    return grids.interpolations(torch.stack([_tiles(row, spec) for row in rows]), path)
+        return write_lines(("\t".join(shown(row)) for row in rows), path)
+    return grids.interpolations(torch.stack([tiles(row, spec) for row in rows]), path)
 
 
-def _tiles(strings: Sequence[String], spec: Spec) -> Tensor:
+def tiles(strings: Sequence[String], spec: Spec) -> Tensor:
+    """Pictures of strings, in [0, 1]; InputError where they have none."""
     made = drawings.tiles(strings, spec)
     if made is None:
-        raise _plain(spec)
+        raise _refusal(spec)
     return made
 
 
-def _plain(spec: Spec) -> InputError:
-    reason = "are molecules, whose pictures need pip install 'noiseless[molecules]'"
-    reason = reason if language.is_molecules(spec) else "have no pictures"
-    return InputError(f"the strings of {spec.name} {reason}; write them as .txt")
+def _refusal(spec: Spec) -> InputError:
+    return InputError(f"the strings of {spec.name} {drawings.why_none(spec)}; write them as .txt")
 
 
-def _write(lines: Iterable[str], path: Path) -> Path:
+def write_lines(lines: Iterable[str], path: Path) -> Path:
+    """Writes a text file."""
     with atomic_write(path) as part:
         part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return path

@@ -1,6 +1,6 @@
-"""Strings with a structure: grammars, derivations, and the tokens that networks see."""
+"""Structured strings: grammars, derivations, and the tokens that networks process."""
 
-from noiseless.strings.codec import CharacterCodec, Codec, GrammarCodec, of
+from noiseless.strings.codec import CharacterCodec, Codec, GrammarCodec, codec_of, of
 from noiseless.strings.counting import Counts
 from noiseless.strings.grammar import Grammar, Rule, shipped
 from noiseless.strings.language import refuse_other
@@ -13,6 +13,7 @@ __all__ = [
     "Grammar",
     "GrammarCodec",
     "Rule",
+    "codec_of",
     "of",
     "parser",
     "refuse_other",

@@ -1,21 +1,19 @@
-r"""Strings to tokens and back: by the rules of a grammar, or by characters.
+r"""Conversion of strings to tokens and back, by the rules of a grammar or by characters.
 
-A codec turns strings into T whole numbers below D each, filled up with the number ``pad``, and what a decoder gives,
-D numbers for each of T steps, into strings again. A token is chosen among those that may stand there: the one with
-the largest number, or a draw with probabilities proportional to its exponential (Gumbel's maximum: the largest of
-the numbers with independent Gumbel noise added).
+A codec encodes a string as T integers below D, padded with the integer ``pad``, and decodes a decoder's output, D
+logits for each of T steps, to a string. At each step a token is chosen among the allowed ones: the one with the largest
+logit, or a sample with probabilities proportional to the exponentials of the logits (by the Gumbel-max trick: the
+largest logit after adding independent Gumbel noise).
 
-| codec | a token is | allowed at a step | gives |
-|---|---|---|---|
-| :class:`GrammarCodec` | a rule of a leftmost derivation | rules of the non-terminal to be replaced | a string of the
-language, or None where the derivation is not complete after T steps |
-| :class:`CharacterCodec` | a character | all | any text, without what pads at its end |
+* :class:`GrammarCodec`: a token is a rule of a leftmost derivation. Allowed at a step are the rules of the non-terminal
+  to be replaced. The result is a string of the language, or None if the derivation is not complete after T steps.
+* :class:`CharacterCodec`: a token is a character. All are allowed. The result is any text, without trailing padding.
 
-Decoding by a grammar is a push-down automaton for a whole batch at once: the non-terminals yet to be replaced are a
-stack of whole numbers, a row for each string.
+Decoding by a grammar runs a push-down automaton on a whole batch at once: the non-terminals yet to be replaced are a
+stack of integers, one row per string.
 
 Source: Grammar Variational Autoencoder (Kusner, Paige, Hernández-Lobato, ICML 2017), section 3,
-https://arxiv.org/abs/1703.01925, and the authors' code, which draws.
+https://arxiv.org/abs/1703.01925, and the authors' code, which samples.
 """
 
 from __future__ import annotations
@@ -38,14 +36,14 @@ __all__ = ["CharacterCodec", "Codec", "GrammarCodec", "of"]
 
 
 class Codec(ABC):
-    """Strings to tokens and back.
+    """Converts strings to tokens and back.
 
     Arguments:
-        length: T, the most tokens of a string.
-        size: D, how many tokens there are.
-        pad: the number of the token that fills up, D - 1.
-        grammar: the language of the strings, where they have one.
-        alphabet: the characters that are tokens, the one that pads last; empty where tokens are rules.
+        length: T, the maximal number of tokens of a string.
+        size: D, the number of different tokens.
+        pad: the padding token, D - 1.
+        grammar: the language of the strings, if they have one.
+        alphabet: the characters that are tokens, with the padding character last; empty if tokens are rules.
         unit: what a token is, in the plural.
     """
 
@@ -57,68 +55,68 @@ class Codec(ABC):
     unit: str
 
     def encode(self, strings: Sequence[str]) -> UInt8[np.ndarray, "n t"]:
-        """The tokens of strings, which need no more than T.
+        """The tokens of strings that need at most T of them.
 
         Arguments:
-            strings: what to encode.
+            strings: the strings to encode.
 
         Raises:
-            InputError: a string that cannot be encoded, with the reason.
+            InputError: a string cannot be encoded; the message gives the reason.
         """
         ids = np.full((len(strings), self.length), self.pad, dtype=np.uint8)
         for row, string in zip(ids, strings, strict=True):
             found = self.tokens(string)
             if len(found) > self.length:
                 raise InputError(
-                    f"{string!r} has {len(found)} {self.unit}, more than the {self.length} that are taken (length="
-                    f"{len(found)} takes it)"
+                    f"{string!r} has {len(found)} {self.unit}, more than the maximum of {self.length}; "
+                    f"set length={len(found)} to allow it"
                 )
             row[: len(found)] = found
         return ids
 
     def read(self, ids: Int[np.ndarray, "n t"] | UInt8[np.ndarray, "n t"]) -> list[str | None]:
-        """The strings that tokens stand for, None where they stand for none."""
+        """The strings that tokens encode, None where they encode none."""
         return [self.string(row) for row in ids.tolist()]
 
     def decode(self, logits: Float[Tensor, "n t d"], generator: torch.Generator | None = None) -> list[str | None]:
-        """The strings that a decoder's output stands for.
+        """The strings that a decoder's output encodes.
 
         Arguments:
-            logits: the logarithms of the tokens' probabilities up to a constant a step.
-            generator: what draws; without one the best token is taken.
+            logits: the logarithms of the tokens' probabilities, up to a constant per step.
+            generator: samples the tokens; without one the most probable token is chosen at each step.
         """
         return self.read(self.choose(logits, generator).cpu().numpy())
 
     def contains(self, string: str | None) -> bool:
-        """Whether a string is in the language; any text is where none is known."""
+        """Whether a string is in the language; always True for a text if there is no grammar."""
         return string is not None and (self.grammar is None or parser(self.grammar).accepts(string))
 
     @abstractmethod
     def tokens(self, string: str) -> list[int]:
-        """The tokens of a string, not filled up."""
+        """The tokens of a string, without padding."""
 
     @abstractmethod
     def string(self, ids: Iterable[int]) -> str | None:
-        """The string that tokens stand for."""
+        """The string that tokens encode."""
 
     @abstractmethod
     def choose(self, logits: Float[Tensor, "n t d"], generator: torch.Generator | None = None) -> Int[Tensor, "n t"]:
-        """The tokens that :meth:`decode` reads."""
+        """The tokens that :meth:`decode` converts to strings."""
 
     @abstractmethod
     def alternatives(self) -> Bool[Tensor, "d d"]:
-        """A row for each token: those that may stand where it stands."""
+        """One row per token: the tokens that are allowed wherever it is."""
 
 
 class GrammarCodec(Codec):
-    """Strings of a language as leftmost derivations.
+    """Encodes strings of a language as leftmost derivations.
 
     Arguments:
-        grammar: of the language.
-        length: T, the most rules of a derivation.
+        grammar: the grammar of the language.
+        length: T, the maximal number of rules of a derivation.
 
     Raises:
-        InputError: no string of the language has a derivation as short as that.
+        InputError: the shortest derivation of the language is longer than that.
     """
 
     unit = "rules"
@@ -126,12 +124,12 @@ class GrammarCodec(Codec):
     def __init__(self, grammar: Grammar, length: int) -> None:
         least = shortest(grammar)
         if length < least:
-            raise InputError(f"the {grammar.name} has no derivation of {length} rules or fewer; take {least} or more")
+            raise InputError(f"the {grammar.name} has no derivation of {length} rules or fewer; use {least} or more")
         self.grammar: Grammar = grammar
         self.length, self.size, self.pad = length, grammar.size, grammar.pad
 
     def tokens(self, string: str) -> list[int]:
-        """The rules of the leftmost derivation; InputError for a string outside of the language."""
+        """The rules of the leftmost derivation; InputError for a string that is not in the language."""
         return parser(self.grammar).ids(string)
 
     def string(self, ids: Iterable[int]) -> str | None:
@@ -139,13 +137,13 @@ class GrammarCodec(Codec):
         return self.grammar.derive(ids)
 
     def choose(self, logits: Float[Tensor, "n t d"], generator: torch.Generator | None = None) -> Int[Tensor, "n t"]:
-        """Rules from the top of a stack of non-terminals, step by step; where it is empty, the rule that pads."""
+        """Chooses a rule for the top of the stack of non-terminals at each step; padding once the stack is empty."""
         n, device = len(logits), logits.device
         forbidden = ~torch.from_numpy(self.grammar.masks).to(device)
         right = torch.from_numpy(self.grammar.right).to(device)
-        arity, pushed = (right >= 0).sum(1), right.clamp_min(0).flip(1)  # reversed: the first is to be on top
+        arity, pushed = (right >= 0).sum(1), right.clamp_min(0).flip(1)  # reversed, so that the first ends on top
         most = right.shape[1]
-        deepest = self.length + most  # deeper ones cannot be emptied in T steps, and need not be told apart
+        deepest = self.length + most  # deeper stacks cannot be emptied in T steps and need not be distinguished
         stack = torch.full((n, deepest + most), self.grammar.nothing, device=device)
         top = torch.ones(n, dtype=torch.long, device=device)
         stack[:, 0] = 0
@@ -156,7 +154,7 @@ class GrammarCodec(Codec):
             rule = _noisy(logits[:, t], generator).masked_fill(forbidden[symbol], -torch.inf).argmax(1)
             ids[:, t] = rule
             base = (top - 1).clamp_min(0)
-            # rows of `pushed` begin with what fills them up: shifted so that the last of them is the new top
+            # rows of `pushed` begin with their padding; they are shifted so that the last entry is the new top
             at = base[:, None] + places - (most - arity[rule])[:, None]
             keep = at >= base[:, None]
             stack.scatter_(1, torch.where(keep, at, deepest + most - 1), pushed[rule])
@@ -169,28 +167,30 @@ class GrammarCodec(Codec):
 
 
 class CharacterCodec(Codec):
-    """Texts as characters.
+    """Encodes texts character by character.
 
     Arguments:
-        alphabet: the characters, the one that pads last; it may not stand in a text.
-        length: T, the most characters of a text.
-        grammar: of the language that texts are meant to be in, if there is one.
+        alphabet: the characters, with the padding character last, which must not occur in a text.
+        length: T, the maximal number of characters of a text.
+        grammar: the grammar of the language that texts should belong to, if there is one.
 
     Raises:
-        InputError: a character that is there twice, fewer than 2 or more than 256 of them.
+        InputError: a character is repeated, or there are fewer than 2 or more than 256 of them.
     """
 
     unit = "characters"
 
     def __init__(self, alphabet: str, length: int, grammar: Grammar | None = None) -> None:
         if not 2 <= len(alphabet) <= 256 or len(set(alphabet)) < len(alphabet) or length < 1:
-            raise InputError(f"an alphabet of {alphabet!r} for {length} characters; expected 2 to 256 different ones")
+            raise InputError(
+                f"the alphabet {alphabet!r} for texts of up to {length} characters must have 2 to 256 different ones"
+            )
         self.alphabet, self.length, self.grammar = alphabet, length, grammar
         self.size, self.pad = len(alphabet), len(alphabet) - 1
         self._numbers = {character: k for k, character in enumerate(alphabet[:-1])}
 
     def tokens(self, string: str) -> list[int]:
-        """The characters' numbers; InputError for a character that is not in the alphabet, or an empty text."""
+        """The indices of the characters; InputError for a character outside the alphabet, or an empty text."""
         for position, character in enumerate(string):
             if character not in self._numbers:
                 raise InputError(
@@ -202,11 +202,11 @@ class CharacterCodec(Codec):
         return [self._numbers[character] for character in string]
 
     def string(self, ids: Iterable[int]) -> str:
-        """The text without what pads at its end."""
+        """The text without trailing padding."""
         return "".join(self.alphabet[k] for k in ids).rstrip(self.alphabet[-1])
 
     def choose(self, logits: Float[Tensor, "n t d"], generator: torch.Generator | None = None) -> Int[Tensor, "n t"]:
-        """Characters, each by itself."""
+        """Chooses each character independently."""
         return torch.stack([_noisy(logits[:, t], generator).argmax(1) for t in range(self.length)], dim=1)
 
     def alternatives(self) -> Bool[Tensor, "d d"]:
@@ -215,7 +215,7 @@ class CharacterCodec(Codec):
 
 
 def shortest(grammar: Grammar) -> int:
-    """The rules of the shortest derivation of the language.
+    """The number of rules of the shortest derivation of the language.
 
     >>> from noiseless.strings.grammar import shipped
     >>> shortest(shipped("expressions"))
@@ -235,27 +235,34 @@ def _of(language: str, alphabet: str, length: int, name: str) -> Codec:
         return CharacterCodec(alphabet, length, grammar)
     if grammar is None:
         raise InputError(
-            f"{name} has neither a grammar nor an alphabet: its description is damaged; name the data anew"
+            f"{name} has neither a grammar nor an alphabet: its description is damaged; name the data again"
         )
     return GrammarCodec(grammar, length)
 
 
 def of(spec: Spec) -> Codec:
-    """The codec of data that are sequences of tokens.
+    """The codec of data that consist of strings.
 
     Raises:
-        InputError: they are numbers.
+        InputError: the data are not strings.
     """
     if not spec.tokens:
-        kind = "images" if spec.is_image else "vectors"
-        raise InputError(f"{spec.name} are {kind}, and not strings; take a run on such, as --data expressions gives")
+        raise InputError(
+            f"{spec.name} are {spec.modality}, not strings; use a run that was trained on strings, "
+            "such as --data expressions"
+        )
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:
         raise InputError(
-            f"{spec.name} has {spec.tokens} tokens, and its language {codec.size}: the description is damaged; "
-            "name the data anew"
+            f"{spec.name} has {spec.tokens} tokens, but its language has {codec.size}: the description is damaged; "
+            "name the data again"
         )
     return codec
+
+
+def codec_of(spec: Spec) -> Codec | None:
+    """The same, or None where data are numbers."""
+    return of(spec) if spec.tokens else None
 
 
 def _noisy(logits: Float[Tensor, "n d"], generator: torch.Generator | None) -> Float[Tensor, "n d"]:

@@ -1,11 +1,12 @@
-r"""How many derivations a grammar has, and uniform draws among them.
+r"""The number of derivations of a grammar, and uniform sampling of derivations.
 
-With :math:`c_A(n)` the number of derivations from the symbol A of exactly n rules,
+With :math:`c_A(n)` the number of derivations of exactly n rules from the symbol A,
 
 .. math:: c_A(n) = \sum_{A \to B_1 \dots B_k} \; \sum_{n_1 + \dots + n_k = n - 1} \; \prod_i c_{B_i}(n_i),
 
-in whole numbers. In an unambiguous grammar these are numbers of strings. A draw takes the number of rules, then the
-first rule, then the rules of each symbol on its right, each in proportion to the derivations that are left.
+computed in exact integers. For an unambiguous grammar these are numbers of strings. Sampling draws the number of rules,
+then the first rule, then the rules of each symbol on its right side, each with probability proportional to the number
+of remaining derivations.
 
 Reference: A calculus for the random generation of labelled combinatorial structures (Flajolet, Zimmermann, Van Cutsem,
 Theoretical Computer Science, 1994).
@@ -24,11 +25,11 @@ __all__ = ["Counts"]
 
 
 class Counts:
-    """Derivations of a grammar by their number of rules.
+    """The numbers of derivations of a grammar, by number of rules.
 
     Arguments:
-        grammar: whose derivations.
-        most: the largest number of rules, 1 or more.
+        grammar: the grammar.
+        most: the maximal number of rules, 1 or more.
 
     >>> from noiseless.strings.grammar import shipped
     >>> counts = Counts(shipped("expressions"), 8)
@@ -43,24 +44,24 @@ class Counts:
             if not rule.off:
                 self._rules[rule.left].append(k)
         self._sequence = cache(self._uncached)
-        for n in range(most + 1):  # from below, so that the recursion stays flat
+        for n in range(most + 1):  # in ascending order, to keep the recursion shallow
             for symbol in grammar.symbols:
                 self._sequence((symbol,), n)
 
     @property
     def total(self) -> int:
-        """Derivations of `most` rules or fewer."""
+        """The number of derivations of ``most`` rules or fewer."""
         return sum(map(self.exactly, range(self.most + 1)))
 
     def exactly(self, n: int) -> int:
-        """Derivations of exactly `n` rules, which are at most `most`."""
+        """The number of derivations of exactly ``n`` rules, where ``n`` is at most ``most``."""
         return self._sequence((self.grammar.start,), n)
 
     def draw(self, random: Random) -> list[int]:
-        """The rules of a derivation drawn uniformly from those of `most` rules or fewer.
+        """The rules of a derivation, drawn uniformly from those of ``most`` rules or fewer.
 
         Raises:
-            InputError: there are none.
+            InputError: there is no such derivation.
         """
         if not self.total:
             raise InputError(f"the {self.grammar.name} has no derivation of {self.most} rules or fewer")
@@ -92,7 +93,7 @@ class Counts:
 
 
 def _among(weights: list[int], random: Random) -> int:
-    """A position, drawn in proportion to whole numbers."""
+    """An index, drawn with probability proportional to integer weights."""
     left = random.randrange(sum(weights))
     for k, weight in enumerate(weights):
         left -= weight

@@ -1,4 +1,4 @@
-"""Expressions in x: parsed by the usual precedences, and evaluated on points."""
+"""Expressions in x: parsed with the usual operator precedence, and evaluated at points."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ X = np.linspace(-10.0, 10.0, 1000)
 
 
 LONGEST = 300
-"""Characters: a tree is at most half as deep, which Python's stack can carry."""
+"""Maximal number of characters. A tree is at most half as deep, which Python's stack can handle."""
 
 
 WORDS = re.compile(r"(?:sin\(|exp\(|[x123+*/()])+")
@@ -50,7 +50,7 @@ OPERATORS: dict[type[ast.operator], Callable[[Value, Value], Value]] = {ast.Add:
 
 
 def is_expression(string: str) -> bool:
-    """Whether :func:`parse` takes it."""
+    """Whether :func:`parse` accepts the string."""
     try:
         parse(string)
     except InputError:
@@ -59,30 +59,31 @@ def is_expression(string: str) -> bool:
 
 
 def parse(string: str) -> ast.expr:
-    """The syntax tree of an expression, of no other nodes than the language has.
+    """The syntax tree of an expression, which contains only nodes of the language.
 
     Raises:
-        InputError: it is no expression of the language, or longer than :data:`LONGEST` characters.
+        InputError: the string is not an expression of the language, or longer than :data:`LONGEST` characters.
     """
     if len(string) > LONGEST:
-        raise InputError(f"an expression of {len(string)} characters is too long; at most {LONGEST} are read")
+        raise InputError(f"an expression of {len(string)} characters is too long; the maximum is {LONGEST}")
     if WORDS.fullmatch(string) is None:
-        raise refused(string, "it has other signs than x 1 2 3 + * / ( ) sin( exp(")
+        raise refused(string, "it contains symbols other than x 1 2 3 + * / ( ) sin( exp(")
     try:
         tree = ast.parse(string, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise refused(string, str(error)) from None
     for node in ast.walk(tree):
         if not _is_known(node):
-            raise refused(string, f"it has a {type(node).__name__}")
+            raise refused(string, f"it contains a {type(node).__name__}")
     return tree
 
 
 def evaluate(tree: ast.expr, x: np.ndarray, division: Division = "true") -> Value:
-    """The values of a tree of :func:`parse`; integers stay integers until something else meets them.
+    """The values of a tree from :func:`parse`; integers stay integers until combined with floating-point numbers.
 
     Raises:
-        ZeroDivisionError, OverflowError: of integers; floating-point numbers become infinite or NaN.
+        ZeroDivisionError: integers are divided by zero; floating-point numbers become infinite or NaN instead.
+        OverflowError: integers overflow; floating-point numbers become infinite instead.
     """
     if isinstance(tree, ast.BinOp):
         left, right = evaluate(tree.left, x, division), evaluate(tree.right, x, division)
@@ -110,5 +111,5 @@ def _is_known(node: ast.AST) -> bool:
 
 
 def refused(string: str, why: str) -> InputError:
-    """The error for what is not an expression."""
-    return InputError(f"{string!r} is no expression in x, 1, 2, 3, +, *, /, sin(), exp() and brackets: {why}")
+    """The error for a string that is not an expression."""
+    return InputError(f"{string!r} is not an expression in x, 1, 2, 3, +, *, /, sin(), exp() and brackets: {why}")

@@ -1,23 +1,23 @@
 r"""Context-free grammars as data: an ordered list of rules.
 
-A grammar is a text of one rule a line,
+A grammar is a text with one rule per line::
 
-    # what follows a hash at the start of a line is a remark
+    # a line that starts with a hash is a comment
     S -> S '+' T
     T -> 'sin(' S ')' | 'x'
     ! T -> 'y'
     %fuse bond DIGIT
 
 Names are non-terminals, quoted texts are terminals (single or double quotes, no escapes), and the left side of the
-first rule is the start. ``|`` separates rules; they are numbered in the order of the text, from 0. A rule behind ``!``
-keeps its number and is never taken. ``%fuse A B`` helps the parser (:mod:`noiseless.strings.parser`) and changes no
-derivation; but the parser then refuses strings where a text of B follows one of A without both being neighbours in a
-rule, as behind ``S -> X Y``, ``X -> 'a' A``, ``Y -> B 'b'``.
+first rule is the start symbol. ``|`` separates rules, which are numbered in the order of the text, from 0. A rule after
+``!`` keeps its number but is disabled. ``%fuse A B`` helps the parser (:mod:`noiseless.strings.parser`) and changes no
+derivation. However, the parser then refuses strings in which a text of B follows one of A although the two are not
+neighbours in a rule, as with ``S -> X Y``, ``X -> 'a' A``, ``Y -> B 'b'``.
 
-A string of the language is stored as the rules of its leftmost derivation, which is its parse tree in pre-order, filled
-up with one more rule, ``pad``, whose left side is a symbol of its own, "nothing". With :math:`D` rules (pad included),
-a derivation of at most T rules is T whole numbers below D; what may stand at a step are the rules whose left side is
-the non-terminal to be replaced (a row of :attr:`Grammar.masks`).
+A string of the language is stored as the rules of its leftmost derivation, i.e. its parse tree in pre-order, padded
+with an additional rule ``pad``, whose left side is a separate symbol, "nothing". With :math:`D` rules (including
+padding), a derivation of at most T rules is a sequence of T integers below D. The rules allowed at a step are those
+whose left side is the non-terminal to be replaced (a row of :attr:`Grammar.masks`).
 
 Source: Grammar Variational Autoencoder (Kusner, Paige, Hernández-Lobato, ICML 2017), https://arxiv.org/abs/1703.01925.
 """
@@ -39,12 +39,12 @@ __all__ = ["Grammar", "Rule", "is_terminal", "names", "shipped"]
 
 FOLDER = Path(__file__).parent / "grammars"
 MOST = 255
-"""Rules that a number of 8 bits can tell apart, without the one that pads."""
+"""Maximal number of rules, so that rules and padding fit into 8 bits."""
 PIECE = re.compile(r"""\s*(?:(?P<quoted>'[^']*'|"[^"]*")|(?P<name>\w+)|(?P<bar>\|))""")
 
 
 def is_terminal(symbol: str) -> bool:
-    """Whether a symbol of a right side is a quoted text."""
+    """Whether a symbol on a right side is a quoted text."""
     return symbol[0] in "'\""
 
 
@@ -54,8 +54,8 @@ class Rule:
 
     Arguments:
         left: the non-terminal that is replaced.
-        right: what replaces it; terminals in their quotes.
-        off: it has a number, and is never taken.
+        right: the symbols that replace it; terminals include their quotes.
+        off: whether the rule is disabled; it keeps its number.
     """
 
     left: str
@@ -64,7 +64,7 @@ class Rule:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The non-terminals of the right side."""
+        """The non-terminals on the right side."""
         return tuple(symbol for symbol in self.right if not is_terminal(symbol))
 
     def __str__(self) -> str:
@@ -73,15 +73,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Grammar:
-    """A grammar whose symbols are all defined, reachable, and come to an end.
+    """A grammar whose symbols are all defined, reachable and productive (derive some string).
 
     Arguments:
-        rules: in order; the left side of the first is the start.
-        fused: pairs of non-terminals that the parser takes for one token where they are neighbours.
+        rules: the rules in order; the left side of the first is the start symbol.
+        fused: pairs of non-terminals that the parser reads as one token where they are neighbours.
+        name: what error messages call the grammar.
 
     Raises:
-        InputError: a symbol without a rule, one that the start does not lead to, one that never ends, a rule that is
-            there twice or replaces by nothing, no rule at all, or more than 255.
+        InputError: a symbol has no rule, cannot be reached from the start symbol or derives no string; a rule occurs
+            twice or has an empty right side; or there are no rules, or more than 255.
     """
 
     rules: tuple[Rule, ...]
@@ -94,7 +95,7 @@ class Grammar:
         for rule in self.rules:
             if not rule.right or any(len(symbol) <= 2 for symbol in rule.right if is_terminal(symbol)):
                 raise InputError(
-                    f"the {self.name} has the rule {str(rule)!r}, which replaces by nothing; give it a text"
+                    f"the {self.name} has the rule {str(rule)!r}, whose right side is empty; give it a text"
                 )
             if self.rules.count(rule) > 1:
                 raise InputError(f"the {self.name} has the rule {str(rule)!r} twice; remove one")
@@ -104,14 +105,14 @@ class Grammar:
 
     @classmethod
     def read(cls, text: str, name: str = "grammar") -> Grammar:
-        """The grammar that a text describes; see the module for its form.
+        """The grammar that a text describes, in the format of the module's docstring.
 
         Arguments:
-            text: one rule a line.
-            name: what errors call it.
+            text: one rule per line.
+            name: what error messages call the grammar.
 
         Raises:
-            InputError: a line that is no rule, with its number; or as for the class.
+            InputError: a line is not a rule (the message gives its number); or as for the class.
         """
         rules: list[Rule] = []
         fused: list[tuple[str, str]] = []
@@ -127,7 +128,7 @@ class Grammar:
 
     @classmethod
     def load(cls, path: Path) -> Grammar:
-        """The grammar of a text file; errors as for :meth:`read`."""
+        """The grammar in a text file; raises the same errors as :meth:`read`."""
         try:
             return cls.read(path.read_text(encoding="utf-8-sig"), f"grammar {path}")
         except (OSError, UnicodeDecodeError) as error:
@@ -135,47 +136,47 @@ class Grammar:
 
     @cached_property
     def text(self) -> str:
-        """A text from which :meth:`read` makes the same grammar."""
+        """A text from which :meth:`read` reconstructs the grammar."""
         return "\n".join([*(f"%fuse {a} {b}" for a, b in self.fused), *map(str, self.rules)])
 
     @property
     def live(self) -> list[Rule]:
-        """The rules that may be taken."""
+        """The enabled rules."""
         return [rule for rule in self.rules if not rule.off]
 
     @property
     def size(self) -> int:
-        """D, the number of rules with the one that pads."""
+        """D, the number of rules including padding."""
         return len(self.rules) + 1
 
     @property
     def pad(self) -> int:
-        """The number of the rule that pads, the last."""
+        """The index of the padding rule, which is the last."""
         return len(self.rules)
 
     @property
     def start(self) -> str:
-        """The symbol that stands for a whole string."""
+        """The start symbol."""
         return self.rules[0].left
 
     @cached_property
     def symbols(self) -> dict[str, int]:
-        """Non-terminals by their numbers, the start's 0; "nothing" has the number after the last."""
+        """The indices of the non-terminals; 0 is the start symbol, and "nothing" comes after the last."""
         return {name: k for k, name in enumerate(dict.fromkeys(rule.left for rule in self.rules))}
 
     @property
     def nothing(self) -> int:
-        """The number of the symbol that stands where a derivation has ended."""
+        """The index of the symbol that marks the end of a derivation."""
         return len(self.symbols)
 
     @cached_property
     def left(self) -> Int[np.ndarray, " rules"]:
-        """The number of each rule's left side."""
+        """The index of each rule's left side."""
         return np.array([*(self.symbols[rule.left] for rule in self.rules), self.nothing])
 
     @cached_property
     def right(self) -> Int[np.ndarray, "rules most"]:
-        """The numbers of the non-terminals of each rule's right side, filled up with -1."""
+        """The indices of the non-terminals on each rule's right side, padded with -1."""
         known = [[self.symbols.get(s, -1) for s in rule.symbols] for rule in self.rules]
         table = np.full((self.size, max(1, *map(len, known))), -1)
         for k, numbers in enumerate(known):
@@ -184,18 +185,18 @@ class Grammar:
 
     @cached_property
     def masks(self) -> Bool[np.ndarray, "symbols rules"]:
-        """A row for each non-terminal, the last for "nothing": the rules that may replace it."""
+        """One row per non-terminal, and a last one for "nothing": the rules that may replace it."""
         live = np.array([*(not rule.off for rule in self.rules), True])
         return (self.left[None] == np.arange(self.nothing + 1)[:, None]) & live
 
     @cached_property
     def terminals(self) -> list[str]:
-        """The terminals of the live rules without their quotes, longest first."""
+        """The terminals of the enabled rules, without their quotes, longest first."""
         found = {symbol[1:-1] for rule in self.live for symbol in rule.right if is_terminal(symbol)}
         return sorted(found, key=lambda text: (-len(text), text))
 
     def derive(self, ids: Iterable[int]) -> str | None:
-        """The string whose leftmost derivation these rules are; None if it is not complete, or none at all."""
+        """The string with this leftmost derivation; None if the rules are an incomplete derivation, or none."""
         plan, pad = self._plan, self.pad
         rules, text = iter(ids), []
         waiting = [(self.start, False)]
@@ -212,7 +213,7 @@ class Grammar:
 
     @cached_property
     def _plan(self) -> dict[int, tuple[str, tuple[tuple[str, bool], ...]]]:
-        """Left sides, and what is pushed for them: symbols in reverse, terminals without quotes and marked."""
+        """For each rule its left side and the symbols to push: in reverse order, terminals unquoted and marked."""
         pushed = {
             symbol: (symbol[1:-1], True) if is_terminal(symbol) else (symbol, False)
             for rule in self.rules
@@ -242,8 +243,8 @@ class Grammar:
         for rule in self.live:
             if rule.left not in reached:
                 raise InputError(
-                    f"the {self.name} has rules for {rule.left!r}, to which {self.start!r}, "
-                    f"the left side of its first rule, never leads; remove them"
+                    f"the {self.name} has rules for {rule.left!r}, which cannot be reached from {self.start!r}, "
+                    f"the left side of its first rule; remove them"
                 )
 
     def _check_ending(self) -> None:
@@ -255,7 +256,8 @@ class Grammar:
         for symbol in self.symbols:
             if symbol not in ending and any(rule.left == symbol for rule in self.live):
                 raise InputError(
-                    f"the {self.name} has no end for {symbol!r}: each of its rules leads to itself; add one"
+                    f"the {self.name} derives no string from {symbol!r}: each of its rules leads back to itself; "
+                    f"add one that does not"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Molecules as SMILES, read by RDKit: validity and the canonical spelling."""
+"""Molecules as SMILES, parsed by RDKit: validity and canonical SMILES."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["canonical", "chemistry", "is_molecule", "read"]
 
 
 def is_molecule(smiles: str) -> bool:
-    """Whether RDKit can read and sanitise it, and it has an atom."""
+    """Whether RDKit can parse and sanitise the string, and the molecule has an atom."""
     return read(smiles) is not None
 
 
 def canonical(smiles: str) -> str | None:
-    """The one string that RDKit writes for the molecule; None where the string is none.
+    """The canonical SMILES that RDKit writes for the molecule; None if the string is not a molecule.
 
     Raises:
         InputError: the extra is not installed.
@@ -28,9 +28,9 @@ def canonical(smiles: str) -> str | None:
 
 
 def read(smiles: str) -> Any:
-    """RDKit's molecule, or None; RDKit's complaints about other strings are not shown.
+    """RDKit's molecule, or None; RDKit's error messages are suppressed.
 
-    RDKit takes what follows a blank for a molecule's name, and would find one in nearly any string of characters.
+    RDKit treats the text after a blank as the molecule's name, so it would accept almost any text that contains one.
     """
     rdkit = chemistry()
     if any(map(str.isspace, smiles)):
@@ -42,7 +42,7 @@ def read(smiles: str) -> Any:
 
 @cache
 def chemistry() -> SimpleNamespace:
-    """What is used of rdkit and networkx.
+    """The functions used from rdkit and networkx.
 
     Raises:
         InputError: the extra is not installed.

@@ -1,14 +1,15 @@
-r"""Strings to derivations, by a LALR(1) parser that lark makes of a grammar's rules.
+r"""Conversion of strings to derivations, by a LALR(1) parser that lark generates from a grammar's rules.
 
-A string is cut into terminals, the longest that fits first, and parsed; the rules of the tree in pre-order are its
-leftmost derivation. Lark is asked to be strict: a grammar that one token of foresight does not decide is refused, where
-it would otherwise parse some strings wrongly without a word.
+A string is split into terminals by longest match and parsed; the rules of the parse tree in pre-order are its leftmost
+derivation. Lark runs in strict mode, in which a grammar that is not LALR(1) is refused; otherwise lark would silently
+parse some strings wrongly.
 
-Such a one is that of SMILES: behind an atom, a bond may begin a ring bond (``=1``) or the next atom (``=C``). With
-``%fuse bond DIGIT`` in the grammar, two neighbours of which the first can only be one of bond's texts and the second
-one of DIGIT's are one token, which decides at once, and are taken apart again when the rules are told.
+The grammar of SMILES is an example: after an atom, a bond may begin a ring bond (``=1``) or the next atom (``=C``).
+With ``%fuse bond DIGIT`` in the grammar, two neighbouring symbols are read as one token if the first can only be one of
+bond's texts and the second one of DIGIT's. This resolves the conflict, and the token is split again when the rules are
+read from the tree.
 
-Not covered: a string of the language whose terminals are not the longest ones that fit. It is refused.
+Not covered: a string of the language whose terminals are not the longest matches is refused.
 
 Source: Lark, https://github.com/lark-parser/lark (MIT).
 """
@@ -29,23 +30,23 @@ if TYPE_CHECKING:
 __all__ = ["Parser", "parser"]
 
 Choices = Mapping[str, tuple[int, ...]]
-"""The single texts that a symbol can be, and the rules that lead from it to each."""
+"""The single texts that a symbol can derive, each with the rules that lead to it."""
 
 
 @cache
 def parser(grammar: Grammar) -> Parser:
-    """The parser of a grammar, made once."""
+    """The parser of a grammar, built once and cached."""
     return Parser(grammar)
 
 
 class Parser:
-    """Parses the strings of a grammar.
+    """Parses the strings of a grammar's language.
 
     Arguments:
-        grammar: whose language.
+        grammar: the grammar.
 
     Raises:
-        InputError: one token of foresight does not decide which rule to take.
+        InputError: the grammar is not LALR(1), i.e. one token of lookahead does not determine which rule to apply.
     """
 
     def __init__(self, grammar: Grammar) -> None:
@@ -60,10 +61,10 @@ class Parser:
         self._lark = self._made(text)
 
     def ids(self, string: str) -> list[int]:
-        """The rules of the leftmost derivation of `string`.
+        """The rules of the leftmost derivation of ``string``.
 
         Raises:
-            InputError: it is not in the language; says at which position (from 0) it leaves it.
+            InputError: the string is not in the language; the message gives the position (from 0) of the error.
         """
         from lark.exceptions import UnexpectedInput
 
@@ -74,7 +75,7 @@ class Parser:
         return list(self._told(tree))
 
     def accepts(self, string: str) -> bool:
-        """Whether `string` is in the language."""
+        """Whether ``string`` is in the language."""
         try:
             self.ids(string)
         except InputError:
@@ -101,7 +102,7 @@ class Parser:
         return InputError(f"{string!r} is not in the language: {found} at position {at} cannot follow {string[:at]!r}")
 
     def _emitted(self) -> str:
-        """The rules as lark reads them: alternative k is called rK, so that the tree tells the rules."""
+        """The rules in lark's format; alternative k is named rK, so that the tree contains the rules."""
         numbers = self.grammar.symbols
         lines = [
             f"n{numbers[rule.left]}: {' '.join(self._symbols(rule.right))} -> r{k}"
@@ -126,7 +127,7 @@ class Parser:
                 k += 1
 
     def _fuses(self, left: str, right: str) -> bool:
-        """Whether two neighbours are one token; remembers the pair and its texts."""
+        """Whether two neighbours are fused into one token; if so, records the pair and its texts."""
         a, b = _choices(self.grammar, left), _choices(self.grammar, right)
         for first, second in self.grammar.fused:
             whole = _choices(self.grammar, first), _choices(self.grammar, second)
@@ -148,13 +149,13 @@ class Parser:
                 r"\bn\d+\b", lambda match: names.get(match.group(), match.group()), str(error).splitlines()[0]
             )
             raise InputError(
-                f"the {self.grammar.name} cannot be parsed with one token of foresight ({reason}); "
-                f"rewrite its rules, or name neighbours that are to be read as one with %fuse"
+                f"the {self.grammar.name} cannot be parsed with one token of lookahead ({reason}); "
+                f"rewrite its rules, or fuse neighbouring symbols into one token with %fuse"
             ) from None
 
 
 def _joined(lines: list[str]) -> list[str]:
-    """One definition for each left side."""
+    """One definition per left side."""
     found: dict[str, list[str]] = {}
     for line in lines:
         left, _, right = line.partition(": ")
@@ -163,7 +164,7 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
-    """The single texts that `symbol` can be; none if it can be more than a single text."""
+    """The single texts that ``symbol`` can derive; empty if it can derive anything but a single text."""
     if is_terminal(symbol):
         return {symbol[1:-1]: ()}
     found: dict[str, tuple[int, ...]] = {}
@@ -180,7 +181,7 @@ def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict
 
 
 def _lexer(terminal: re.Pattern[str], types: Mapping[str, str]) -> type:
-    """A lexer as lark takes one: a class, since lark makes the object."""
+    """A lexer for lark: a class, because lark instantiates it."""
     from lark import Token
     from lark.exceptions import UnexpectedCharacters
     from lark.lexer import Lexer

@@ -1,7 +1,7 @@
-"""The processes that share a run: the one place that knows Accelerate.
+"""The processes that share a run: the only module that uses Accelerate.
 
-Accelerate starts processes, gives each its device, and tracks. The hot path is plain torch, since wrapping would cost
-a small model half of its step: gradients are averaged in one reduction, and losses are not wrapped at all.
+Accelerate starts processes, assigns devices and handles trackers. The inner loop is plain torch, because wrapping would
+cost a small model half of its step time: gradients are averaged in one all-reduce, and losses are not wrapped at all.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from noiseless.training.settings import Training, best_device, check_device
 __all__ = ["Engine"]
 
 PATIENCE = timedelta(hours=3)
-"""How long a process waits for another: decoding a large data set takes the first one that long at the most."""
+"""How long a process waits for another. Decoding a large data set takes the first process up to this long."""
 
 
 class Engine:
-    """This process and its fellows; in one process, or :func:`~noiseless.nn.distributed.single_process`, everything is
-    the identity.
+    """Communication between the processes of a run.
+
+    In a single process, or inside :func:`~noiseless.nn.distributed.single_process`, all operations are the identity.
 
     Arguments:
-        device: what :class:`~noiseless.training.settings.Training` asks for.
+        device: as in :class:`~noiseless.training.settings.Training`.
 
     Attributes:
-        rank, world: this process's number, and their count.
+        rank, world: the index of this process, and the number of processes.
     """
 
     def __init__(self, device: str = "auto") -> None:
@@ -48,16 +49,16 @@ class Engine:
 
     @property
     def main(self) -> bool:
-        """Whether this is the first process, the one that writes."""
+        """Whether this is the first process, which writes the run."""
         return self.rank == 0
 
     def place(self, device: str) -> torch.device:
-        """This process's own device of the kind of `device`."""
+        """The device of this process, of the same kind as ``device``."""
         return self._device if self.world > 1 else torch.device(device)
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """Lets the first process through before the others; where it fails, all do.
+        """Runs the block on the first process before the others; if it fails there, all processes fail.
 
         Raises:
             RunError: on the other processes, if the block failed on the first.
@@ -74,7 +75,7 @@ class Engine:
             self.any(False)
 
     def any(self, flag: bool) -> bool:
-        """Whether `flag` is set on any process."""
+        """Whether ``flag`` is set on any process."""
         return (self.world > 1 and bool(self._sum(torch.tensor(float(flag))) > 0)) or flag
 
     def mean(self, values: Tensor) -> Tensor:
@@ -82,14 +83,14 @@ class Engine:
         return self._sum(values) / self.world if self.world > 1 else values
 
     def share(self, values: Tensor) -> None:
-        """Replaces `values` by those of the first process."""
+        """Replaces ``values`` by those of the first process."""
         if self.world > 1 and values.numel():
             sent = values.clone(memory_format=torch.contiguous_format).view(-1)
-            dist.broadcast(sent.view(torch.uint8), 0)  # as bytes, for gloo does not know all types
+            dist.broadcast(sent.view(torch.uint8), 0)  # as bytes, because gloo does not support all types
             values.copy_(sent.view(values.shape))
 
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Replaces gradients by their mean over processes, in one reduction."""
+        """Replaces gradients by their mean over processes, in one all-reduce."""
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = self.mean(torch.cat([g.reshape(-1) for g in gradients]))
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
@@ -103,7 +104,7 @@ class Engine:
 
 @contextmanager
 def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives what takes a row of numbers to the trackers, which are finished when the block ends."""
+    """Yields a function that sends a row of numbers to the trackers, which are closed when the block ends."""
     if not training.track:
         yield lambda row: None  # noqa: ARG005
         return
@@ -118,5 +119,5 @@ def tracking(training: Training, directory: Path | None) -> Iterator[Callable[[d
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, int | float]:
-    """What every tracker takes."""
+    """The entries that every tracker accepts."""
     return {key: value for key, value in row.items() if isinstance(value, int | float)}

@@ -1,4 +1,4 @@
-"""Batches of the training part, each a function of (seed, step, slot)."""
+"""Batches of the training split, each a function of (seed, step, slot)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ __all__ = ["BatchLoader", "mix"]
 
 
 def mix(*numbers: int) -> int:
-    """A 63-bit seed from several numbers."""
+    """A 63-bit seed derived from several numbers."""
     digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 class BatchLoader:
-    """Batches of a split: kept on the device where they fit, gathered by index, normalised there.
+    """Batches of a split; the data are stored on the device if they fit, and gathered by index and normalised there.
 
     Arguments:
-        split: the data, a batch of them or more.
-        spec: how they are normalised.
-        batch: data in a joint batch, a multiple of `world`.
-        seed: seeds the order, a new permutation every epoch and phase.
-        device: where batches are wanted.
-        rank, world: this process takes its share of every batch.
+        split: the data, at least one batch.
+        spec: defines the normalisation.
+        batch: size of the global batch, a multiple of ``world``.
+        seed: seeds the order, which is a new permutation for every epoch and phase.
+        device: the device of the batches.
+        rank, world: the index of this process, and the number of processes among which each batch is divided.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class BatchLoader:
         return raw if raw.dtype == torch.uint8 else self.spec.normalise(raw)
 
     def __call__(self, step: int, slot: int) -> tuple[Tensor, Tensor]:
-        """The batch of a step, of which each slot (phase and repeat) has its own: data and indices."""
+        """The batch of a step and slot (phase and repeat): data and indices."""
         epoch, k = divmod(step, self.per_epoch)
         index = self._order(slot, epoch)[k * self.batch : (k + 1) * self.batch][self.share]
         if self.resident is None:

@@ -1,4 +1,4 @@
-"""What a run changes of its process while it trains, and how a signal stops it."""
+"""Process-wide settings of a run, and how signals stop it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Stopped(RunError):
     """
 
     def __init__(self, signum: int, step: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; the state is saved")
+        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; a checkpoint was saved")
         self.signum = signum
 
 
 @contextlib.contextmanager
 def machine(training: Training) -> Iterator[None]:
-    """Sets torch's threads and determinism, and puts back what was set before."""
+    """Sets torch's threads and determinism, and restores the previous settings afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(training.threads or threads)
     if training.deterministic:
@@ -46,7 +46,7 @@ def machine(training: Training) -> Iterator[None]:
 
 @contextlib.contextmanager
 def signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM; a second SIGINT stops at once."""
+    """Collects SIGINT and SIGTERM; a second SIGINT stops immediately."""
     received: list[int] = []
 
     def note(signum: int, frame: Any) -> None:  # noqa: ARG001

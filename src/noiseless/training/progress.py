@@ -1,4 +1,4 @@
-"""What training shows: values of terms, data per second, time left."""
+"""Progress of training: values of the loss terms, throughput, remaining time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Bar", "Log"]
 
 
 class Log:
-    """Values of terms, left on the device until they are read together.
+    """Values of the loss terms, kept on the device until they are read together.
 
     Arguments:
-        engine: the processes over whose shares of a batch values are averaged.
+        engine: the processes over which values are averaged.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -32,16 +32,23 @@ class Log:
         self.phase = ""  # of the last update that was read
 
     def add(self, step: int, phase: str, values: Mapping[str, Tensor]) -> None:
-        """Keeps the terms of one update."""
+        """Records the terms of one update."""
         self.pending.append((step, phase, {name: value.detach() for name, value in values.items()}))
 
+    def latest(self) -> dict[str, float]:
+        """The terms of the last step, without reading those before; the last of a phase that is repeated."""
+        last = self.pending[-1][0] if self.pending else -1
+        found = {f"{phase}/{k}": v for step, phase, values in self.pending if step == last for k, v in values.items()}
+        numbers = torch.stack(list(found.values())).cpu().double().tolist() if found else []
+        return dict(zip(found, numbers, strict=True))
+
     def read(self) -> dict[str, float]:
-        """The mean of every term since the last reading.
+        """The mean of every term since the last call.
 
         Raises:
-            RunError: a term was not finite; names the first step, the phase and the term, and the phase whose update
-                came before, since that may have broken the weights. On every process, since one that is not finite
-                makes the mean over processes so.
+            RunError: a term is not finite. The message names the first such step, its phase and term, and the phase of
+                the preceding update, which may have corrupted the weights. Raised on all processes, because one
+                non-finite value makes the mean over processes non-finite.
         """
         keys = [(step, phase, name) for step, phase, values in self.pending for name in values]
         tensors = [value for *_, values in self.pending for value in values.values()]
@@ -60,14 +67,14 @@ class Log:
 
 
 class Bar:
-    """Progress: data per second, time left and every term; a bar on a terminal, a line a validation elsewhere.
+    """Throughput, remaining time and all terms: a progress bar on a terminal, otherwise one line per validation.
 
     Arguments:
-        state: whose step and seconds are shown and counted.
-        steps: the step that is the end.
-        batch: data in a joint batch.
-        unit: what a datum is called, in the plural.
-        show: whether anything is printed.
+        state: the state whose step and seconds are shown; its seconds are updated.
+        steps: the last step.
+        batch: size of the global batch.
+        unit: what an example is called, in the plural.
+        show: whether to print anything.
     """
 
     def __init__(self, state: State, steps: int, batch: int, unit: str, show: bool) -> None:
@@ -94,13 +101,13 @@ class Bar:
         self.bar.stop()
 
     def measure(self) -> dict[str, float]:
-        """The data per second of training since the last call, and the seconds in all."""
+        """The throughput since the last call in examples per second, and the total time in seconds."""
         elapsed, steps = self._elapse(), self.state.step - self.last
         self.last = self.state.step
         return {"samples_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
 
     def resume(self) -> None:
-        """Leaves out of the next rate what was done since the last: validating, saving, drawing."""
+        """Excludes the time since the last measurement (validating, saving, drawing) from the next throughput."""
         self._elapse()
 
     def _elapse(self) -> float:

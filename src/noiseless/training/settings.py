@@ -1,11 +1,11 @@
-"""How a run is trained: what a user may set, and every default decided for the method, the data and the machine."""
+"""Training settings, and how their defaults are resolved for a method, its data and the machine."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -13,43 +13,46 @@ from torch import nn
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
+from noiseless.training.stream import BatchStream
 
-__all__ = ["Optimiser", "Training", "best_device", "check_device", "resolve"]
+__all__ = ["Optimiser", "OptimiserFactory", "Training", "best_device", "check_device", "resolve"]
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a run is trained. What is None comes from the method.
+    """How a run is trained. Fields that are None take the method's default.
 
     Arguments:
-        epochs: Passes over the training part. Default: the paper's.
-        steps: Updates, in place of epochs.
-        batch: Data in a batch, over all processes together. Default: 100, or the paper's.
-        schedule: plateau: the rate is multiplied by lr-factor when validation has not improved for lr-patience
-            validations; exponential: multiplied by lr-factor at every validation; constant; cooldown: constant, then
-            falling along a line to 0, which it would reach in the step after the last; a critic's rate stays.
-        lr_factor: See schedule. Default: 0.5 for plateau, 0.95 for exponential.
-        lr_patience: See schedule. Default: 5.
-        lr_floor: What plateau lowers the rate to at the least. Default: none.
-        lr_cooldown: Share of the steps over which the schedule cooldown lets the rate fall. Default: 0.2.
-        ema: Decay of an exponential moving average of the weights, in (0, 1); its weights are then the ones validated.
-        ema_form: constant: that decay in every step; ramped: what the library ema_pytorch does by default, every tenth
-            step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema. Default: constant.
-        clip: Largest norm of a phase's gradient.
-        patience: Stop early after so many validations without improvement.
-        validate_every: Steps between validations. Default: an epoch, or 250 steps where an epoch is shorter.
+        epochs: Passes over the training set. Default: the paper's.
+        steps: Number of training steps; replaces epochs.
+        batch: Batch size, over all processes together. Default: 100, or the paper's.
+        schedule: Learning-rate schedule. plateau: multiply the rate by lr-factor after lr-patience validations without
+            improvement; exponential: multiply it by lr-factor at every validation; constant; cooldown: constant, then
+            linear decay to 0, which would be reached one step after the last (a critic's rate stays constant).
+        lr_factor: Factor of the schedules plateau (default 0.5) and exponential (default 0.95).
+        lr_patience: Validations without improvement before plateau lowers the rate. Default: 5.
+        lr_floor: Lower bound on the learning rate for plateau. Default: none.
+        lr_cooldown: Share of the steps over which cooldown decays the learning rate. Default: 0.2.
+        ema: Decay of an exponential moving average of the weights, in (0, 1). The averaged weights are then validated.
+        ema_form: constant: use this decay in every step; ramped: the default of the library ema_pytorch, which updates
+            the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema.
+            Default: constant.
+        clip: Maximal norm of a phase's gradient.
+        patience: Stop early after this many validations without improvement.
+        validate_every: Steps between validations. Default: one epoch, but at least 250 steps.
         checkpoint_every: Steps between checkpoints. Default: at every validation, and every five minutes.
-        pictures_every: Steps between grids of samples under one Gaussian. Default: none.
+        pictures_every: Steps between grids of samples from a Gaussian fitted to the codes. Default: none.
         log_every: Steps between rows of log.jsonl.
-        seed: Seeds weights, order of data and noise.
-        device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
-        precision: auto is bfloat16 autocast on a GPU that has it, and for convolutional networks on a CPU that has it,
-            else float32.
-        threads: CPU threads. Default: torch's.
+        seed: Random seed for weights, data order and noise.
+        device: auto, cpu, cuda, cuda:1, mps, ...; auto uses a GPU if there is one.
+        precision: auto uses bfloat16 autocast on GPUs that support it, and for convolutional networks on CPUs that
+            support it, otherwise float32.
+        threads: Number of CPU threads. Default: torch's.
         compile: Compile encoder and decoder with torch.compile.
-        deterministic: Deterministic algorithms on a GPU too, slower.
-        batch_norm: joint: moments of the batch over all processes; per-process: faster, no longer equal to one process.
-        track: Trackers beside log.jsonl: tensorboard, wandb, mlflow (each an extra).
+        deterministic: Use deterministic algorithms on GPUs too (slower).
+        batch_norm: joint: statistics of the global batch over all processes; per-process: faster, but the result
+            differs from that of a single process.
+        track: Trackers in addition to log.jsonl: tensorboard, wandb, mlflow (each needs an extra).
     """
 
     epochs: int | None = None
@@ -82,22 +85,22 @@ class Training:
         for name in (*counts, "pictures_every", "log_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, and must be 1 or more")
+                raise InputError(f"{name.replace('_', '-')} is {value}, but must be 1 or more")
         for name in ("ema", "lr_factor", "lr_cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, and must lie between 0 and 1")
+                raise InputError(f"{name.replace('_', '-')} is {value}, but must lie between 0 and 1")
         for name in ("clip", "lr_floor"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"{name.replace('_', '-')} is {value}, and must be above 0")
+                raise InputError(f"{name.replace('_', '-')} is {value}, but must be above 0")
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}, and must be 0 or more, and below 2 to the 63")
+            raise InputError(f"seed is {self.seed}, but must be at least 0 and below 2^63")
         if self.epochs is not None and self.steps is not None:
             raise InputError(f"both epochs ({self.epochs}) and steps ({self.steps}) were given; give one")
 
     def with_defaults(self, defaults: Training) -> Training:
-        """These settings, with `defaults` where they are None; steps here displace epochs there, epochs steps."""
+        """These settings, with None replaced by ``defaults``; given steps override default epochs, and vice versa."""
         missing = {name: value for name, value in vars(defaults).items() if getattr(self, name) is None}
         if self.steps is not None:
             missing.pop("epochs", None)
@@ -109,30 +112,33 @@ class Training:
 DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
 
 
-def resolve(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
-    """`training` with every default and every `auto` decided, so that a record of it can be repeated elsewhere.
+def resolve(
+    training: Training, objective: Objective, data: Data | BatchStream, world: int = 1, validated: bool = True
+) -> Training:
+    """``training`` with every default and every ``auto`` resolved, so that its record can be reproduced elsewhere.
 
     Arguments:
-        training: what the user asked for.
-        objective: what is trained.
-        data: what it is trained on.
-        world: the processes that share a batch.
+        training: the settings that the user gave.
+        objective: the objective to train.
+        data: the data to train on; a stream determines the batch size itself.
+        world: number of processes that share a batch.
+        validated: whether there are data to validate on.
 
     Raises:
-        InputError: the data have fewer than a batch, a batch is too small for the objective or cannot be shared
-            equally, the device cannot be used, or a tracker is not installed.
+        InputError: the training set is smaller than a batch, the batch is too small for the objective or cannot be
+            divided equally, the device cannot be used, or a tracker is not installed; epochs of a stream of unknown
+            length, or settings that need validation data without such data.
     """
     chosen = training.with_defaults(DEFAULTS)
-    batch, count = chosen.batch or 0, len(data.train)
-    if batch % world:
-        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
-    if batch < objective.min_batch_size:
-        least = f"needs {objective.min_batch_size} data; give --batch {objective.min_batch_size} or more"
-        raise InputError(f"a batch of {batch} is too small for a term of the loss, which {least}")
-    if count < batch:
-        raise InputError(
-            f"the training part has {count} data, fewer than a batch of {batch}; give --batch {count} or less"
-        )
+    if isinstance(data, BatchStream):
+        chosen, per_epoch = replace(chosen, batch=data.batch * world), data.per_epoch
+    else:
+        per_epoch = _per_epoch(chosen.batch or 0, len(data.train), world)
+    if (chosen.batch or 0) < objective.min_batch_size:
+        least = f"needs {objective.min_batch_size} examples; give --batch {objective.min_batch_size} or more"
+        raise InputError(f"a batch of {chosen.batch} is too small for a term of the loss, which {least}")
+    if not validated:
+        chosen = replace(chosen, schedule=_unvalidated(training))
     for tracker in chosen.track:
         if find_spec(tracker) is None:
             raise InputError(f"the tracker {tracker!r} is not installed; pip install 'noiseless[{tracker}]'")
@@ -141,23 +147,47 @@ def resolve(training: Training, objective: Objective, data: Data, world: int = 1
     precision: Any = chosen.precision
     if precision == "auto":
         precision = "bfloat16" if _gains_from_bfloat16(objective, device) else "float32"
-    steps = chosen.steps or (chosen.epochs or 0) * (count // batch)
     decided: dict[str, Any] = {
         "threads": chosen.threads or torch.get_num_threads(),
-        "validate_every": chosen.validate_every or max(count // batch, 250),
+        "validate_every": chosen.validate_every or max(per_epoch or 0, 250),
     }
+    steps = _steps(chosen, per_epoch)
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
 
 
+def _per_epoch(batch: int, count: int, world: int) -> int:
+    if batch % world:
+        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+    if count < batch:
+        raise InputError(
+            f"the training set has {count} examples, fewer than a batch of {batch}; give --batch {count} or less"
+        )
+    return count // batch
+
+
+def _steps(training: Training, per_epoch: int | None) -> int:
+    if training.steps is None and per_epoch is None:
+        raise InputError("the iterable does not say how many batches it has; give steps in place of epochs")
+    return training.steps or (training.epochs or 0) * (per_epoch or 0)
+
+
+def _unvalidated(training: Training) -> Literal["constant", "cooldown"]:
+    """The schedule where there are no data to validate on."""
+    if training.schedule in ("plateau", "exponential") or training.patience is not None:
+        asked = training.schedule if training.patience is None else "patience"
+        raise InputError(f"{asked} follows the validation loss, and there are no validation data; give some")
+    return "cooldown" if training.schedule == "cooldown" else "constant"
+
+
 def best_device() -> str:
-    """What auto means here: a GPU where there is one."""
+    """The device that auto selects on this machine: a GPU if there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def check_device(device: str) -> None:
-    """Refuses a device that torch cannot use here."""
+    """Refuses a device that torch cannot use on this machine."""
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
@@ -172,32 +202,59 @@ def _gains_from_bfloat16(objective: Objective, device: str) -> bool:
     return convolutional and device == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+@runtime_checkable
+class OptimiserFactory(Protocol):
+    """What makes an optimiser of your own, such as ``functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)``."""
+
+    def __call__(self, parameters: list[nn.Parameter], /) -> torch.optim.Optimizer:
+        """The optimiser of these parameters, with all of its settings."""
+
+
 @dataclass(frozen=True)
 class Optimiser:
-    """How parameters follow their gradients.
+    """The optimiser and its learning rate.
 
     Arguments:
-        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
-            adam, or the paper's.
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012); in Python
+            also a callable, parameters -> torch.optim.Optimizer, for every phase of a method. Default: adam, or the
+            paper's.
         lr: Learning rate. Default: the paper's for the data set.
         weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw). Default: 0, or the paper's.
     """
 
-    optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
+    optimiser: Literal["adam", "adamw", "rmsprop"] | OptimiserFactory | None = None
     lr: float | None = None
     weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         if self.lr is not None and not 0 < self.lr < math.inf:
-            raise InputError(f"the learning rate is {self.lr}, and must be above 0 and finite")
+            raise InputError(f"the learning rate is {self.lr}, but must be above 0 and finite")
         if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"the weight decay is {self.weight_decay}, and must be 0 or more and finite")
+            raise InputError(f"the weight decay is {self.weight_decay}, but must be 0 or more and finite")
+        if callable(self.optimiser) and (self.lr is not None or self.weight_decay is not None):
+            raise InputError(
+                "lr and weight_decay are for adam, adamw and rmsprop; set those of your own optimiser in it"
+            )
 
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        """torch's optimiser over `parameters`, at `lr` unless another rate was asked for; fused where torch can."""
+        """torch's optimiser for ``parameters``, with the rate ``lr`` unless the user set one; fused if supported.
+
+        Raises:
+            InputError: a callable of your own returned no optimiser.
+        """
+        if callable(self.optimiser):
+            return _checked(self.optimiser(parameters))
         rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
         if self.optimiser == "rmsprop":
             return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)
         if self.optimiser == "adamw":
             return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
         return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+
+
+def _checked(made: object) -> torch.optim.Optimizer:
+    if not isinstance(made, torch.optim.Optimizer):
+        raise InputError(
+            f"the callable that makes the optimiser returned a {type(made).__name__}; expected a torch.optim.Optimizer"
+        )
+    return made

@@ -1,4 +1,4 @@
-"""All that changes in training: weights, optimisers, schedules, the moving average and counters."""
+"""The state of training: weights, optimisers, schedules, the moving average and counters."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
+from noiseless.training.optimiser_state import numbers, restore
 from noiseless.training.settings import Training
 
 __all__ = ["State"]
 
 EVERY, AFTER, POWER = 10, 100, 2 / 3
-"""Of the ramped average: steps between its updates, those before which it is a copy, and how fast its decay grows."""
+"""Constants of the ramped average: steps between updates, steps during which it is a copy, exponent of its decay."""
 
 
 class State:
     """The state of a run, as tensors and scalars.
 
     Arguments:
-        objective: what is trained; already where it will be, in its final type.
-        training: optimisers' schedules and the average.
+        objective: the objective to train; already on its device and in its final dtype.
+        training: defines the learning-rate schedules and the moving average.
 
     Attributes:
-        step: updates made.
-        best, bad: the smallest validation loss, and the validations since.
+        step: number of steps taken.
+        best, bad: the lowest validation loss, and the number of validations since.
         saved: the step of the last checkpoint, -1 before the first.
     """
 
@@ -45,21 +46,21 @@ class State:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.objective.parameters()).device
 
     @property
     def validated(self) -> Objective:
-        """What is validated and kept as best: the average where there is one."""
+        """The objective that is validated and stored as best: the moving average if there is one."""
         return cast(Objective, self.average.module) if self.average is not None else self.objective
 
     @property
     def stalled(self) -> bool:
-        """Whether early stopping has had its patience."""
+        """Whether the patience of early stopping is exhausted."""
         return self.training.patience is not None and self.bad >= self.training.patience
 
     def begin(self) -> None:
-        """Before a step: rates cool down, and where the objective says so, optimisers, average and best begin anew."""
+        """Before a step: applies the cooldown, and resets optimisers, average and best if the objective requests it."""
         if self.training.schedule == "cooldown":
             remaining = _remaining(self.step, self.training)
             for phase, schedule in zip(self.phases, self.schedules, strict=True):
@@ -70,21 +71,21 @@ class State:
                 optimiser.state.clear()
             if self.average is not None:
                 self.average.n_averaged.zero_()
-            self.best, self.bad = math.inf, 0  # of another part, whose weights are not asked for
+            self.best, self.bad = math.inf, 0  # the previous best belongs to another stage of training
 
     def averaging(self) -> None:
-        """After an update: moves the average, as often as its form says."""
+        """After an update: updates the moving average, at the interval that its form defines."""
         if self.average is None:
             return
         since = self.step - max((step for step in self.restarts if step <= self.step), default=0)
         if self.training.ema_form == "ramped" and since % EVERY:
             return
         if self.training.ema_form == "ramped" and since <= AFTER + EVERY:
-            self.average.n_averaged.zero_()  # the next is a copy
+            self.average.n_averaged.zero_()  # the next update copies the weights
         self.average.update_parameters(self.objective)
 
     def follow(self, loss: float) -> bool:
-        """Moves the schedules after a validation; whether it was the best so far."""
+        """Advances the schedules after a validation; returns whether the loss is the best so far."""
         for schedule in self.schedules:
             schedule.step(loss) if isinstance(schedule, ReduceLROnPlateau) else schedule.step()
         improved = loss < self.best
@@ -92,10 +93,10 @@ class State:
         return improved
 
     def check(self) -> None:
-        """Refuses weights that are not finite: a loss was, but its gradient was not.
+        """Raises an error if weights are not finite, which happens if a loss is finite but its gradient is not.
 
         Raises:
-            RunError: names the weight.
+            RunError: a weight is not finite; the message names it.
         """
         named = {k: v for k, v in self.objective.state_dict().items() if v.is_floating_point()}
         finite = torch.stack([v.isfinite().all() for v in named.values()]).tolist()
@@ -107,18 +108,20 @@ class State:
         """Every tensor by name."""
         found = {f"model/{k}": v for k, v in self.objective.state_dict().items()}
         if self.average is not None:
-            mine = {v.data_ptr() for v in found.values()}  # a file holds no tensor twice, but for a copy of it
+            mine = {v.data_ptr() for v in found.values()}  # a file cannot contain the same memory twice, only a copy
             own = self.average.state_dict().items()
             found |= {f"ema/{k}": v.clone() if v.data_ptr() in mine else v for k, v in own}
         for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
             for i, parameter in enumerate(phase.parameters):
                 state = optimiser.state.get(parameter, {})
-                found |= {f"optimiser/{phase.name}/{i}/{k}": v for k, v in state.items()}
+                found |= {f"optimiser/{phase.name}/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         return found
 
     def scalars(self) -> dict[str, Any]:
-        """Every number by name, as JSON can hold it."""
-        return {
+        """Every number by name, in a form that JSON can represent."""
+        pairs = zip(self.phases, self.optimisers, strict=True)
+        kept = {phase.name: found for phase, optimiser in pairs if (found := numbers(phase, optimiser))}
+        return ({"optimisers": kept} if kept else {}) | {
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best if math.isfinite(self.best) else None,
@@ -128,10 +131,10 @@ class State:
         }
 
     def load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`tensors` and :meth:`scalars` gave.
+        """Restores the state from :meth:`tensors` and :meth:`scalars`.
 
         Raises:
-            InputError: they are of another objective or training.
+            InputError: they belong to another objective or other training settings.
         """
         try:
             self._load(tensors, scalars)
@@ -141,10 +144,11 @@ class State:
     def _load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
         self.objective.load_state_dict(_under("model/", tensors))
         if self.average is not None:
-            self.average = _average(self.objective, self.training)  # anew, to share what the two have in common
+            self.average = _average(self.objective, self.training)  # rebuilt, to share common tensors
             cast(AveragedModel, self.average).load_state_dict(_under("ema/", tensors))
         for i, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
             _load_optimiser(optimiser, phase, _under(f"optimiser/{phase.name}/", tensors))
+            restore(phase, optimiser, scalars.get("optimisers", {}).get(phase.name, {}))
             for group, rate in zip(optimiser.param_groups, scalars["rates"][i], strict=True):
                 group["lr"] = rate
             self.schedules[i].load_state_dict({k: _number(v) for k, v in scalars["schedules"][i].items()})
@@ -160,7 +164,7 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, phase: Phase, tensors: Map
     for name, tensor in tensors.items():
         i, key = name.split("/")
         parameter = phase.parameters[int(i)]
-        # torch's fused optimisers walk over memory: a moment must lie as its parameter does
+        # torch's fused optimisers require moments with the same memory layout as their parameters
         moment = tensor.ndim > 0 and tensor.shape == parameter.shape
         laid = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if moment else tensor
         optimiser.state[parameter][key] = laid.to(parameter.device)
@@ -168,9 +172,9 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, phase: Phase, tensors: Map
 
 def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRScheduler:
     if training.schedule == "plateau":
-        # torch lowers the rate at the validation after the last that patience allows; Keras, and we, at that one
+        # torch lowers the rate one validation after the patience is exhausted; Keras, and we, at that validation
         factor, patience, floor = training.lr_factor or 0.5, training.lr_patience or 5, training.lr_floor or 0.0
-        # threshold 0: torch's is a share of the loss, and where that is negative every loss would be an improvement
+        # threshold 0: torch's is relative to the loss, so with a negative loss every value would be an improvement
         return ReduceLROnPlateau(optimiser, factor=factor, patience=patience - 1, min_lr=floor, threshold=0.0)
     if training.schedule == "exponential":
         return ExponentialLR(optimiser, gamma=training.lr_factor or 0.95)
@@ -178,7 +182,7 @@ def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> LRSchedul
 
 
 def _remaining(step: int, training: Training) -> float:
-    """What the schedule cooldown multiplies the rate by: 1, then falling along a line to 0 after the last step."""
+    """The factor of the schedule cooldown: 1, then linear decay to 0 after the last step."""
     steps = cast(int, training.steps)
     return min(1.0, (steps - step) / (steps * (training.lr_cooldown or 0.2)))
 
@@ -190,7 +194,7 @@ def _counters(schedule: LRScheduler) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    """JSON holds no infinity: None stands for it."""
+    """The value for JSON, which has no infinity: None represents it."""
     return math.inf if value is None else value
 
 
@@ -202,7 +206,7 @@ def _average(objective: Objective, training: Training) -> AveragedModel | None:
 
 
 def _ramped(most: float) -> Callable[[Any, Any, Any], None]:
-    r"""The average of ema_pytorch: t steps after it ceased to be a copy its decay is :math:`1 - (1 + t)^{-2/3}`."""
+    r"""The average of ema_pytorch; its decay is :math:`1 - (1 + t)^{-2/3}`, t steps after it stops copying weights."""
 
     def move(averages: Any, weights: Any, count: Any) -> None:
         decay = min(most, 1 - (1 + EVERY * (int(count) + 1)) ** -POWER)

@@ -1,4 +1,4 @@
-"""The terms of an objective on the validation part."""
+"""The terms of an objective on the validation split."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from noiseless.objectives.objective import Objective
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
 from noiseless.training.settings import Training
+from noiseless.training.stream import BatchStream
 from noiseless.values import Batch, Noise
 
-__all__ = ["Validation", "layout_for"]
+__all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
 def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """What brings a batch into the type and memory layout of the objective's weights."""
+    """A function that converts a batch to the dtype and memory layout of the objective's weights."""
     dtype = next(objective.parameters()).dtype
 
     def layout(x: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
 
 
 class Validation:
-    """The terms of an objective on the validation part: each process takes its share of even batches."""
+    """The terms of an objective on the validation split; batches are divided evenly among processes."""
 
     def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
         self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
@@ -43,21 +44,21 @@ class Validation:
         shared = np.arange(count - count % world).reshape(-1, world)
         batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
         self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
-        self.rest = np.arange(shared.size, count)  # fewer than processes: all take them all
+        self.rest = np.arange(shared.size, count)  # fewer examples than processes: every process takes all of them
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
-        """The mean of every term, their sum as `validation/loss`, and the means of the diagnostics.
+        """The mean of every term, their sum as ``validation/loss``, and the means of the diagnostics.
 
         Raises:
-            RunError: one of them is not finite.
+            RunError: a term is not finite.
         """
         objective.eval()
         layout = layout_for(objective)
         terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
         for k, mine in enumerate([*self.shares, self.rest]):
             if len(mine):
-                rest = mine is self.rest  # gathered, each of these examples would meet its own copies
+                rest = mine is self.rest  # if gathered, these examples would be coupled with their own copies
                 count = len(mine) * (1 if rest else self.engine.world)
                 x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
                 with single_process() if rest else contextlib.nullcontext():
@@ -75,7 +76,7 @@ class Validation:
 
 
 class _Means:
-    """Means over batches of numbers by name, each over the examples of the batches that have it."""
+    """Means of named values over batches, each over the examples of those batches that contain it."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -83,13 +84,13 @@ class _Means:
         self.counts: dict[str, int] = {}
 
     def add(self, values: Mapping[str, Tensor], count: int) -> None:
-        """Takes the means over a batch of `count` examples."""
+        """Adds the means over a batch of ``count`` examples."""
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0) + count / self.total * value
             self.counts[name] = self.counts.get(name, 0) + count
 
     def over_processes(self, engine: Engine) -> dict[str, float]:
-        """The means, as `validation/NAME`.
+        """The means, named ``validation/NAME``.
 
         Raises:
             RunError: one of them is not finite.
@@ -102,3 +103,24 @@ class _Means:
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
         return {f"validation/{name}": value for name, value in zip(self.sums, means, strict=True)}
+
+
+class StreamValidation(Validation):
+    """The terms of an objective on batches of your own, each process on its own; see :class:`BatchStream`."""
+
+    def __init__(self, stream: BatchStream, training: Training, engine: Engine, device: torch.device) -> None:
+        self.stream, self.seed, self.engine = stream, training.seed, engine
+        stream.device = device
+
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> dict[str, float]:
+        """As for a data set."""
+        objective.eval()
+        layout, terms, diagnostics = layout_for(objective), _Means(1), _Means(1)
+        for k, inputs in enumerate(self.stream.once()):
+            x = layout(inputs)
+            terms.add(objective.validate(Batch(x, noise=self._noise(k))), len(x))
+            diagnostics.add(objective.diagnostics(Batch(x, noise=self._noise(k))), len(x))
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)

@@ -117,6 +117,7 @@ class Deciphering(Objective):
 
     shifting: Tensor
     draws_codes = True
+    needs_index = True
 
     def __init__(
         self,
@@ -190,7 +191,7 @@ class Deciphering(Objective):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns (`even` as in :meth:`noiseless.objectives.deciphering.patterns.Patterns.fresh`).
+        """Latents of fresh patterns (``even`` as in :meth:`noiseless.objectives.deciphering.patterns.Patterns.fresh`).
 
         They are made in batches of up to 250, as equal as may be; what the draws are does not depend on the device.
         """

@@ -257,7 +257,7 @@ class Patterns(nn.Module):
     def assign(
         self, count: int, generator: torch.Generator, cluster: Int[Tensor, " count"] | None = None, clusters: int = 1
     ) -> None:
-        """Draws a pattern for each of `count` data, no two alike.
+        """Draws a pattern for each of ``count`` data, no two alike.
 
         Raises:
             InputError: there are not so many.

@@ -107,7 +107,7 @@ class Wasserstein(Game):
         penalty: weight of the penalty, 0 or more.
 
     Raises:
-        InputError: `penalty` is not.
+        InputError: ``penalty`` is not.
     """
 
     def __init__(self, penalty: float = 10.0) -> None:

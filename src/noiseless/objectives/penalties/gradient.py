@@ -17,7 +17,7 @@ batch's map from codes to outputs,
 
 whose cross terms :math:`i \ne j` are :math:`O(1/B)` in all. On several processes the batch is the joint one.
 
-**Validation** runs under `torch.no_grad()`: the codes are decoded once more with gradients enabled. In training the
+**Validation** runs under ``torch.no_grad()``: the codes are decoded once more with gradients enabled. In training the
 pass already made serves, so that running moments are not updated twice.
 
 Not enforced: a Lipschitz bound. The norm is penalised at the codes of the data and nowhere else.
@@ -40,7 +40,7 @@ from noiseless.errors import InputError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.values import Noise, Trace
 
-__all__ = ["EXACT_UP_TO", "JacobianNorm", "SquaredOutputGradient"]
+__all__ = ["EXACT_UP_TO", "PENALTIES", "JacobianNorm", "SquaredOutputGradient"]
 
 EXACT_UP_TO = 64
 """Outputs of a datum (an 8x8 image) up to which :class:`JacobianNorm` is exact unless told otherwise, for decoders
@@ -160,3 +160,6 @@ def _gradients(y: Tensor, x: Tensor, directions: Tensor, at_once: bool) -> Float
     with torch.enable_grad():
         (gradients,) = torch.autograd.grad(y, x, directions, create_graph=True, is_grads_batched=True)
     return gradients
+
+
+PENALTIES = {"jacobian-norm": JacobianNorm}

@@ -30,7 +30,7 @@ from noiseless.errors import InputError
 from noiseless.nn.distributed import gather
 from noiseless.values import Trace
 
-__all__ = ["MMD", "Kernel", "mmd"]
+__all__ = ["MMD", "PENALTIES", "Kernel", "mmd"]
 
 Kernel = Literal["imq", "rbf"]
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -68,6 +68,8 @@ class MMD:
         kernel: imq, inverse multiquadric, or rbf, Gaussian.
     """
 
+    min_batch_size = 2
+
     def __init__(self, kernel: Kernel = "imq") -> None:
         self.kernel: Kernel = kernel
 
@@ -75,3 +77,6 @@ class MMD:
         """The estimate; 0 for a last batch of validation that is too small for one."""
         z, p = gather(trace.z), gather(trace.batch.noise.normal(trace.z.detach()))
         return z.new_zeros(()) if len(z) < 2 and trace.batch.step is None else mmd(z, p, self.kernel)
+
+
+PENALTIES = {"mmd": MMD}

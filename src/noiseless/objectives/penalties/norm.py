@@ -23,7 +23,7 @@ from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
 from noiseless.values import Trace
 
-__all__ = ["DecoderNorm", "code_norm"]
+__all__ = ["PENALTIES", "DecoderNorm", "code_norm"]
 
 
 def code_norm(trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG001
@@ -35,8 +35,8 @@ class DecoderNorm:
     r"""The squared norm of the decoder's parameters, :math:`\|\theta_{dec}\|_2^2`.
 
     Arguments:
-        over: `all` parameters (the paper's text), or `kernels`: the weights of its convolutional layers alone, no dense
-            layer, bias or batch norm (the authors' code for MNIST and CIFAR-10).
+        over: ``all`` parameters (the paper's text), or ``kernels``: the weights of its convolutional layers alone, no
+            dense layer, bias or batch norm (the authors' code for MNIST and CIFAR-10).
     """
 
     def __init__(self, over: Literal["all", "kernels"] = "all") -> None:
@@ -60,3 +60,6 @@ class DecoderNorm:
         if not kernels:
             raise InputError("the decoder has no convolution kernels to decay; take --decay-over all")
         return kernels
+
+
+PENALTIES = {"code-norm": code_norm, "decoder-norm": DecoderNorm}

@@ -3,9 +3,9 @@ r"""Perceptual distances: how far images are apart to a network that was trained
 .. math:: d(y, x) = \sum_l \frac1{H_l W_l} \sum_{ij} \big\| w_l \odot (\hat f^l_{ij}(y) - \hat f^l_{ij}(x)) \big\|_2^2,
     \qquad \hat f^l_{ij} = f^l_{ij} / \|f^l_{ij}\|_2
 
-over activations :math:`f^l` of a frozen network, normalised at every pixel. `lpips` is the published one: five
+over activations :math:`f^l` of a frozen network, normalised at every pixel. ``lpips`` is the published one: five
 activations of AlexNet with channel weights :math:`w_l^2` that were fitted to human judgement
-(:mod:`noiseless.objectives.reconstruction.lpips`). `efficientnet` is ours: the ends of five stages of
+(:mod:`noiseless.objectives.reconstruction.lpips`). ``efficientnet`` is ours: the ends of five stages of
 EfficientNet-Lite0, whose weights come with this library, and :math:`w_l = 1 / \sqrt 5`.
 
 As all terms here, it is given as a sum over the N numbers of a datum: N times the distance, as if it were a mean over

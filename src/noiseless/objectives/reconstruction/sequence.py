@@ -38,7 +38,7 @@ EPSILON = 1e-7
 
 
 class _Allowed:
-    """What may stand at each step, for data like `spec`; on the device where it is asked for."""
+    """What may stand at each step, for data like ``spec``; on the device where it is asked for."""
 
     def __init__(self, spec: Spec) -> None:
         self.table = of(spec).alternatives()

@@ -1,5 +1,5 @@
-"""Scores: what optimisation in a latent space makes smaller or larger, a number for a string."""
+"""Scores: functions of strings that are minimised or maximised in a latent space."""
 
-from noiseless.optimise.scores.score import Goal, Score, build, check, names, of_ones_own
+from noiseless.optimise.scores.score import SCORE, Goal, Score, build, check, names, of_ones_own
 
-__all__ = ["Goal", "Score", "build", "check", "names", "of_ones_own"]
+__all__ = ["SCORE", "Goal", "Score", "build", "check", "names", "of_ones_own"]

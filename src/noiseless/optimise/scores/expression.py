@@ -1,18 +1,18 @@
-r"""How far an expression in x is from the target function of the grammar autoencoders' experiment.
+r"""The distance of an expression in x from the target function of the grammar autoencoders' experiment.
 
 .. math:: \text{score}(f) = \log \Big(1 + \frac{1}{1000} \sum_{i=1}^{1000} \min \big((f(x_i) - y_i)^2, 1000\big) \Big),
           \qquad y_i = \tfrac13 + x_i + \sin (x_i^2)
 
-at 1,000 equally spaced points of [-10, 10]; lower is better, 0 is the target itself. Where the sum is not a number, or
-the evaluation fails, the score is the worst there is, log 1001. An infinite value at a point counts 1,000 there.
+at 1,000 equally spaced points of [-10, 10]; lower is better, 0 is the target itself. If the sum is NaN or the
+evaluation fails, the score is the worst possible, log 1001. An infinite value at a point contributes 1,000.
 
-Expressions have the numbers 1, 2 and 3, x, ``+ * /``, brackets, ``sin(...)`` and ``exp(...)``, with the precedence of
-Python. They are parsed by Python's own parser and evaluated by walking the tree: nothing is ever run, and whatever else
-a string may hold is refused.
+Expressions consist of the numbers 1, 2 and 3, x, ``+ * /``, brackets, ``sin(...)`` and ``exp(...)``, with Python's
+operator precedence. They are parsed by Python's own parser and evaluated by walking the tree: nothing is executed, and
+anything else in a string is refused.
 
-The published scores of new points were computed under Python 2, in which two integers divide with floor (1/2 is 0),
-while training scores and target divide truly. ``expression:python2`` computes the former: with it
-``1/2+(x)+sin(x*x)`` scores 0.105, the published 0.10, and 0.027 without.
+The published scores of new points were computed under Python 2, where division of two integers is floor division (1/2
+is 0), while the scores of the training data and the target use true division. ``expression:python2`` computes the
+former: with it ``1/2+(x)+sin(x*x)`` scores 0.105 (published as 0.10), without it 0.027.
 
 Sources: Grammar variational autoencoder, M. J. Kusner, B. Paige, J. M. Hernández-Lobato, ICML 2017,
 https://arxiv.org/abs/1703.01925, section 4, and its public code; Ghosh et al., 2020, section 6.2,
@@ -48,10 +48,10 @@ def distance(string: str, division: Division = "true") -> float:
 
     Arguments:
         string: the expression.
-        division: of two integers, true or with floor.
+        division: division of two integers: ``true``, or ``python2`` for floor division.
 
     Raises:
-        InputError: as :func:`parse`.
+        InputError: as :func:`noiseless.strings.expressions.parse`.
     """
     tree = parse(string)
     try:
@@ -64,7 +64,7 @@ def distance(string: str, division: Division = "true") -> float:
 
 
 def expression(training: Sequence[str], division: str = "true") -> Score:  # noqa: ARG001
-    """The distance of an expression from 1/3 + x + sin(x*x), minimised; expression:python2 divides as published."""
+    """The distance of an expression from 1/3 + x + sin(x*x), minimised; expression:python2 for published scores."""
     if division not in get_args(Division):
         raise unknown("division", division, get_args(Division))
     return Score(partial(distance, division=cast(Division, division)), "minimise", WORST, is_expression, votes=25)

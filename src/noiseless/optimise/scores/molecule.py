@@ -1,20 +1,21 @@
-r"""Penalised logP of a molecule: octanol-water partition, less what makes a molecule hard to make.
+r"""Penalised logP of a molecule: octanol-water partition coefficient with penalties for difficult synthesis.
 
 .. math:: \text{score}(m) = \frac{\log P(m) - \mu_1}{\sigma_1} + \frac{-\text{SA}(m) - \mu_2}{\sigma_2}
           + \frac{-\text{cycle}(m) - \mu_3}{\sigma_3}, \qquad \text{cycle}(m) = \max(0, \text{longest ring} - 6)
 
-with Crippen's estimate of log P, Ertl and Schuffenhauer's synthetic accessibility SA (1 easy to 10 hard), and the
-longest ring of networkx's cycle basis. Higher is better. Each part is standardised by its mean and standard deviation
-over a set of molecules: those of the 249,456 training molecules of ZINC by default, whatever the model was trained on,
-so that numbers can be compared; ``logp:training`` takes the model's own training molecules, ``logp:none`` nothing.
+with Crippen's estimate of log P, Ertl and Schuffenhauer's synthetic accessibility SA (from 1, easy, to 10, hard), and
+the longest ring of networkx's cycle basis. Higher is better. Each part is standardised by its mean and standard
+deviation over a set of molecules. By default these are the 249,456 training molecules of ZINC, whatever the model was
+trained on, so that numbers can be compared; ``logp:training`` uses the model's own training molecules, ``logp:none``
+does not standardise.
 
-A cycle basis depends on the order of atoms where rings share more than a bond, so two strings of one molecule can
-differ by a few in `cycle`. Molecules are compared by their canonical SMILES.
+If rings share more than one bond, the cycle basis depends on the order of atoms, so ``cycle`` can differ by a few
+between two strings of the same molecule. Molecules are compared by their canonical SMILES.
 
 Needs rdkit and networkx: ``pip install 'noiseless[molecules]'``. Sources: Gómez-Bombarelli et al., Automatic chemical
 design using a data-driven continuous representation of molecules, 2018, https://arxiv.org/abs/1610.02415; Kusner et
 al., 2017, https://arxiv.org/abs/1703.01925; the constants as published with LOLBO (Maus et al., 2022,
-https://arxiv.org/abs/2201.11872), a hundredth or less from what a current RDKit gives on ZINC.
+https://arxiv.org/abs/2201.11872), which differ by a hundredth or less from those of a current RDKit on ZINC.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ SIX = 6
 
 
 def parts(smiles: str) -> tuple[float, float, float] | None:
-    """log P, -SA and -cycle of a molecule; None where the string is none."""
+    """log P, -SA and -cycle of a molecule; None if the string is not a molecule."""
     molecule = read(smiles)
     if molecule is None:
         return None
@@ -50,7 +51,7 @@ def parts(smiles: str) -> tuple[float, float, float] | None:
 
 
 def penalised(smiles: str, standard: Standard = ZINC) -> float | None:
-    """The score; None where the string is no molecule."""
+    """The score; None if the string is not a molecule."""
     found = parts(smiles)
     if found is None:
         return None
@@ -61,7 +62,9 @@ def _standard(constants: str, training: Sequence[str]) -> Standard:
     if constants == "training":
         found = np.array([values for values in map(parts, training) if values is not None])
         if len(found) < 2 or not (found.std(axis=0) > 0).all():
-            raise InputError("the training molecules do not vary in log P, SA and rings; leave the constants of ZINC")
+            raise InputError(
+                "the training molecules do not vary in log P, SA and rings; use the constants of ZINC, the default"
+            )
         return tuple(zip(found.mean(axis=0).tolist(), found.std(axis=0).tolist(), strict=True))
     known = {"zinc": ZINC, "none": PLAIN}
     if constants not in known:
@@ -70,7 +73,7 @@ def _standard(constants: str, training: Sequence[str]) -> Standard:
 
 
 def logp(training: Sequence[str], constants: str = "zinc") -> Score:
-    """Penalised logP, maximised, standardised as on ZINC; logp:training, logp:none (extra molecules)."""
+    """Penalised logP, maximised, standardised with ZINC's constants; logp:training, logp:none (extra molecules)."""
     chemistry()
     value = partial(penalised, standard=_standard(constants, training))
     return Score(value, "maximise", None, is_molecule, lambda smiles: canonical(smiles) or smiles, votes=500)

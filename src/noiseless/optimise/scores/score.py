@@ -1,19 +1,22 @@
-r"""What a score is, and how one is named and built.
+r"""The interface of scores, and how they are named and built.
 
-A score is a function of a string. It says which way is better (its goal), because published ones go both ways: the
-error of an expression is to be minimised, a molecule's logP to be maximised. Whoever optimises minimises the **cost**,
+A score is a function of a string with a goal, minimise or maximise, because published scores have both directions: the
+error of an expression is minimised, a molecule's logP is maximised. Searches minimise the **cost**,
 
 .. math:: c(s) = \text{score}(s) \text{ to minimise it}, \qquad c(s) = -\text{score}(s) \text{ to maximise it,}
 
-and reports are in the score's own units. A string with which nothing can be done has no score (None, or a number that
-is not finite); what stands for it in the search is the score's `failure`, or the worst of the training objects.
+and reports are in the score's own units. An invalid string has no score (None, or a number that is not finite); in the
+search it is assigned the score's ``failure``, or else the worst score of the training objects.
 
-A new score is one file in this folder that names what it offers in
+A score is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.scores`
+(:mod:`noiseless.registry`). One of the user's own is a function of a string (:func:`of_ones_own`), a :class:`Score`,
+or a function of the training strings that is annotated to return one. A module of this folder names those that it
+offers in
 
     ``SCORES: dict[str, Callable[[Sequence[str]], Score]]``
 
-whose values are called with the training strings, for a score that is standardised by them; further parameters need
-defaults, and become options in the name (``expression:python2`` or ``expression:division=python2``).
+whose values are called with the training strings, for scores that are standardised by them. Further parameters need
+defaults and become options in the name (``expression:python2`` or ``expression:division=python2``).
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
-from noiseless.errors import InputError, RunError, unknown
-from noiseless.registry import offered, options
+from noiseless.errors import InputError, RunError
+from noiseless.registry import Choice, Kind, Part, offered, options
 
-__all__ = ["GOALS", "Goal", "Score", "build", "check", "names", "of_ones_own"]
+__all__ = ["GOALS", "SCORE", "Goal", "Score", "build", "check", "names", "of_ones_own"]
 
 Goal = Literal["minimise", "maximise"]
 GOALS: tuple[Goal, ...] = ("minimise", "maximise")
@@ -40,14 +43,15 @@ def _always(_: str) -> bool:
 
 @dataclass(frozen=True)
 class Score:
-    """A number for a string, and which way it is better.
+    """A score of strings, with its goal.
 
     Arguments:
-        value: the score; None, or a number that is not finite, where the string has none.
-        goal: which way is better.
-        failure: what a code that decodes to nothing counts as; None: the worst score of the training objects.
-        valid: whether a string is an object at all. Votes are counted among such strings.
-        identity: what two strings for one object have in common, by which an object is new or not.
+        value: returns the score of a string; None, or a number that is not finite, if it has none.
+        goal: whether the score is minimised or maximised.
+        failure: the score assigned to a code that cannot be decoded; None means the worst score of the training
+            objects.
+        valid: whether a string is an object at all. Only such strings count as votes.
+        identity: maps a string to an identifier that all strings for the same object share; decides whether it is new.
         votes: how often a code is decoded, by default.
     """
 
@@ -59,18 +63,18 @@ class Score:
     votes: int = 25
 
     def __call__(self, string: str) -> float:
-        """The score, or NaN where there is none."""
+        """The score, or NaN if the string has none."""
         value = self.value(string)
         return value if value is not None and math.isfinite(value) else math.nan
 
     @property
     def sign(self) -> float:
-        """1 where less is better, -1 where more is: what turns scores into costs, and back."""
+        """1 for scores that are minimised, else -1: the factor between scores and costs."""
         return 1.0 if self.goal == "minimise" else -1.0
 
 
 def names() -> dict[str, str]:
-    """Every score by the name that the command line takes, with a line on each.
+    """The scores by the names that the command line accepts, with a one-line description of each.
 
     >>> sorted(names())
     ['expression', 'logp']
@@ -78,37 +82,40 @@ def names() -> dict[str, str]:
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(_catalogue().items())}
 
 
-def check(name: str) -> None:
-    """Refuses a name or an option that does not exist, before there are training strings."""
-    _maker(name)
+def check(chosen: Choice, goal: Goal | None = None) -> None:
+    """Refuses a name, an option or a goal that cannot be used, before there are training strings."""
+    _maker(SCORE.find(chosen), goal)
 
 
-def build(name: str, training: Sequence[str]) -> Score:
-    """The score of this name.
+def build(chosen: Choice, training: Sequence[str], goal: Goal | None = None) -> Score:
+    """The score that is chosen.
 
     Arguments:
-        name: one of :func:`names`, with options after a colon if the score has any.
+        chosen: one of :func:`names`, with options after a colon if the score has any; `MODULE:NAME` of your own; the
+            name of an installed package's; or the object.
         training: the training strings.
+        goal: which way is better, for a function of a string, which does not say it itself.
 
     Raises:
-        InputError: a name, an option or a value that does not exist, or a missing extra.
+        InputError: a name, an option or a value that does not exist, a missing extra, or a goal that is missing or is
+            not needed.
     """
-    return _maker(name)(training)
+    return _maker(SCORE.find(chosen), goal)(training)
 
 
 def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal | None) -> Score:
-    """A score of the user's own.
+    """A user-defined score.
 
     Arguments:
-        name: what errors call it.
-        function: gives a number for a string, or None where it has none; every string counts as an object.
-        goal: which way is better; it has to be said.
+        name: what error messages call it.
+        function: maps a string to a number, or None if it has none; every string counts as an object.
+        goal: whether the score is minimised or maximised; required.
 
     Raises:
-        InputError: no goal.
+        InputError: there is no goal.
     """
     if goal is None:
-        raise InputError(f"the score {name} is your own, so say which way is better: --goal minimise or maximise")
+        raise InputError(f"the score {name} is user-defined and needs a goal; give --goal minimise or --goal maximise")
 
     def value(string: str) -> float | None:
         try:
@@ -120,14 +127,31 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
     return Score(value, goal)
 
 
-def _maker(name: str) -> Callable[[Sequence[str]], Score]:
-    kind = name.partition(":")[0]
-    if kind not in _catalogue():
-        raise InputError(f"{unknown('score', kind, _catalogue())}, or MODULE:FUNCTION of your own")
-    make: Callable[..., Score] = _catalogue()[kind]
-    return partial(make, **options("score", name, make))
+def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
+    """What makes the score, given the training strings."""
+    if not callable(part.value):
+        raise InputError(f"the score {part.name} is a {type(part.value).__name__}; expected a function of a string")
+    if part.own and not _says_its_goal(part.value):
+        function = partial(part.value, **options("score", part.name, part.value, stem=part.stem))
+        own = of_ones_own(part.name, function, goal)
+        return lambda _: own
+    if goal is not None:
+        raise InputError(f"--goal is for a score of your own, and {part.name} says itself which way is better")
+    if isinstance(part.value, Score):
+        score = part.value
+        return lambda _: score
+    return partial(part.value, **options("score", part.name, part.value, stem=part.stem))
+
+
+def _says_its_goal(value: object) -> bool:
+    """Whether it is a score, or a function that is annotated to make one."""
+    return isinstance(value, Score) or getattr(value, "__annotations__", {}).get("return") in (Score, "Score")
 
 
 @cache
 def _catalogue() -> dict[str, Callable[[Sequence[str]], Score]]:
     return offered("noiseless.optimise.scores", "SCORES")
+
+
+SCORE = Kind("score", "noiseless.scores", lambda: _catalogue())
+"""Where scores are found."""

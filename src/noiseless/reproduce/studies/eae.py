@@ -275,8 +275,8 @@ def eae_figures(request: ImageRequest) -> Report:
 def _made(cell: Cell) -> dict[str, Tensor]:
     """What a method makes, by kind."""
     data = cell.loaded
-    if not data.spec.is_image:
-        raise InputError(f"{data.spec.name} are vectors, and these figures are of images")
+    if data.spec.modality != "images":
+        raise InputError(f"{data.spec.name} are {data.spec.modality}, and these figures are of images")
     model = trained(cell).model(data=data)
     shown = data.test.take(np.arange(min(SHOWN, len(data.test))))
     isotropic = cell.line.sources["isotropic"].density or "normal"

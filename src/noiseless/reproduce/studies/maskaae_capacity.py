@@ -148,7 +148,7 @@ def readings(request: ImageRequest, study: str, wanted: Sequence[Line]) -> list[
 def _reading(cell: Cell) -> Reading:
     if isinstance(cell.data, str):
         return Reading(cell, reason=cell.data)  # the same for every run
-    asked = None if cell.data.spec.is_image else cell.request.features or "raw"
+    asked = None if cell.data.spec.modality == "images" else cell.request.features or "raw"
     features = features_for(cell.request, cell.data, asked)  # whose name, if misspelt, is no run's own trouble
     label = f"{cell.line.label}, seed {cell.seed}"
     try:
@@ -169,7 +169,9 @@ def _numbers(cell: Cell, part: float, features: Features) -> dict[str, Any]:
     data, steps, done = cell.loaded, cell.steps(part), cell.done
     place = cell.folder if part == 1 else cell.folder / f"at-{steps}"
     path, request = place / "capacity.json", cell.request
-    n = min(request.n or (request.setting.n if data.spec.is_image else DRAWS), len(data.train), len(data.test))
+    n = min(
+        request.n or (request.setting.n if data.spec.modality == "images" else DRAWS), len(data.train), len(data.test)
+    )
     terms = {"n": n, "features": features.name, "seed": cell.seed, "fingerprint": data.fingerprint, "steps": steps}
     known = read_json(path) if path.is_file() and done >= steps else {}
     if terms.items() <= known.items():

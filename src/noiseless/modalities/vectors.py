@@ -1,0 +1,150 @@
+"""Vectors: perceptrons, distances between standardised vectors, arrays as files, scatter plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noiseless import data as datasets
+from noiseless import metrics
+from noiseless.autoencoder.networks import Factories, Networks, perceptrons
+from noiseless.data import Data
+from noiseless.data.modality import check_finite
+from noiseless.densities import DENSITY
+from noiseless.errors import InputError
+from noiseless.evaluate import distances
+from noiseless.evaluate.results import Reference, Result
+from noiseless.files import slug
+from noiseless.metrics import Features, Metric
+from noiseless.modalities.modality import Modality
+from noiseless.model import Model
+from noiseless.model.decoding import Made
+from noiseless.registry import Choice
+from noiseless.show import plots
+from noiseless.show.export import Drawn, Paths, refuse_existing, write_array
+from noiseless.values import Spec
+
+__all__ = ["MODALITIES"]
+
+
+@final
+class Vectors(Modality):
+    """Rows of numbers in any range, standardised on the training part."""
+
+    unit, example, ending = "data", "synthetic", "npy"
+    features = ("identity", "raw")
+    pixels, discrete, published = False, False, True
+    nets, inputs = ("mlp",), "vectors"
+
+    def described(self, spec: Spec) -> str:
+        return f"vectors of {spec.shape[0]}"
+
+    def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
+        return raw
+
+    def check(self, raw: Tensor, spec: Spec) -> None:
+        if raw.dtype != torch.uint8:
+            check_finite(raw)
+
+    def read(self, source: str, spec: Spec) -> np.ndarray | None:
+        return None
+
+    def default_net(self, spec: Spec) -> str:
+        return "mlp"
+
+    def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
+        return perceptrons(networks, logits)
+
+    def nearest(self, spec: Spec) -> str:
+        return "mnist"
+
+    def latent_dim(self, spec: Spec, published: int) -> int:
+        return min(published, spec.size)
+
+    def averaged(self, spec: Spec) -> int:
+        return spec.size
+
+    def channels(self, spec: Spec) -> int:
+        return 1
+
+    def perceptrons(self, spec: Spec) -> bool:
+        return True
+
+    def decoded(self, model: Model, codes: Tensor, generator: torch.Generator | None = None) -> Made:
+        return model.decode(codes)
+
+    def remarks(self, made: Made, model: Model, sampled: bool) -> list[str]:
+        return []
+
+    def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
+        refuse_existing(path, overwrite)
+        if path.suffix != ".npy":
+            raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
+
+    def save(self, drawn: Drawn, spec: Spec, path: Path, overwrite: bool) -> Path:
+        self.check_place(path, spec, len(drawn), overwrite, folders=True)
+        return write_array(drawn, path)
+
+    def save_paths(self, drawn: Paths, spec: Spec, path: Path, overwrite: bool) -> Path:
+        self.check_place(path, spec, len(drawn), overwrite, folders=False)
+        return write_array(drawn, path)
+
+    def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
+        """Samples alone, each beside real data."""
+        for density in names:
+            path = folder / f"samples-{slug(DENSITY.find(density).name)}.png"
+            _scatter(model.sample(100, density), data, path)
+
+    def snapshot(self, model: Model, data: Data, codes: Tensor, path: Path) -> None:
+        _scatter(model.decode(codes), data, path)
+
+    def has_tiles(self, spec: Spec) -> bool:
+        return False
+
+    def tiles(self, model: Model, chosen: Choice) -> Tensor:
+        raise InputError(f"{model.spec.name} are vectors, which have no pictures")
+
+    def rows(
+        self,
+        model: Model,
+        data: Data,
+        names: Sequence[Choice],
+        features: Features | None,
+        *,
+        n: int = 10_000,
+        part: Reference = "test",
+        seed: int = 0,
+        more: Sequence[Metric] = (),
+        show: bool = True,
+    ) -> list[Result]:
+        chosen = features or metrics.build(self.features[0], data.spec)
+        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more, show=show)
+
+    def rows_of_samples(
+        self,
+        source: str,
+        data: Data,
+        features: Features | None,
+        *,
+        size: int | None = None,
+        n: int = 10_000,
+        part: Reference = "test",
+        seed: int = 0,
+        more: Sequence[Metric] = (),
+    ) -> list[Result]:
+        chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
+        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
+
+
+def _scatter(drawn: Tensor, data: Data, path: Path) -> None:
+    """Beside real data, standardised so that no column hides the others."""
+    real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
+    plots.vectors(data.spec.normalise(real), {"generated": data.spec.normalise(drawn)}, path)
+
+
+MODALITIES = {"vectors": Vectors()}

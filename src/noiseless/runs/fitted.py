@@ -1,0 +1,48 @@
+"""A density fitted to the codes of a run, and kept in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from noiseless import densities
+from noiseless.files import slug
+from noiseless.objectives.objective import Objective
+from noiseless.registry import Choice
+
+__all__ = ["fitted"]
+
+
+def fitted(
+    chosen: Choice, folder: Path, suffix: str, objective: Objective, codes: Callable[[], Tensor], seed: int, model: str
+) -> densities.LatentDensity:
+    """The density that is chosen, fitted to the codes; kept in the folder once it is fitted.
+
+    One that cannot be found again by its name, such as a lambda, is not kept, and one of the user's own is fitted anew
+    when its source has changed. An object that is a density already is taken as it is.
+
+    Arguments:
+        chosen: as for :func:`noiseless.densities.build`, or a fitted density.
+        folder: where densities are kept.
+        suffix: of the file's name: which weights and moments the codes are of.
+        objective: whose codes they are.
+        codes: gives them.
+        seed: of the fit.
+        model: what errors call the model.
+    """
+    if isinstance(chosen, densities.LatentDensity):
+        chosen.require_fit()
+        return chosen
+    part = densities.DENSITY.find(chosen)
+    path = folder / f"{slug(part.name)}{suffix}.safetensors"
+    if densities.holds(path, chosen):
+        return densities.load(path, chosen).bind(objective, model)
+    density = densities.build(chosen, objective.autoencoder.latent_dim).bind(objective, model)
+    density.device = str(next(objective.parameters()).device)
+    density.fit(codes(), torch.Generator().manual_seed(seed))
+    if part.is_lasting:
+        densities.save(density, path, name=chosen, codes="mean")
+    return density
