@@ -76,7 +76,7 @@ SENTENCES = {
     "train ae --data digits --steps 1 --epochs 1": "give one",
     "train ae --data nowhere": "nowhere",
     "train ae --data full": "holds no images",
-    "train ae --data file": "file is no data set",
+    "train ae --data file": "file is not a data set",
     "train ae --data digits --size 16": "leave out --size",
     f"train ae {TINY} --out r": "exists already",
     f"train ae {TINY} --out file": "exists already",

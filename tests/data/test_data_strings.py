@@ -35,7 +35,7 @@ def test_the_released_expressions_are_the_published_file() -> None:
 
 def test_the_released_expressions_are_refused_if_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.DIGEST", "0" * 64)
-    with pytest.raises(AssertionError, match="not what they were"):
+    with pytest.raises(AssertionError, match="differ from the released ones"):
         released()
 
 

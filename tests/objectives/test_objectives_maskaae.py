@@ -347,7 +347,7 @@ def test_the_recipe_has_the_paper_s_constants_converted() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent_dim=48, width=4))
     objective = made.objective
     assert (made.training.steps, made.training.batch, made.densities[0]) == (500_000, 64, "normal")
-    assert made.notes == ("the weights of the mask's loss were chosen beside a cross-entropy",)
+    assert made.notes == ("the weights of the mask's loss were chosen for a cross-entropy",)
     assert (objective.weights.variance, objective.weights.reconstruction) == (100 * 784, 1000 / 784)
     assert objective.polarising == Polarising(2 / 48, 21_600)
     lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4, "mask": 5e-4}
@@ -483,7 +483,7 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], message: 
 def test_a_decoder_without_mask_is_refused() -> None:
     made = maskaae()
     made.autoencoder.decoder = nn.Linear(D, 5)
-    with pytest.raises(InputError, match="behind a mask"):
+    with pytest.raises(InputError, match="needs a decoder with a mask"):
         MaskAAE(
             made.autoencoder,
             made.critic,

@@ -157,8 +157,8 @@ def test_what_makes_no_sense_for_strings_is_refused(
 OTHERS = {
     "strings:words.txt,grammar=turned.txt,length=15": "here S -> S '*' T, there S -> S '+' T",
     "strings:words.txt,codec=characters,length=15": "here tokens are characters, there tokens are rules",
-    "expressions:size=40,length=16": "the data have up to 16 rules, and RUN takes 15; add length=15",
-    "digits": "the data are numbers, and RUN was trained on strings",
+    "expressions:size=40,length=16": "the data have up to 16 rules, but RUN takes 15; add length=15",
+    "digits": "the data are numbers, but RUN was trained on strings",
 }
 
 
@@ -181,7 +181,7 @@ def test_strings_are_no_vectors_to_a_run_on_vectors(tmp_path: Path, monkeypatch:
     np.save("v.npy", np.random.default_rng(0).standard_normal((60, 15)).astype(np.float32))
     assert run(["train", "ae", "--data", "v.npy", "--steps", "2", "--out", "v", *FAST]) == 0
     assert run(["encode", "v", DATA, "--out", "z.npy"]) == 2
-    assert "the data are strings, and v was trained on numbers" in capsys.readouterr().err
+    assert "the data are strings, but v was trained on numbers" in capsys.readouterr().err
 
 
 def test_strangers_are_named(trained: Path) -> None:

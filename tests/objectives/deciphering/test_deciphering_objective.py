@@ -387,7 +387,7 @@ def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: p
     ("networks", "arguments", "message"),
     [
         (Networks(net="conv-small"), {}, "leave out --net conv-small"),
-        (Networks(depth=3), {}, "networks of its own"),
+        (Networks(depth=3), {}, "has fixed networks"),
         (NETWORKS, {"active": (1, 2)}, r"expected 3 numbers"),
         (NETWORKS, {"clusters": 0}, "clusters is 0"),
         (replace(NETWORKS, net="mlp"), {"shift": "both"}, "no axis to shift or mirror along"),
@@ -402,7 +402,7 @@ def test_what_cannot_be_is_refused(networks: Networks, arguments: dict[str, Any]
 
 def test_strings_are_refused() -> None:
     language = Spec("words", (9,), (), (), 4, "S -> 'a' | 'b' S")
-    with pytest.raises(InputError, match="words are sequences of tokens; take grae"):
+    with pytest.raises(InputError, match="words are sequences of tokens; use grae"):
         names()["deciphering"](language)
 
 
@@ -416,7 +416,7 @@ def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> 
     [
         (4, {"clusters": 5}, "5 clusters cannot share 4 channels"),
         (128, {"clusters": 81}, "81 clusters of 80 data"),
-        (4, {"active": (4, 8, 16), "clusters": 1}, "80 data cannot get 80 different patterns"),
+        (4, {"active": (4, 8, 16), "clusters": 1}, "80 examples cannot get 80 different patterns"),
     ],
 )
 def test_what_the_data_make_impossible_leaves_no_folder(
