@@ -121,7 +121,7 @@ class Result:
 
 
 def noted(rows: Iterable[Result], weights: str, notes: Sequence[str]) -> list[Result]:
-    """`rows` with the weights of the model, and what its method says about every number it gives."""
+    """The rows with the weights of the model, and what its method says about every number it gives."""
     return [replace(row, protocol=replace(row.protocol, weights=weights), notes=tuple(notes)) for row in rows]
 
 
@@ -145,7 +145,7 @@ def known(
     part: Reference = "test",
     weights: str = "best",
 ) -> list[Result]:
-    """The rows that `results.json` has of some weights against a part; none unless all densities are there."""
+    """The rows that ``results.json`` has of some weights against a part; none unless all densities are there."""
     wanted = (features, part, seed, n, weights, fingerprint)
     found = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
     densities = {row.protocol.density for row in found}

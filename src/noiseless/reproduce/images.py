@@ -1,8 +1,8 @@
 """What is asked of a study of images or vectors, which are judged by Fréchet distances.
 
-Two scales are offered. `paper` trains the papers' networks for their epochs; `small` trains narrow ones for 1,200 steps
-of 100, which shows on a few CPU cores what is better than what, and no more. Its rate is the same for all methods (a
-VAE's published one, 1e-4, would not get far in so few steps) and halved every 500 steps, since at a constant one the
+Two scales are offered. ``paper`` trains the papers' networks for their epochs; ``small`` trains narrow ones for 1,200
+steps of 100, which shows on a few CPU cores what is better than what, and no more. Its rate is the same for all methods
+(a VAE's published one, 1e-4, would not get far in so few steps) and halved every 500 steps, since at a constant one the
 running moments of the batch norms lag behind so short a run, and distances of runs of equal loss then differ by tens.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from noiseless import data as datasets
 from noiseless.data import Data, modality
@@ -53,8 +53,12 @@ class ImageRequest(Request):
     draws: ClassVar[bool] = False
 
     data: str
+    scale: Literal["small", "paper"] = "small"
     constants: Constants | None = None
     size: int | None = None
+    steps: int | None = None
+    width: int | None = None
+    n: int | None = None
     features: str | None = None
 
     def __post_init__(self) -> None:

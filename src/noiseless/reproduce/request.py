@@ -2,9 +2,9 @@
 
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
 again; it refuses, before anything is trained, to make one that would take another's place. Its docstring is the help.
-It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.studies`
+It is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.studies``
 (:mod:`noiseless.registry`). Every public function that a module of :mod:`noiseless.reproduce.studies` lists in
-`__all__` and whose parameter is called `request` is one; its name on the command line has hyphens for underscores.
+``__all__`` and whose parameter is called ``request`` is one; its name on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
 number stands among a run's results. What is asked of it is a kind of :class:`Request`, which says what the runs have in
@@ -99,13 +99,18 @@ def check(request: Request, *names: str) -> None:
 class Request(ABC):
     """What is asked of a study, and what its runs have in common.
 
-    All studies take these options, but for `constants`, `size`, `batch`, `lr` and `features`: a kind of request that
-    takes one declares it anew.
+    All studies take these options, but for ``constants``, ``size``, ``batch``, ``lr`` and ``features``: a kind of
+    request that takes one declares it anew, as it does with those that it documents otherwise.
 
     Arguments:
+        data: Which data.
+        scale: small: narrow networks and few steps; paper: the paper's networks and epochs.
         seeds: A run of every row for each; the table shows means and standard deviations.
         rows: Labels of the rows to make. Default: all.
         data_dir: Where to look first for the files of a named data set.
+        steps: Updates, in place of the scale's.
+        width: Of the networks, in place of the scale's.
+        n: Data in each row, in place of the scale's.
         threads: CPU threads. Default: torch's.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-DATA-SCALE.

@@ -16,6 +16,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -111,8 +112,14 @@ class StringRequest(Request):
     draws: ClassVar[bool] = True
 
     data: str | None = None
+    scale: Literal["small", "paper"] = "small"
+    steps: int | None = None
+    width: int | None = None
     batch: int | None = None
     lr: float | None = None
+    n: int | None = None
+    runs: Path | None = None
+    out: Path | None = None
     objects: Literal["expressions", "molecules"] = "expressions"
     search: str = "paper"
 
