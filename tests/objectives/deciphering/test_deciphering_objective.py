@@ -363,24 +363,24 @@ def test_the_empirical_density_keeps_some_codes_and_repeats_them_evenly() -> Non
 
 
 def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: {"warnings": []})
+    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: ({}, []))
     data = images(held=40)
     arguments = {"reconstruction": "efficientnet:32"}
     made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)
     model = made.model(data=data)
     assert (model.amortised, model.trained_on) == (False, "efficientnet-lite0")
     rows = evaluate(model, data, ["pattern", "empirical"], features("efficientnet", data.spec, resize=32), n=30)
-    assert [(r["row"], r["density"]) for r in rows] == [
+    assert [(r.protocol.row, r.protocol.density) for r in rows] == [
         ("training data", None),
         ("samples", "pattern"),
         ("samples", "empirical"),
         ("interpolation, spherical", None),
         ("interpolation, linear", None),
     ]
-    flattered = ["these very features" in " ".join(r["warnings"]) for r in rows]
+    flattered = ["these very features" in " ".join(r.warnings) for r in rows]
     assert flattered == [False, True, True, True, True]
     rows = evaluate(model, data, ["pattern"], features("pixels", data.spec), n=30)
-    assert not any("these very features" in " ".join(r["warnings"]) for r in rows)
+    assert not any("these very features" in " ".join(r.warnings) for r in rows)
 
 
 @pytest.mark.parametrize(
