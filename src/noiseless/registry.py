@@ -342,7 +342,7 @@ def _value(what: str, option: str, wanted: type, text: str) -> Any:
 
 
 def _described(point: EntryPoint) -> str:
-    package = f", of the package {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+    package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
     return f"{point.value}{package}"
 
 

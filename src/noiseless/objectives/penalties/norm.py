@@ -27,12 +27,12 @@ __all__ = ["PENALTIES", "DecoderNorm", "code_norm"]
 
 
 def code_norm(trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG001
-    r"""The mean over the batch of :math:`\tfrac12 \|z\|_2^2`."""
+    """Half the squared norm of the code, mean over the batch."""
     return trace.z.square().sum() / (2 * len(trace.z))
 
 
 class DecoderNorm:
-    r"""The squared norm of the decoder's parameters, :math:`\|\theta_{dec}\|_2^2`.
+    """The squared norm of the decoder's parameters.
 
     Arguments:
         over: ``all`` for all parameters (the paper's text), or ``kernels`` for the weights of convolutional layers
