@@ -40,8 +40,8 @@ evaluate: data densities errors files metrics model recipes registry runs show s
 modalities: autoencoder data densities errors evaluate files metrics model nn recipes registry runs show strings
     values
 reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
-cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
-    runs show strings training values
+cli: autoencoder data densities errors evaluate files metrics model optimise recipes registry reproduce runs show
+    strings training values
 """
 ARROWS = {
     name: set(below.split())

@@ -180,7 +180,7 @@ def corner(round_: Round, share: float = 0.5) -> Proposal:
 
 def study(request: Request) -> Report:
     """A toy table."""
-    return Report(f"# {request.data}\\n", {"command": {"data": request.data}})
+    return Report(f"# {request.data}\\n", {"command": "noiseless reproduce toys:study"})
 '''
 ENTRY_POINTS = """
 [noiseless.methods]
