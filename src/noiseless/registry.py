@@ -207,7 +207,8 @@ class Kind:
             InputError: the part is not built in.
         """
         if self.is_own(recorded):
-            raise InputError(f"{holder} has a {self.name} that is not ours, {recorded}; name it again {how}")
+            article = "an" if self.name[0] in "aeiou" else "a"
+            raise InputError(f"{holder} has {article} {self.name} that is not ours, {recorded}; name it again {how}")
         if recorded.partition(":")[0] not in self.built_in():
             raise self.unknown(recorded)
 
