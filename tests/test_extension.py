@@ -45,7 +45,8 @@ from noiseless.densities import LatentDensity
 from noiseless.optimise.problem import Proposal, Round
 from noiseless.optimise.scores import Score
 from noiseless.recipes.method import Method, names
-from noiseless.reproduce import Report, Request
+from noiseless.reproduce import Report
+from noiseless.reproduce.images import ImageRequest
 from noiseless.values import Spec
 
 
@@ -57,6 +58,11 @@ def method(spec: Spec, networks: Networks = Networks(), *, beta: float = 0.5) ->
 def boxed(spec: Spec, networks: Networks = Networks()) -> Method:
     """A toy method with a density that is an object."""
     return dataclasses.replace(names()["ae"](spec, networks), densities=(Box, "normal"))
+
+
+def otherwise(spec: Spec, *, penalty: float = 1.0, networks: str = "", optimiser: str = "adam") -> Method:
+    """A toy method whose arguments are called as ours are, and are others."""
+    return names()["rae"](spec, Networks(latent_dim=2, width=1), beta=penalty)
 
 
 class Box(LatentDensity):
@@ -178,7 +184,7 @@ def corner(round_: Round, share: float = 0.5) -> Proposal:
     return Proposal((low + share * (high - low)).expand(round_.size, -1))
 
 
-def study(request: Request) -> Report:
+def study(request: ImageRequest) -> Report:
     """A toy table."""
     return Report(f"# {request.data}\\n", {"command": "noiseless reproduce toys:study"})
 '''
@@ -258,9 +264,9 @@ def used(run: Run, *chosen: Any, **given: Any) -> list[dict[str, Any]]:
     """Samples and evaluates a run in Python."""
     data, model = run.data(), run.model()
     assert model.sample(3, "gaussian").isfinite().all()
-    return evaluate(
-        model, data, chosen or ("gaussian",), given.pop("features", _pixels(data)), n=15, show=False, **given
-    )
+    features = given.pop("features", _pixels(data))
+    found = evaluate(model, data, chosen or ("gaussian",), features, n=15, show=False, **given)
+    return [row.to_json() for row in found]
 
 
 def _pixels(data: Any) -> nm.Features:
@@ -451,7 +457,7 @@ def test_scores_searches_and_studies(how: str, toys: Callable[[], Any]) -> None:
 def test_scores_that_say_their_goal(toys: Callable[[], Any]) -> None:
     assert build_score("toys:longest", ["ab"]).goal == "maximise"
     assert build_score("toys:relative", ["abcd"])("ab") == 0.5
-    with pytest.raises(InputError, match="says itself which way is better"):
+    with pytest.raises(InputError, match="defines its own; leave it out"):
         build_score(toys().longest, ["ab"], "minimise")
 
 
@@ -507,7 +513,7 @@ def test_what_is_no_density_is_refused(name: str, sentence: str) -> None:
     [
         (
             ["--reconstruction", "toys:pairwise"],
-            "toys:pairwise gave a tensor (2, 1, 8, 8); expected a tensor of one number",
+            "toys:pairwise returned a tensor (2, 1, 8, 8)",
         ),
         (["--reconstruction", "toys:sparsity"], "toys:sparsity cannot be computed for an output (2, 1, 8, 8)"),
         (["--reconstruction", "toys:absolute:3"], "takes no options"),
@@ -549,7 +555,7 @@ def test_metrics_that_fail_or_clash_are_named(toys: Callable[[], Any]) -> None:
     ):
         with pytest.raises(error, match=sentence):
             used(run, more=[nm.build_metric(metric)])
-    with pytest.raises(InputError, match="measured in any case"):
+    with pytest.raises(InputError, match="always measured"):
         nm.build_metric("frechet")
 
 
@@ -596,6 +602,13 @@ def test_what_a_run_names_is_never_a_reason_to_import(toys: Callable[[], Any]) -
         with pytest.raises(InputError, match="name it again with --"):
             Run(Path("r")).method()
         assert "toys" not in sys.modules, changed
+
+
+def test_arguments_of_a_method_of_ones_own_may_be_called_as_ours() -> None:
+    ok("train", "toys:otherwise", "--data", "digits", "--penalty", "0.5", "--networks", "none", *FAST[4:])
+    opened = Run(Path("r"), UserCode(recipe="toys:otherwise")).method().objective
+    assert isinstance(opened, Regularised)
+    assert opened.terms["code"].weight == 0.5
 
 
 def test_data_functions_may_take_what_the_user_asked(toys: Callable[[], Any]) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from noiseless.recipes import Method
     from noiseless.runs import Run, decode, encode, interpolate, load, prune, reconstruct, resume, sample, train
     from noiseless.runs.user_code import UserCode
-    from noiseless.training import Optimiser, Training, fit
+    from noiseless.training import Optimiser, Optimizer, Training, fit
     from noiseless.values import Batch, Noise, Spec, Trace
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Networks",
     "Noise",
     "Optimiser",
+    "Optimizer",
     "Raw",
     "Run",
     "RunError",
@@ -76,6 +77,7 @@ PLACES = {
     "Networks": "autoencoder",
     "Noise": "values",
     "Optimiser": "training",
+    "Optimizer": "training",
     "Raw": "data",
     "Run": "runs",
     "RunError": "errors",

@@ -50,7 +50,7 @@ def panel(title: str, order: int) -> Parameter:
 def by_name(hint: Any) -> Any:
     """A type hint as the command line takes it: where a part is a name or an object, the name.
 
-    >>> by_name(str | Callable[..., int] | None)
+    >>> by_name(str | type[int] | None)
     str | None
     """
     if get_origin(hint) in (Union, UnionType) and str in get_args(hint):

@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from noiseless.autoencoder import Net, Networks
+from noiseless.autoencoder import Net
 from noiseless.autoencoder.networks import DECODER, ENCODER, NET
 from noiseless.data import DATA
 from noiseless.errors import InputError
 from noiseless.objectives.penalties.penalty import PENALTY, weighted
 from noiseless.objectives.reconstruction import RECONSTRUCTION
+from noiseless.objectives.regularised import Term
 from noiseless.recipes.method import METHOD, Recipe, find
 from noiseless.registry import Choice, Kind, load_object
-from noiseless.training.settings import Optimiser
 
 __all__ = ["UserCode"]
 
@@ -74,11 +74,11 @@ class UserCode:
             recipe, arguments: as for :func:`noiseless.runs.train`.
             source: of the data.
         """
-        networks = arguments.get("networks", Networks())
-        chosen = [_as_mapping(one)["penalty"] for one in arguments.get("penalty", ())]
+        networks = arguments.get("networks")
+        chosen = [_as_mapping(one)["penalty"] for one in _terms(arguments)]
         penalties = tuple(one for one in chosen if not isinstance(one, str) or PENALTY.is_own(one))
-        parts = {part: getattr(networks, part) for part in NETWORKS}
-        optimiser = arguments.get("optimiser", Optimiser()).optimiser
+        parts: Any = {part: getattr(networks, part, None) for part in NETWORKS}
+        optimiser = getattr(arguments.get("optimiser"), "optimiser", None)
         factory = optimiser if callable(optimiser) else None
         about: Any = {"reconstruction": arguments.get("reconstruction"), "penalty": penalties, "optimiser": factory}
         return cls(recipe, **parts, **about, source=source)
@@ -97,7 +97,7 @@ class UserCode:
 
     def arguments_of(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
         """A recipe's arguments, with the parts that were named again in the place of the user's own."""
-        found, networks = dict(arguments), dict(arguments.get("networks", {}))
+        found, networks = dict(arguments), _mapping(arguments, "networks")
         for part, kind in NETWORKS.items():
             if networks.get(part) is not None:
                 networks[part] = self._again(kind, part, networks[part], run)
@@ -105,13 +105,13 @@ class UserCode:
             found["networks"] = networks
         if isinstance(found.get("reconstruction"), str):
             found["reconstruction"] = self._again(RECONSTRUCTION, "reconstruction", found["reconstruction"], run)
-        if isinstance(found.get("penalty"), Sequence):
-            found["penalty"] = self._penalties(found["penalty"], run)
+        if terms := _terms(arguments):
+            found["penalty"] = self._penalties(terms, run)
         return found | self._optimiser(arguments, run)
 
     def _optimiser(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
         """The optimiser of the user's, which is missed only when the run is resumed."""
-        settings = dict(arguments.get("optimiser", {}))
+        settings = _mapping(arguments, "optimiser")
         recorded = settings.get("optimiser")
         if not isinstance(recorded, str) or ":" not in recorded:
             return {}
@@ -146,6 +146,20 @@ class UserCode:
                 PENALTY.refuse_own(term["penalty"], str(run), "with --penalty")
             found.append(term | {"penalty": own.pop(0)})
         return tuple(found)
+
+
+def _mapping(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The fields of a dataclass among recorded arguments; a recipe of the user's own may call something else so."""
+    value = arguments.get(name)
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _terms(arguments: Mapping[str, Any]) -> Sequence[Any]:
+    """The penalties with their weights among arguments."""
+    value = arguments.get("penalty")
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | Mapping | Term) for one in value):
+        return ()
+    return value
 
 
 def _as_mapping(penalty: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from noiseless.training.engine import Engine
 from noiseless.training.interrupts import Stopped
 from noiseless.training.loop import Callback, Writer, fit
-from noiseless.training.settings import Optimiser, Training, check_device, resolve
+from noiseless.training.settings import Optimiser, Optimizer, Training, check_device, resolve
 from noiseless.training.state import State
 from noiseless.training.stream import BatchStream
 
@@ -12,6 +12,7 @@ __all__ = [
     "Callback",
     "Engine",
     "Optimiser",
+    "Optimizer",
     "State",
     "Stopped",
     "Training",

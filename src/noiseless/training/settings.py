@@ -15,7 +15,7 @@ from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
 from noiseless.training.stream import BatchStream
 
-__all__ = ["Optimiser", "OptimiserFactory", "Training", "best_device", "check_device", "resolve"]
+__all__ = ["Optimiser", "OptimiserFactory", "Optimizer", "Training", "best_device", "check_device", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -250,6 +250,10 @@ class Optimiser:
         if self.optimiser == "adamw":
             return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
         return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+
+
+Optimizer = Optimiser
+"""The American spelling."""
 
 
 def _checked(made: object) -> torch.optim.Optimizer:
