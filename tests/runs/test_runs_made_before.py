@@ -1,7 +1,7 @@
 """Runs that an earlier version left half-way, in made_before/: they open, sample, evaluate and resume.
 
-That version called the latent size `latent`. expected.json has the mean of what it drew from each run, and the validation
-loss that it reached by resuming.
+That version called the latent size `latent`. expected.json has the mean of what it drew from each run, and the
+validation loss that it reached by resuming.
 """
 
 from __future__ import annotations
