@@ -223,7 +223,8 @@ def _tensor(data: Tensor | np.ndarray, spec: Spec) -> Tensor:
             raise InputError(f"the data have shape {data.shape} in {data.dtype}; expected numbers")
         native = data.astype(data.dtype.newbyteorder("="), copy=not data.flags.writeable)
         data = torch.from_numpy(np.ascontiguousarray(native))
-    if not spec.is_image or data.is_floating_point() or data.dtype in (torch.uint8, torch.bool) or not data.numel():
+    pixels = modality.of(spec).pixels
+    if not pixels or data.is_floating_point() or data.dtype in (torch.uint8, torch.bool) or not data.numel():
         return data.detach()
     whole = data.to(torch.int64)
     return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
