@@ -196,7 +196,7 @@ def _folder(images: Tensor, spec: Spec, path: Path) -> Path:
 
 
 def _interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> None:
-    """Decoded paths from the codes `a` to the codes `b`, a picture for each kind of path."""
+    """Decoded paths from the codes ``a`` to the codes ``b``, a picture for each kind of path."""
     for name in PATHS if len(a) else ():
         z = model.between(a, b, 8, name)
         images = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])

@@ -53,7 +53,7 @@ class PublishedSizes(ABC):
 
     @abstractmethod
     def latent_dim(self, spec: Spec, published: int) -> int:
-        """The latent size, where `published` is that of the nearest data set."""
+        """The latent size, where ``published`` is that of the nearest data set."""
 
     @abstractmethod
     def averaged(self, spec: Spec) -> int:
@@ -69,7 +69,7 @@ class PublishedSizes(ABC):
 
 
 def sizes_of(spec: Spec) -> PublishedSizes:
-    """What applies to the kind of data that `spec` describes."""
+    """What applies to the kind of data that ``spec`` describes."""
     found: PublishedSizes = registry.modality(spec.modality)
     return found
 
