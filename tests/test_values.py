@@ -63,3 +63,20 @@ def test_codes_have_a_mean_and_draws() -> None:
 
 def test_a_batch_outside_training_has_no_step() -> None:
     assert Batch(torch.zeros(2, 3), torch.arange(2)).step is None
+
+
+def test_batches_have_noise_of_their_own_which_the_global_seed_decides() -> None:
+    x = torch.zeros(4, 3)
+    first, second = Batch(x), Batch(x)
+    assert not torch.equal(first.noise.normal(x), second.noise.normal(x))
+    torch.manual_seed(7)
+    seeded = [Batch(x).noise.normal(x) for _ in range(3)]
+    torch.manual_seed(7)
+    again = [Batch(x).noise.normal(x) for _ in range(3)]
+    assert all(torch.equal(a, b) for a, b in zip(seeded, again, strict=True))
+    assert not torch.equal(seeded[0], seeded[1])
+
+
+def test_a_batch_is_numbered_unless_it_says_otherwise() -> None:
+    assert Batch(torch.zeros(3, 2)).index.tolist() == [0, 1, 2]
+    assert Batch(torch.zeros(2, 2), torch.tensor([5, 7])).index.tolist() == [5, 7]

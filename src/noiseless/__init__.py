@@ -1,4 +1,11 @@
-"""Deterministic generative autoencoders: regularized autoencoders (Ghosh et al., ICLR 2020) and their field."""
+"""Deterministic generative autoencoders: regularized autoencoders (Ghosh et al., ICLR 2020) and their field.
+
+>>> import noiseless as nl
+>>> nl.metrics.entropy.__name__, nl.penalties.code_norm.__name__
+('entropy', 'code_norm')
+
+Everything is imported when it is asked for, so that ``noiseless --help`` does without torch.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +13,107 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from noiseless.autoencoder import Networks
-    from noiseless.runs import Run, load, train
-    from noiseless.training import Training
-    from noiseless.training.settings import Optimiser
+    from noiseless import autoencoder, data, densities, metrics, nn, objectives, recipes, strings, training
+    from noiseless.autoencoder import Autoencoder, Networks, bottlenecks
+    from noiseless.data import Data, Raw
+    from noiseless.errors import InputError, RunError
+    from noiseless.model import Model
+    from noiseless.objectives import penalties, reconstruction
+    from noiseless.recipes import Method
+    from noiseless.runs import Run, decode, encode, interpolate, load, prune, reconstruct, resume, sample, train
+    from noiseless.runs.user_code import UserCode
+    from noiseless.training import Optimiser, Training, fit
+    from noiseless.values import Batch, Noise, Spec, Trace
 
-__all__ = ["Networks", "Optimiser", "Run", "Training", "load", "train"]
+__all__ = [
+    "Autoencoder",
+    "Batch",
+    "Data",
+    "InputError",
+    "Method",
+    "Model",
+    "Networks",
+    "Noise",
+    "Optimiser",
+    "Raw",
+    "Run",
+    "RunError",
+    "Spec",
+    "Trace",
+    "Training",
+    "UserCode",
+    "autoencoder",
+    "bottlenecks",
+    "data",
+    "decode",
+    "densities",
+    "encode",
+    "fit",
+    "interpolate",
+    "load",
+    "metrics",
+    "nn",
+    "objectives",
+    "penalties",
+    "prune",
+    "recipes",
+    "reconstruct",
+    "reconstruction",
+    "resume",
+    "sample",
+    "strings",
+    "train",
+    "training",
+]
 
 PLACES = {
+    "Autoencoder": "autoencoder",
+    "Batch": "values",
+    "Data": "data",
+    "InputError": "errors",
+    "Method": "recipes",
+    "Model": "model",
     "Networks": "autoencoder",
-    "Optimiser": "training.settings",
+    "Noise": "values",
+    "Optimiser": "training",
+    "Raw": "data",
     "Run": "runs",
+    "RunError": "errors",
+    "Spec": "values",
+    "Trace": "values",
     "Training": "training",
+    "UserCode": "runs.user_code",
+    "decode": "runs",
+    "encode": "runs",
+    "fit": "training",
+    "interpolate": "runs",
     "load": "runs",
+    "prune": "runs",
+    "reconstruct": "runs",
+    "resume": "runs",
+    "sample": "runs",
     "train": "runs",
 }
+"""Where names are, other than packages."""
+PACKAGES = {
+    "bottlenecks": "autoencoder.bottlenecks",
+    "penalties": "objectives.penalties",
+    "reconstruction": "objectives.reconstruction",
+}
+"""Packages that have a short name; every other package has its own."""
 
 
 def __getattr__(name: str) -> Any:
-    """Imports torch, and what stands on it, only when it is asked for: `noiseless --help` does without."""
-    if name not in PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"noiseless.{PLACES[name]}"), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("noiseless")
+    if name in PLACES:
+        return getattr(importlib.import_module(f"noiseless.{PLACES[name]}"), name)
+    if name in __all__:
+        return importlib.import_module(f"noiseless.{PACKAGES.get(name, name)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -207,7 +207,8 @@ class Kind:
             InputError: the part is not built in.
         """
         if self.is_own(recorded):
-            raise InputError(f"{holder} has a {self.name} that is not ours, {recorded}; name it again {how}")
+            article = "an" if self.name[0] in "aeiou" else "a"
+            raise InputError(f"{holder} has {article} {self.name} that is not ours, {recorded}; name it again {how}")
         if recorded.partition(":")[0] not in self.built_in():
             raise self.unknown(recorded)
 
@@ -341,7 +342,7 @@ def _value(what: str, option: str, wanted: type, text: str) -> Any:
 
 
 def _described(point: EntryPoint) -> str:
-    package = f", of the package {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+    package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
     return f"{point.value}{package}"
 
 

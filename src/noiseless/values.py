@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Batch", "DiagonalGaussian", "Dirac", "Noise", "Posterior", "Spec", "Trace"]
+__all__ = ["Batch", "DiagonalGaussian", "Dirac", "Noise", "Posterior", "Spec", "Trace", "fresh_noise"]
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,36 @@ class Noise:
         return joint[self.rank * rows : (self.rank + 1) * rows] if self.world > 1 else joint
 
 
+def fresh_noise() -> Noise:
+    """Noise that no other batch has; its seed is drawn from torch's global generator, as `torch.manual_seed` set it."""
+    return Noise(int(torch.randint(2**63 - 1, ())))
+
+
 @dataclass
 class Batch:
-    """Data, their indices in the training part, the step (None outside training), and this update's noise."""
+    r"""Data, their indices in the training part, the step (None outside training), and this update's noise.
+
+    In a loop of your own, ``Batch(x)`` is enough: every batch then has noise of its own, seeded from torch's global
+    generator. Two updates of one step, or two phases, are two batches: noise is not renewed by using it again.
+
+    Arguments:
+        x: network inputs.
+        index: the position of each datum in the training part. Only an objective that identifies training data by it
+            reads it (``Objective.needs_index``: deciphering autoencoders), and then it has to be given; by default it
+            is 0 to B - 1.
+        step: the number of the update, from 0; None outside training. Terms that apply in every so many steps, and
+            schedules of weights, are functions of it; without it, such terms apply in full.
+        noise: what is random in this update.
+    """
 
     x: Float[Tensor, "b ..."]
-    index: Int[Tensor, " b"]
+    index: Int[Tensor, " b"] = None  # type: ignore[assignment]  # __post_init__ counts
     step: int | None = None
-    noise: Noise = field(default_factory=lambda: Noise(0))
+    noise: Noise = field(default_factory=fresh_noise)
+
+    def __post_init__(self) -> None:
+        if self.index is None:
+            self.index = torch.arange(len(self.x), device=self.x.device)
 
 
 @runtime_checkable

@@ -114,7 +114,7 @@ def test_another_goal_is_another_problem(trained: Path, capsys: pytest.CaptureFi
 SENTENCES = {
     "--objective expresion": "did you mean 'expression'",
     "--objective expression:python": "did you mean 'python2'",
-    "--objective expression --goal minimise": "says itself which way is better",
+    "--objective expression --goal minimise": "defines its own; leave it out",
     "--objective own_of_optimise:near": "--goal minimise or maximise",
     "--objective own_of_optimise:nearr --goal minimise": "did you mean 'near'",
     "--objective no_such_module:near --goal minimise": "no_such_module",

@@ -35,7 +35,7 @@ def test_the_released_expressions_are_the_published_file() -> None:
 
 def test_the_released_expressions_are_refused_if_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.DIGEST", "0" * 64)
-    with pytest.raises(AssertionError, match="not what they were"):
+    with pytest.raises(AssertionError, match="differ from the released ones"):
         released()
 
 
@@ -71,9 +71,9 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
         ("expressions:random", "unknown kind of expressions 'random'"),
         ("expressions:codec=letters", "unknown codec 'letters'"),
         ("expressions:size=-1", "size -1"),
-        ("expressions:size=100001", "take expressions:uniform"),
+        ("expressions:size=100001", "use expressions:uniform"),
         ("expressions:uniform,size=65,length=4", "65 different strings of at most 4 rules .* there are 64"),
-        ("expressions:size=10,length=8", "more than the 8 that are taken"),
+        ("expressions:size=10,length=8", "more than the maximum of 8; set length=14 to allow it"),
         ("smiles", "give smiles:PATH"),
         ("smiles:nowhere.smi", "nowhere.smi cannot be read"),
     ],
@@ -88,7 +88,7 @@ def test_size_0_is_all_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.ALL", 3)
     monkeypatch.setattr("noiseless.data.expressions.released", lambda: known)
     codec = of(nd.load("expressions").spec)
-    assert codec.read(expressions(LoadOptions(), size=0).array) == codec.read(expressions(Request()).array) == known
+    assert codec.read(expressions(LoadOptions(), size=0).array) == codec.read(expressions(LoadOptions()).array) == known
     assert len(expressions(LoadOptions(), "uniform", size=0).array) == 3
 
 
@@ -264,7 +264,7 @@ def test_moses_is_found_in_a_folder_a_wheel_and_an_installation(
 
 def test_moses_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELESS_DATA", str(tmp_path))
-    if nd.core._exists(tmp_path / "train.csv.gz"):
+    if nd.dataset._exists(tmp_path / "train.csv.gz"):
         pytest.skip("molsets is here")
     from importlib.metadata import PackageNotFoundError
 

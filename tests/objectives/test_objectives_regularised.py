@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.errors import InputError
 from noiseless.objectives.penalties.norm import code_norm
 from noiseless.objectives.reconstruction.pixel import squared_error
 from noiseless.objectives.regularised import Regularised, Term
@@ -64,3 +67,14 @@ def test_codes_are_the_means() -> None:
     made = objective()
     given = batch(None)
     assert torch.equal(made.code(given), made.autoencoder.encode(given.x).mean)
+
+
+def test_an_optimiser_of_ones_own_is_a_callable() -> None:
+    parameters = [nn.Parameter(torch.zeros(2))]
+    made = Optimiser(partial(torch.optim.SGD, lr=0.3, momentum=0.9)).build(parameters, 0.1)
+    assert isinstance(made, torch.optim.SGD)
+    assert made.param_groups[0]["lr"] == 0.3
+    with pytest.raises(InputError, match="returned a float; expected a torch"):
+        Optimiser(lambda p: 0.1).build(parameters, 0.1)
+    with pytest.raises(InputError, match="set those of your own optimiser in it"):
+        Optimiser(torch.optim.SGD, lr=0.1)

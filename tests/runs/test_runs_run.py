@@ -385,10 +385,13 @@ def test_a_run_names_no_code(tmp_path: Path, array: Path, monkeypatch: pytest.Mo
         load(tmp_path / "run")
     for part in ("encoder", "decoder"):
         edit(tmp_path / "run", recipe="rae", arguments={"networks": {part: "evil:f"}})
-        with pytest.raises(InputError, match=rf"has a {part} of its maker's, evil:f; name it again with --{part}"):
+        article = "an" if part == "encoder" else "a"
+        with pytest.raises(
+            InputError, match=f"has {article} {part} that is not ours, evil:f; name it again with --{part}"
+        ):
             load(tmp_path / "run")
     edit(tmp_path / "run", arguments=record["arguments"], data=record["data"] | {"source": "evil:f"})
-    with pytest.raises(InputError, match="data of its maker's, evil:f; name it again with --source"):
+    with pytest.raises(InputError, match="has a data set that is not ours, evil:f; name it again with --source"):
         load(tmp_path / "run").sample(1)
     with pytest.raises(InputError, match="--source"):
         Run(tmp_path / "run").resume(show=False)
@@ -519,3 +522,47 @@ def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": nonsense}\n')
     with pytest.raises(InputError, match=r"log\.jsonl is damaged"):
         RunWriter(tmp_path, images()).rows()
+
+
+# an optimiser of one's own --------------------------------------------------------------------------------------------
+
+
+class Counting(torch.optim.SGD):
+    """Plain descent whose rate falls with a number that it keeps of its group, and a number of its parameters."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            group["updates"] = group.get("updates", 0) + 1
+            group["lr"] = 0.01 / group["updates"]
+            for p in group["params"]:
+                self.state[p]["seen"] = self.state[p].get("seen", 0) + 1
+        super().step()
+
+
+def slow(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    return Counting(parameters, 0.01, momentum=0.5)
+
+
+def test_a_run_with_an_optimiser_of_ones_own_is_resumed_bit_for_bit(tmp_path: Path) -> None:
+    given = {"optimiser": noiseless.Optimiser(slow), "networks": NETWORKS}
+    fast = Training(**FAST, steps=6, schedule="constant")
+    train("rae", vectors(), tmp_path / "whole", training=fast, show=False, draw=False, **given)
+    train("rae", vectors(), tmp_path / "run", training=fast, until=3, show=False, draw=False, **given)
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["arguments"]["optimiser"] == {"optimiser": "test_runs_run:slow"}
+    assert Run(tmp_path / "run").model("last", data=vectors()).encode(vectors().test.take([0])).shape == (1, 3)
+    with pytest.raises(InputError, match="an optimiser of its maker's, test_runs_run:slow; name it again"):
+        Run(tmp_path / "run").resume(vectors(), show=False)
+    Run(tmp_path / "run", UserCode(optimiser=slow)).resume(vectors(), show=False, draw=False)
+    assert_same(weights(tmp_path / "run")["checkpoint"], weights(tmp_path / "whole")["checkpoint"])
+
+
+def test_what_an_optimiser_keeps_and_a_checkpoint_cannot_is_refused(tmp_path: Path) -> None:
+    class Hoarding(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            for p in self.param_groups[0]["params"]:
+                self.state[p]["past"] = [1.0]
+
+    given = {"optimiser": noiseless.Optimiser(lambda p: Hoarding(p, 0.1)), "networks": NETWORKS}
+    with pytest.raises(RunError, match=r"Hoarding keeps a list \(parameter/0/past\)"):
+        train("rae", vectors(), tmp_path / "run", training=Training(**FAST, steps=1), show=False, draw=False, **given)

@@ -30,6 +30,7 @@ from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.recipes.method import Recipe, find, names
 from noiseless.runs import Run
+from noiseless.runs import resume as resume_run
 from noiseless.runs import train as train_run
 from noiseless.training import Engine, Stopped, Training
 from noiseless.training.settings import Optimiser
@@ -166,10 +167,8 @@ def resume(
 
     Example: noiseless resume runs/digits --steps 100
     """
-    if steps < 0:
-        raise InputError(f"steps is {steps}, and must be 0 or more")
-    opened = Run(run, own)
-    opened.resume(data_dir=data_dir, more=steps, threads=check_threads(threads) if threads is not None else None)
+    threads = check_threads(threads) if threads is not None else None
+    opened = resume_run(Run(run, own), steps=steps, threads=threads, data_dir=data_dir)
     done, planned = opened.steps
     tell(f"{done:,} of {planned:,} steps are done; --steps MORE goes on beyond them")
     _report(opened)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from cyclopts import Parameter
 from torch import Tensor
 
-from noiseless import data as datasets
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
-from noiseless.data import modality
-from noiseless.data.progress import bar
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.model import Model, decoding
 from noiseless.model.decoding import Made
-from noiseless.runs import Run, Weights
+from noiseless.runs import Run, Weights, verbs
 from noiseless.runs.prune import prune as remove_closed
 from noiseless.show import export
-from noiseless.strings import refuse_other
 from noiseless.values import Spec
 
 __all__ = ["decode", "encode", "interpolate", "prune", "sample"]
@@ -73,7 +70,7 @@ def sample(
     chosen = density or opened.method().densities[0]
     place = out or _picture(run, model, use, decoding, "samples", DENSITY.find(chosen).name, n, seed)
     export.check(place, model.spec, n, overwrite or out is None)
-    drawn = _decoded(model, model.draw(n, chosen, seed), decoding, seed)
+    drawn = verbs.sample(model, n, density=chosen, decoding=decoding, seed=seed)
     note([*opened.record["notes"], model.density(chosen).note, use.few(n)])
     wrote(export.save(drawn, model.spec, place, overwrite or out is None))
     note(_remarks(drawn, model, decoding))
@@ -127,7 +124,7 @@ def decode(
     if read.shape[1] != model.latent_dim:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent_dim})")
     export.check(out, model.spec, len(read), overwrite)
-    made = _decoded(model, read, decoding, seed)
+    made = verbs.decode(model, read, decoding=decoding, seed=seed)
     wrote(export.save(made, model.spec, out, overwrite))
     note([use.few(len(read)), *_remarks(made, model, decoding)])
 
@@ -195,34 +192,20 @@ def interpolate(
     """
     if (data is None) == (density is None):
         raise InputError("give either data to interpolate between, or a --density whose draws are meant")
-    opened, model = use.open(run, own)
+    _, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
     export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
-    if data is not None:
-        z = model.paths(*_pairs(_array(opened, data, size, use), n, seed, data), steps, path)
-    else:
-        drawn = model.density(cast(str, density)).sample(2 * n, torch.Generator().manual_seed(seed))
-        z = model.between(drawn[:n], drawn[n:], steps, path)
-    points = _decoded(model, z.flatten(0, 1), decoding, seed)
-    if isinstance(points, Tensor):
-        rows: Tensor | list[list[str | None]] = points.unflatten(0, (n, steps))
-    else:
-        rows = [points[k : k + steps] for k in range(0, n * steps, steps)]
+    about: Any = {"n": n, "steps": steps, "path": path, "decoding": decoding, "seed": seed}
+    rows = verbs.interpolate(model, data, density=density, size=size, data_dir=use.data_dir, **about)
     wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
-    note(_remarks(points, model, decoding))
+    note(_remarks(rows if isinstance(rows, Tensor) else list(chain(*rows)), model, decoding))
 
 
 def _picture(run: Path, model: Model, use: Use, decoding: str, *about: object) -> Path:
     """A place in the run whose name tells apart what was asked for differently."""
     other = [use.label] * (use.label != "best") + [decoding] * (decoding != "best")
     return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{export.of(model.spec).ending}"
-
-
-def _decoded(model: Model, codes: Tensor | np.ndarray, chosen: str, seed: int) -> Made:
-    """Data in their units, or strings."""
-    generator = torch.Generator().manual_seed(seed) if chosen == "sampled" else None
-    return decoding.of(model.spec).decoded(model, torch.as_tensor(codes), generator)
 
 
 def _remarks(made: Made, model: Model, chosen: str) -> list[str]:
@@ -233,37 +216,11 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
     if data is None:
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
-    array = _array(run, data, size, use)
+    array = model.rows(data, size=size, data_dir=use.data_dir)
     if not model.amortised:
         slow = f"{len(array):,} data are encoded by search, which is slow"
         note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
-    codes = []
-    with bar("encoding", len(array)) as advance:
-        for chunk in np.array_split(np.arange(len(array)), -(-len(array) // model.batch)):
-            codes.append(model.encode(np.asarray(array[chunk])))
-            advance(len(chunk))
-    return torch.cat(codes)
-
-
-def _array(run: Run, data: str, size: int | None, use: Use) -> np.ndarray:
-    """All rows of `data`: a text file in the run's language, images as the run's were where the user says no size."""
-    spec = run.spec
-    rows = modality.of(spec).read(data, spec)
-    if rows is not None:
-        return rows
-    raw = datasets.read(data, size=size or run.record["data"]["size"], data_dir=use.data_dir)
-    refuse_other(raw.codec, spec, str(run.directory))
-    return raw.array
-
-
-def _pairs(array: np.ndarray, n: int, seed: int, data: str) -> tuple[np.ndarray, np.ndarray]:
-    most = len(array) // 2
-    if most < 1:
-        raise InputError(f"a pair needs two data, and {data} has {len(array)}; give more")
-    if not 1 <= n <= most:
-        raise InputError(f"{n} pairs were asked for, and {data} has {len(array)} data; ask for 1 to {most}")
-    chosen = np.random.default_rng(seed).permutation(len(array))[: 2 * n]
-    return np.asarray(array[chosen[:n]]), np.asarray(array[chosen[n:]])
+    return verbs.encode(model, array)
 
 
 def _codes(path: Path) -> np.ndarray:

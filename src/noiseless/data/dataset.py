@@ -8,14 +8,15 @@ least one. Draws depend on the seed only. All parts are views into one array, so
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, function, modality, pictures
+from noiseless.data import arrays, function, intake, modality, pictures
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
@@ -57,6 +58,7 @@ class Data:
         fingerprint: 16 hexadecimal digits, a hash of the array, the labels and the parts, wherever the files lie.
         source: what the user gave.
         notes: what a user should hear about the data.
+        in_memory: whether they were at hand, so that a run cannot find them again by `source`.
     """
 
     spec: Spec
@@ -66,38 +68,71 @@ class Data:
     fingerprint: str
     source: str
     notes: tuple[str, ...] = ()
+    in_memory: bool = False
 
 
-def load(source: Choice, *, size: int | None = None, data_dir: Path | None = None, seed: int = 0) -> Data:
-    """The data set `source`.
+def load(
+    source: object,
+    *,
+    size: int | None = None,
+    data_dir: Path | None = None,
+    seed: int = 0,
+    labels: object = None,
+    name: str | None = None,
+) -> Data:
+    """The data set `source`, in its parts.
 
     Arguments:
         source: a name (see :func:`names`), with options after a colon if the data set has any; else a path to a folder,
             a .zip, a .tar (plain, .gz, .xz, .bz2) of images, or to .npy or .npz arrays; else the name of an installed
             package's or ``MODULE:NAME``; or a function that returns a :class:`Raw`. A folder with a known name is
-            ``./NAME``.
-        size: the height and width to which images of files, and CelebA, are resized.
+            ``./NAME``. Or data at hand: an array, a tensor, a frame, a torch ``Dataset``, a split of a Hugging Face
+            data set (:mod:`noiseless.data.intake`), or a :class:`Raw`.
+        size: the height and width to which images of files, PIL images, and CelebA, are resized.
         data_dir: where to look first for the files of a named data set.
         seed: what the parts that the set lacks are drawn by.
+        labels: of data at hand, a whole number for each.
+        name: of data at hand. That of a known data set chooses its paper's constants.
 
     Raises:
         InputError: there is no such data, or it cannot be read or split.
     """
-    raw = read(source, size=size, data_dir=data_dir)
+    if isinstance(source, Data):
+        return source
+    raw = read(source, size=size, data_dir=data_dir, labels=labels, name=name)
     train, validation, test = _split(raw, seed)
-    spec = _spec(raw, train)
-    return Data(
-        spec, train, validation, test, _fingerprint(raw, (train, validation, test)), _anchored(source), raw.notes
-    )
+    fingerprint, spec, named = _fingerprint(raw, (train, validation, test)), _spec(raw, train), _named(source)
+    called = intake.described(source) if named is None else _anchored(named)
+    return Data(spec, train, validation, test, fingerprint, called, raw.notes, in_memory=named is None)
 
 
-def read(source: Choice, *, size: int | None = None, data_dir: Path | None = None) -> Raw:
+def read(
+    source: object,
+    *,
+    size: int | None = None,
+    data_dir: Path | None = None,
+    labels: object = None,
+    name: str | None = None,
+) -> Raw:
     """All rows of `source`, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
         raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
-    raw = _raw(source, LoadOptions(size, data_dir))
+    named = _named(source)
+    if named is None:
+        raw = intake.taken(source, size=size, labels=labels, name=name)
+    elif labels is not None or name is not None:
+        raise InputError(f"labels and name are for data at hand, and {named} says them itself; leave them out")
+    else:
+        raw = _raw(named, LoadOptions(size, data_dir))
     _refuse_other_size(raw, size)
     return raw
+
+
+def _named(source: object) -> Choice | None:
+    """What the user gave as a name, a path or a function; None for data at hand."""
+    if isinstance(source, str | PurePath):
+        return os.fspath(source)
+    return source if callable(source) else None
 
 
 def names() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
-from noiseless.data import modality
+from noiseless.data import modality, rows
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
@@ -31,9 +32,11 @@ class Model:
         density: gives a fitted density by its name, or by the object that makes it.
         batch: data in a pass, at most; all passes have as many, give or take one.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
+        size: the height and width to which images of files, and PIL images, are resized.
 
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
-    units. (N, H, W) and (N, H, W, C) images are taken too. What comes back is float32 on the CPU.
+    units. (N, H, W) and (N, H, W, C) images are taken too. So is whatever :func:`noiseless.data.load` takes: a name, a
+    path, a frame of numbers, a torch ``Dataset``. What comes back is float32 on the CPU.
 
     Where data are strings, lists of them are taken, or their tokens (N, T) in uint8; what comes back is (N, T, D), the
     logarithms of the tokens' probabilities up to a constant a step, which :meth:`strings` turns into strings.
@@ -50,9 +53,10 @@ class Model:
         density: Callable[[Choice], LatentDensity],
         batch: int = 500,
         trained_on: str | None = None,
+        size: int | None = None,
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
-        self.trained_on = trained_on
+        self.trained_on, self.size = trained_on, size
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 
@@ -71,7 +75,24 @@ class Model:
         """What turns tokens into strings; InputError where data are no strings."""
         return of(self.spec)
 
-    def encode(self, data: Tensor | np.ndarray | Sequence[str]) -> Float[Tensor, "n d"]:
+    def rows(self, data: object, *, size: int | None = None, data_dir: Path | None = None) -> Tensor | np.ndarray:
+        """All rows of what :meth:`encode` takes.
+
+        Arguments:
+            data: see the class.
+            size: resizes images; as in training by default.
+            data_dir: where to look first for the files of a named data set.
+
+        Raises:
+            InputError: the data cannot be taken.
+        """
+        if isinstance(data, Tensor | np.ndarray):
+            return data
+        if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
+            return self.codec.encode(data)
+        return rows(data, self.spec, size=size or self.size, data_dir=data_dir)
+
+    def encode(self, data: object) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""
         return self._in_batches(lambda x: self.autoencoder.encode(x).mean, self._checked(data), self._normalise)
 
@@ -114,14 +135,14 @@ class Model:
             raise InputError(f"{int((~z.isfinite()).any(1).sum())} of {len(z)} codes are not finite")
         return z
 
-    def reconstruct(self, data: Tensor | np.ndarray | Sequence[str]) -> Float[Tensor, "n ..."]:
+    def reconstruct(self, data: object) -> Float[Tensor, "n ..."]:
         """The data encoded and decoded."""
         return self.decode(self.encode(data))
 
     def interpolate(
         self,
-        a: Tensor | np.ndarray | Sequence[str],
-        b: Tensor | np.ndarray | Sequence[str],
+        a: object,
+        b: object,
         steps: int = 8,
         path: PathKind = "spherical",
     ) -> Float[Tensor, "n steps ..."]:
@@ -131,8 +152,8 @@ class Model:
 
     def paths(
         self,
-        a: Tensor | np.ndarray | Sequence[str],
-        b: Tensor | np.ndarray | Sequence[str],
+        a: object,
+        b: object,
         steps: int = 8,
         path: PathKind = "spherical",
     ) -> Float[Tensor, "n steps d"]:
@@ -143,8 +164,9 @@ class Model:
             steps: points on each path, 2 or more.
             path: along a great circle or a straight line.
         """
-        _check_paths(len(a), len(b), steps, path)
-        return self.between(self.encode(a), self.encode(b), steps, path)
+        starts, ends = self._checked(a), self._checked(b)
+        _check_paths(len(starts), len(ends), steps, path)
+        return self.between(self.encode(starts), self.encode(ends), steps, path)
 
     def between(
         self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], steps: int = 8, path: PathKind = "spherical"
@@ -182,9 +204,8 @@ class Model:
         x = self.spec.normalise(raw.to(self.device)).to(self.dtype)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
-    def _checked(self, data: Tensor | np.ndarray | Sequence[str]) -> Tensor:
-        words = not isinstance(data, Tensor | np.ndarray) and len(data) > 0 and isinstance(data[0], str)
-        raw = torch.as_tensor(self.codec.encode(data) if words else data)  # type: ignore[arg-type]
+    def _checked(self, data: object) -> Tensor:
+        raw = _tensor(self.rows(data), self.spec)
         shape = self.spec.shape
         raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
@@ -193,6 +214,19 @@ class Model:
             )
         modality.of(self.spec).check(raw, self.spec)
         return raw
+
+
+def _tensor(data: Tensor | np.ndarray, spec: Spec) -> Tensor:
+    """Data of any layout and type of number as torch takes them; whole numbers from 0 to 255 of images as uint8."""
+    if isinstance(data, np.ndarray):
+        if data.dtype.kind not in "buif":
+            raise InputError(f"the data have shape {data.shape} in {data.dtype}; expected numbers")
+        native = data.astype(data.dtype.newbyteorder("="), copy=not data.flags.writeable)
+        data = torch.from_numpy(np.ascontiguousarray(native))
+    if not spec.is_image or data.is_floating_point() or data.dtype in (torch.uint8, torch.bool) or not data.numel():
+        return data.detach()
+    whole = data.to(torch.int64)
+    return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:

@@ -16,7 +16,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError, RunError
 from noiseless.files import read_json
 from noiseless.registry import name_of
-from noiseless.training import Training
+from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
 
 __all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
@@ -99,21 +99,26 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else name_of(value)
 
 
-def of_data(data: Data, size: int | None, data_dir: Path | None) -> dict[str, Any]:
+def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchStream | None = None) -> dict[str, Any]:
     """What a record says of the data: how to find them again, and what they look like.
 
     Arguments:
         data: as they were loaded.
         size, data_dir: with which they were.
+        batches: what was trained on in place of their training part, if anything.
     """
     path = Path(data.source).expanduser()
-    named = data.source in datasets.names() or not path.exists()
-    about = {
+    named = data.in_memory or data.source in datasets.names() or not path.exists()
+    about: dict[str, Any] = {
         "source": data.source if named else str(path.resolve()),
         "data_dir": str(data_dir.resolve()) if data_dir is not None else None,
         "size": size,
         "fingerprint": data.fingerprint,
     }
+    if data.in_memory:
+        about["in_memory"] = True
+    if batches is not None:
+        about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
 

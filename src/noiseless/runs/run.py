@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +29,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless import data as datasets
-from noiseless.data import Data, Raw
+from noiseless.data import Data
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
 from noiseless.files import read_header, read_tensors, sweep, write_json
@@ -40,92 +40,37 @@ from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice, name_of
 from noiseless.runs import pictures
 from noiseless.runs.fitted import fitted
-from noiseless.runs.record import FORMAT, make_room, of_data, plain, refuse_changed
+from noiseless.runs.record import FORMAT, make_room, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
-from noiseless.runs.writer import RunWriter, coded, initial_weights, load_weights
-from noiseless.training import Engine, State, Training, check_device, fit, resolve
+from noiseless.runs.writer import RunWriter, coded, in_training, initial_weights, load_weights
+from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, resolve
 from noiseless.values import Spec
 
-__all__ = ["BatchNormMoments", "Run", "Weights", "load", "train"]
+__all__ = ["BatchNormMoments", "Run", "Weights"]
 
 Weights = Literal["best", "last", "average"]
+STREAMED = "trained on batches of the user's own; resumed with others, and so not bit for bit"
 BatchNormMoments = Literal["running", "batch"]
 Precision = Literal["float32", "bfloat16", "float64"]
 
 
-def train(
-    recipe: Choice,
-    data: str | Path | Callable[..., Raw] | Data,
-    out: str | Path,
-    *,
-    training: Training = Training(),
-    size: int | None = None,
-    data_dir: Path | None = None,
-    overwrite: bool = False,
-    init_from: Path | None = None,
-    until: int | None = None,
-    show: bool = True,
-    draw: bool = True,
-    **arguments: Any,  # the recipe's own: bound to its signature, so that a misspelt one fails
-) -> Run:
-    """Trains a method on data, and fits its densities.
-
-    Arguments:
-        recipe: a method's name or function, or `MODULE:NAME`.
-        data: a data set's name, a path, a function that returns a :class:`noiseless.data.Raw`, or what
-            :func:`noiseless.data.load` gave.
-        out: the folder of the run.
-        training: how it is trained.
-        size: resizes images.
-        data_dir: where to look for named data sets first.
-        overwrite: replace an existing folder.
-        init_from: a run whose weights to start from.
-        until: the step to stop at for now, without changing the plan: the run can be resumed.
-        show: progress on the terminal.
-        draw: pictures when it ends, with the densities that they need.
-        arguments: the recipe's arguments.
-
-    Raises:
-        InputError: something given cannot be used; nothing was written.
-        RunError, Stopped: see :func:`noiseless.training.fit`.
-    """
-    if not isinstance(data, Data):
-        with Engine(training.device).main_first():
-            source = data if callable(data) else str(data)
-            data = datasets.load(source, size=size, data_dir=data_dir, seed=training.seed)
-    about = of_data(data, size, data_dir)
-    run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from)
-    run.fit(method, data, until=until, show=show, draw=draw)
-    return run
-
-
-def load(
-    directory: str | Path,
-    *,
-    weights: Weights = "best",
-    own: UserCode = UserCode(),
-    device: str = "cpu",
-    data: Data | None = None,
-) -> Model:
-    """A trained model, ready to encode, decode, reconstruct, interpolate and sample.
-
-    Arguments:
-        directory: the folder of the run.
-        weights: those that validated best, the last, or their moving average.
-        own: what of the run is your own code.
-        device: where to compute.
-        data: the run's data, if at hand, for densities that are yet to be fitted.
-    """
-    return Run(Path(directory), own=own).model(weights, device=device, data=data)
-
-
 @dataclass
 class Run:
-    """A run's folder, in which :func:`noiseless.training.fit` keeps what it makes."""
+    """A run's folder, in which :func:`noiseless.training.fit` keeps what it makes.
+
+    Arguments:
+        directory: the folder.
+        own: what of the run is your own code.
+        at_hand: the run's data, if they are nowhere but in memory.
+    """
 
     directory: Path
     own: UserCode = field(default_factory=UserCode)
+    at_hand: Data | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.directory = Path(self.directory)
 
     @classmethod
     def create(
@@ -138,19 +83,21 @@ class Run:
         about: Mapping[str, Any],
         overwrite: bool = False,
         init_from: Path | None = None,
+        batches: BatchStream | None = None,
     ) -> tuple[Run, Method]:
         """Builds the method, and writes the folder once that has succeeded.
 
         Arguments:
-            directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`train`.
+            directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`noiseless.runs.train`.
             about: what run.json says about the data.
+            batches: what is trained on in place of the training part.
         """
         function = find(recipe)
         name = METHOD.find(function).name
         engine = Engine(training.device)
         method = call(function, data.spec, arguments, training.seed)
         method.objective.check_count(len(data.train))
-        settled = resolve(training.with_defaults(method.training), method.objective, data, engine.world)
+        settled = resolve(training.with_defaults(method.training), method.objective, batches or data, engine.world)
         method.objective.set_total_steps(cast(int, settled.steps))
         initial = initial_weights(method.objective, init_from) if init_from is not None else None
         record = {
@@ -164,9 +111,10 @@ class Run:
             "constants": method.objective.constants(),
             "data": dict(about),
             "training": plain(vars(settled)),
-            "notes": list(method.notes),
+            "notes": [*method.notes, *((STREAMED,) if batches is not None else ())],
         }
-        run = cls(directory, UserCode.of(function, arguments, data.source))
+        source, at_hand = (None, data) if data.in_memory else (data.source, None)
+        run = cls(directory, UserCode.of(function, arguments, source), at_hand)
         with engine.main_first():
             if engine.main:
                 make_room(directory, overwrite)
@@ -212,6 +160,13 @@ class Run:
                 again.
         """
         record = self.record["data"]
+        if self.at_hand is not None:
+            return self.at_hand
+        if record.get("in_memory") and self.own.source is None:
+            raise InputError(
+                f"{self.directory} was trained on {record['source']}, which the run does not keep: give it again "
+                "(resume(data=...), load(..., data=...)), or save it to a file and name that with --source"
+            )
         source = self.own.source_of(record["source"], self.directory)
         kept = Path(record["data_dir"]) if record["data_dir"] else None
         seed = self.record["training"]["seed"]
@@ -229,6 +184,31 @@ class Run:
             )
         return found
 
+    def given(self, data: object, data_dir: Path | None = None) -> Data:
+        """The run's data: those that are given, or else found again.
+
+        Raises:
+            InputError: as for :meth:`data`, or other data are given.
+        """
+        if data is None:
+            return self.data(data_dir)
+        record = self.record
+        about = {"size": record["data"]["size"], "data_dir": data_dir, "seed": record["training"]["seed"]}
+        found = data if isinstance(data, Data) else datasets.load(data, **about)
+        if found.fingerprint != record["data"]["fingerprint"]:
+            raise InputError(
+                f"{found.source} is not what {self.directory} was trained on, {record['data']['source']} (fingerprint "
+                f"{found.fingerprint}, then {record['data']['fingerprint']}); give the same data, with the same labels"
+            )
+        return found
+
+    def _stream(self, batches: Iterable[Any] | None) -> BatchStream | None:
+        was = self.record["data"].get("batches")
+        if (was is None) != (batches is None):
+            asked = "leave out batches" if was is None else "give batches to go on with: resume(batches=...)"
+            raise InputError(f"{self.directory} was trained on {was or 'its training part'}; {asked}")
+        return None if batches is None else BatchStream(batches, self.spec)
+
     def fit(
         self,
         method: Method,
@@ -236,10 +216,18 @@ class Run:
         *,
         resume: bool = False,
         until: int | None = None,
+        batches: BatchStream | None = None,
+        callback: Callable[[int, Mapping[str, float], Model], object] | None = None,
+        every: int = 100,
         show: bool = True,
         draw: bool = True,
     ) -> State:
         """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
+
+        def watched(step: int, terms: Mapping[str, float], objective: Objective) -> None:
+            if callback is not None:
+                callback(step, terms, in_training(objective, data))
+
         engine = Engine(self.training.device)
         journal = RunWriter(self.directory, data)
         start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
@@ -250,7 +238,19 @@ class Run:
                 sweep(self.directory)
                 journal.rewind(start[1]["step"] if start else 0)
                 shutil.rmtree(self.directory / "densities", ignore_errors=True)
-        state = fit(method.objective, data, self.training, journal, start, show, self.directory, until)
+        state = fit(
+            method.objective,
+            batches or data,
+            self.training,
+            journal,
+            start,
+            show,
+            self.directory,
+            until,
+            validation=data,
+            callback=watched if callback is not None else None,
+            every=every,
+        )
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             model = self.model("best", device=str(state.device), data=data)
             pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
@@ -264,12 +264,15 @@ class Run:
 
     def resume(
         self,
-        data: Data | None = None,
+        data: object = None,
         *,
         data_dir: Path | None = None,
         more: int = 0,
         threads: int | None = None,
         until: int | None = None,
+        batches: Iterable[Any] | None = None,
+        callback: Callable[[int, Mapping[str, float], Model], object] | None = None,
+        every: int = 100,
         show: bool = True,
         draw: bool = True,
     ) -> State:
@@ -277,20 +280,22 @@ class Run:
 
         With `more` steps the plan is longer from now on, and what depends on its length follows: under the schedule
         cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. `threads`
-        are the CPU threads from now on, in place of the run's.
+        are the CPU threads from now on, in place of the run's. A run that was trained on data at hand needs them again
+        as `data`, one that was trained on batches of your own needs `batches`, and goes on with those.
         """
         method, engine, now = self.method(), Engine(self.training.device), self.training
         now = dataclasses.replace(
             now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
         )
         refuse_changed(self.directory, self.record, method.objective.constants())
-        if data is None:
-            with engine.main_first():
-                data = self.data(data_dir)
+        stream = self._stream(batches)
+        with engine.main_first():
+            found = self.given(data, data_dir)
         with engine.main_first():
             if engine.main and now != self.training:
                 write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
-        return self.fit(method, data, resume=True, until=until, show=show, draw=draw)
+        about: Any = {"batches": stream, "callback": callback, "every": every}
+        return self.fit(method, found, resume=True, until=until, show=show, draw=draw, **about)
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.
@@ -340,28 +345,27 @@ class Run:
         *,
         device: str = "cpu",
         precision: Precision = "float32",
-        data: Data | None = None,
+        data: object = None,
         data_dir: Path | None = None,
         moments: BatchNormMoments = "running",
     ) -> Model:
-        """The trained model, see :func:`load`; `moments` of batch norms are running ones or those of the batch."""
+        """The trained model, see :func:`noiseless.load`; `moments` of batch norms: running ones or the batch's."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
         def density(chosen: Choice) -> LatentDensity:
             return self.density(chosen, objective, data, weights, data_dir, moments)
 
-        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on)
+        size = self.record["data"]["size"]
+        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, size=size)
 
-    def codes(
-        self, objective: Objective, data: Data | None = None, data_dir: Path | None = None
-    ) -> Float[Tensor, "n d"]:
+    def codes(self, objective: Objective, data: object = None, data_dir: Path | None = None) -> Float[Tensor, "n d"]:
         """The mean codes of the training part, in its order: those to which densities are fitted.
 
         Arguments:
             objective: what :meth:`ready` gave.
             data, data_dir: the run's data, or where to look for them.
         """
-        found = data or self.data(data_dir)
+        found = self.given(data, data_dir)
         chunks = np.array_split(np.arange(len(found.train)), -(-len(found.train) // 5000))
         parts = [part for chunk in chunks for part in np.split(chunk, range(500, len(chunk), 500))]
         return torch.cat([coded(objective, found, part) for part in parts])
@@ -370,7 +374,7 @@ class Run:
         self,
         chosen: Choice,
         objective: Objective,
-        data: Data | None = None,
+        data: object = None,
         weights: Weights = "best",
         data_dir: Path | None = None,
         moments: BatchNormMoments = "running",

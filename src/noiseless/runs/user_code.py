@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+import torch
+from torch import nn
 
 from noiseless.autoencoder import Net, Networks
 from noiseless.autoencoder.networks import DECODER, ENCODER, NET
@@ -18,11 +21,23 @@ from noiseless.errors import InputError
 from noiseless.objectives.penalties.penalty import PENALTY, weighted
 from noiseless.objectives.reconstruction import RECONSTRUCTION
 from noiseless.recipes.method import METHOD, Recipe, find
-from noiseless.registry import Choice, Kind
+from noiseless.registry import Choice, Kind, load_object
+from noiseless.training.settings import Optimiser
 
 __all__ = ["UserCode"]
 
 NETWORKS = {"net": NET, "encoder": ENCODER, "decoder": DECODER}
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Stands for an optimiser that was not named again."""
+
+    recorded: str
+    run: Path
+
+    def __call__(self, _: list[nn.Parameter], /) -> torch.optim.Optimizer:
+        raise InputError(f"{self.run} has an optimiser of its maker's, {self.recorded}; name it again with --optimiser")
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class UserCode:
         reconstruction: The reconstruction term of your own, if the run has one.
         penalty: The penalties of your own, if the run has such, in their order and without weights.
         source: Where the data are now, if they have moved; or the function of your own that gave them.
+        optimiser: The optimiser of your own, parameters -> torch.optim.Optimizer, if the run has one and is resumed.
     """
 
     recipe: Choice | None = None
@@ -48,6 +64,7 @@ class UserCode:
     reconstruction: Choice | None = None
     penalty: tuple[Choice, ...] = ()
     source: Choice | None = None
+    optimiser: Choice | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, arguments: Mapping[str, Any], source: Choice | None = None) -> UserCode:
@@ -61,7 +78,10 @@ class UserCode:
         chosen = [_as_mapping(one)["penalty"] for one in arguments.get("penalty", ())]
         penalties = tuple(one for one in chosen if not isinstance(one, str) or PENALTY.is_own(one))
         parts = {part: getattr(networks, part) for part in NETWORKS}
-        return cls(recipe, **parts, reconstruction=arguments.get("reconstruction"), penalty=penalties, source=source)
+        optimiser = arguments.get("optimiser", Optimiser()).optimiser
+        factory = optimiser if callable(optimiser) else None
+        about: Any = {"reconstruction": arguments.get("reconstruction"), "penalty": penalties, "optimiser": factory}
+        return cls(recipe, **parts, **about, source=source)
 
     def recipe_of(self, recorded: str, run: Path) -> Recipe:
         """The recipe of a run.
@@ -87,7 +107,16 @@ class UserCode:
             found["reconstruction"] = self._again(RECONSTRUCTION, "reconstruction", found["reconstruction"], run)
         if isinstance(found.get("penalty"), Sequence):
             found["penalty"] = self._penalties(found["penalty"], run)
-        return found
+        return found | self._optimiser(arguments, run)
+
+    def _optimiser(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
+        """The optimiser of the user's, which is missed only when the run is resumed."""
+        settings = dict(arguments.get("optimiser", {}))
+        recorded = settings.get("optimiser")
+        if not isinstance(recorded, str) or ":" not in recorded:
+            return {}
+        given = load_object(self.optimiser) if isinstance(self.optimiser, str) else self.optimiser
+        return {"optimiser": settings | {"optimiser": given or _Missing(recorded, run)}}
 
     def source_of(self, recorded: str, run: Path) -> Choice:
         """The name or the path of a run's data, or what gives them."""
@@ -97,12 +126,13 @@ class UserCode:
             DATA.refuse_own(recorded, str(run), "with --source")
         return recorded
 
-    def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> Choice:
+    def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> object:
         if not kind.is_own(recorded):
             return recorded
         if getattr(self, part) is None:
             kind.refuse_own(recorded, str(run), f"with --{part}")
-        return cast(Choice, getattr(self, part))
+        chosen: object = getattr(self, part)
+        return chosen
 
     def _penalties(self, recorded: Sequence[Any], run: Path) -> tuple[Any, ...]:
         """The recorded penalties, with those of the user's own replaced in order."""

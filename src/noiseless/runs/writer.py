@@ -22,14 +22,18 @@ from noiseless.errors import InputError, RunError
 from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
+from noiseless.registry import Choice
 from noiseless.runs import pictures
-from noiseless.values import Batch
+from noiseless.values import Batch, Noise
 
-__all__ = ["RunWriter", "coded", "initial_weights", "load_weights"]
+__all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
+
+MOST, CHUNK = 10_000, 500
+"""Training data whose codes a density is fitted to during training, and how many are encoded at once."""
 
 
 class RunWriter:
-    """Keeps what training makes; see :class:`noiseless.training.Callback`.
+    """Keeps what training makes; see :class:`noiseless.training.Writer`.
 
     Arguments:
         directory: the run's folder.
@@ -107,8 +111,25 @@ def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tens
     with torch.inference_mode():
         x = data.spec.normalise(torch.from_numpy(data.train.take(positions)).to(weight.device)).to(weight.dtype)
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device)))
+        z = objective.code(Batch(x, torch.from_numpy(positions).to(weight.device), None, Noise(0)))
     return z.float().cpu().clone()
+
+
+def in_training(objective: Objective, data: Data) -> Model:
+    """A model of weights that are still trained; its densities are fitted to the codes of up to 10,000 training data.
+
+    Arguments:
+        objective: in evaluation mode.
+        data: what it is trained on.
+    """
+
+    def fitted(name: Choice) -> densities.LatentDensity:
+        chunks = np.arange(min(MOST, len(data.train)))
+        parts = [coded(objective, data, chunks[k : k + CHUNK]) for k in range(0, len(chunks), CHUNK)]
+        density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, "the model in training")
+        return density.fit(torch.cat(parts), torch.Generator().manual_seed(0))
+
+    return Model(objective.autoencoder, data.spec, fitted, trained_on=objective.trained_on)
 
 
 def initial_weights(objective: Objective, source: Path) -> dict[str, Tensor]:

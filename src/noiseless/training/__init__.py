@@ -2,8 +2,21 @@
 
 from noiseless.training.engine import Engine
 from noiseless.training.interrupts import Stopped
-from noiseless.training.loop import Callback, fit
-from noiseless.training.settings import Training, check_device, resolve
+from noiseless.training.loop import Callback, Writer, fit
+from noiseless.training.settings import Optimiser, Training, check_device, resolve
 from noiseless.training.state import State
+from noiseless.training.stream import BatchStream
 
-__all__ = ["Callback", "Engine", "State", "Stopped", "Training", "check_device", "fit", "resolve"]
+__all__ = [
+    "BatchStream",
+    "Callback",
+    "Engine",
+    "Optimiser",
+    "State",
+    "Stopped",
+    "Training",
+    "Writer",
+    "check_device",
+    "fit",
+    "resolve",
+]

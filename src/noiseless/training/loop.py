@@ -17,7 +17,7 @@ import functools
 import operator
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -36,18 +36,24 @@ from noiseless.training.interrupts import Stopped, machine, signals
 from noiseless.training.progress import Bar, Log
 from noiseless.training.settings import Training, resolve
 from noiseless.training.state import State
-from noiseless.training.validation import Validation, layout_for
+from noiseless.training.stream import BatchStream
+from noiseless.training.validation import StreamValidation, Validation, layout_for
 from noiseless.values import Batch, Noise
 
-__all__ = ["Callback", "fit"]
+__all__ = ["Callback", "Writer", "fit"]
 
 Result = TypeVar("Result")
+Feed = Callable[[int, int], tuple[Tensor, Tensor]]
 OVERDUE = 300.0
 """Seconds between checkpoints, unless the user set the number of steps between them."""
 
 
+Callback = Callable[[int, Mapping[str, float], Objective], object]
+"""Called with the number of steps that are done, the terms of the last, and what is trained, in evaluation mode."""
+
+
 @runtime_checkable
-class Callback(Protocol):
+class Writer(Protocol):
     """Receives logs, checkpoints and pictures from the loop. Called in the first process only."""
 
     def log(self, row: dict[str, Any]) -> None:
@@ -65,26 +71,41 @@ class Callback(Protocol):
 
 def fit(
     objective: Objective,
-    data: Data,
-    training: Training,
-    keeper: Callback | None = None,
+    data: Data | BatchStream | Iterable[Any],
+    training: Training = Training(),
+    keeper: Writer | None = None,
     start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
     show: bool = True,
     directory: Path | None = None,
     until: int | None = None,
+    *,
+    validation: Data | Iterable[Any] | None = None,
+    callback: Callback | None = None,
+    every: int = 100,
 ) -> State:
-    """Trains ``objective`` on ``data``.
+    """Trains ``objective`` on ``data``: a data set, or batches of your own.
+
+    The batches of a data set are functions of (seed, step, slot), so that training which was stopped can be resumed bit
+    for bit. Batches of your own (a ``DataLoader``, or any iterable of tensors, of pairs of a tensor and a label, or of
+    dictionaries with one tensor; see :class:`~noiseless.training.stream.BatchStream`) come in the order in which the
+    iterable gives them: resuming begins at its beginning again, so that it is not bit-identical. The size of a batch is
+    then the iterable's, and an epoch is one pass over it.
 
     Arguments:
         objective: the objective to minimise, with its phases; changed in place.
-        data: the training split is used for training, the validation split for schedules and to select the best
-            weights.
+        data: its training part is trained on, its validation part drives schedules and the choice of best weights; or
+            batches of your own, which are network inputs.
         training: the settings; None means the defaults of :class:`Training` (batches of 100, 100 epochs).
         keeper: receives logs, checkpoints and pictures; None stores nothing.
         start: tensors and scalars of a checkpoint to resume from.
         show: show a progress bar if the terminal supports it.
         directory: where trackers write.
         until: the step at which to pause, with a checkpoint; from 1 to the last step that ``training`` plans.
+        validation: with batches of your own, what drives schedules and the choice of best weights: more batches, or the
+            validation part of a data set. Without it the rate is constant, and the best weights are the last.
+        callback: called every so many steps, by the first process, as a :data:`Callback`. What it raises ends the
+            training after a checkpoint.
+        every: so many.
 
     Returns:
         The final state.
@@ -95,7 +116,9 @@ def fit(
         Stopped: SIGINT or SIGTERM was received; a checkpoint was written.
     """
     engine = Engine(training.device)
-    training = resolve(training, objective, data, engine.world)
+    data = data if isinstance(data, Data | BatchStream) else BatchStream(data)
+    validation = data if isinstance(data, Data) else validation
+    training = resolve(training, objective, data, engine.world, validation is not None)
     objective.set_total_steps(cast(int, training.steps))
     device = engine.place(training.device)
     _prepare(objective, training, device)
@@ -110,11 +133,11 @@ def fit(
     last = steps if until is None else until
     if not 1 <= last <= steps:
         raise InputError(f"until is {until}, but must be a step from 1 to the planned {steps}")
-    feed = BatchLoader(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
-    validation = Validation(data, training, engine, device)
+    feed = _feed(data, training, device, rank, world)
+    validate = _validation(validation, training, engine, device)
     validate_every = cast(int, training.validate_every)
-    unit = modality.of(data.spec).unit
-    log, bar = Log(engine), Bar(state, steps, feed.batch, unit, show and engine.main)
+    unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
+    log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
     keeper = keeper if engine.main else None
     update = _Update(objective, state, feed, training, engine, log)
     saved_at = time.monotonic()
@@ -128,18 +151,20 @@ def fit(
             logging, done = state.step % training.log_every == 0, state.step == steps
             agreeing = logging or world == 1
             stop = agreeing and engine.any(bool(received))
-            validating = done or state.step % validate_every == 0
+            validating = validate is not None and (done or state.step % validate_every == 0)
             saving = state.step == last or stop or _multiple(state.step, training.checkpoint_every)
             if training.checkpoint_every is None:
                 saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
             drawing = _multiple(state.step, training.pictures_every)
+            if callback is not None and engine.main and state.step % every == 0:
+                _call(callback, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
             row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
             _good(state, objective.check, advice="")
-            if validating:
+            if validate is not None and validating:
                 validated = state.validated.recalibrated()
-                row |= _good(state, functools.partial(validation, validated))
+                row |= _good(state, functools.partial(validate, validated))
                 row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
                     keeper.best(dict(validated.state_dict()))
@@ -149,6 +174,8 @@ def fit(
             bar.show(row)
             if saving or state.stalled:
                 _good(state, state.check)
+                if keeper is not None and validate is None:
+                    keeper.best(dict(state.validated.state_dict()))
                 if keeper is not None:
                     keeper.checkpoint(state.tensors(), state.scalars())
                 state.saved, saved_at = state.step, time.monotonic()
@@ -165,7 +192,7 @@ class _Update:
     """One training step: every phase that is due, then the moving average of the weights."""
 
     def __init__(
-        self, objective: Objective, state: State, feed: BatchLoader, training: Training, engine: Engine, log: Log
+        self, objective: Objective, state: State, feed: Feed, training: Training, engine: Engine, log: Log
     ) -> None:
         self.state, self.feed, self.training, self.engine, self.log = state, feed, training, engine, log
         self.layout = layout_for(objective)
@@ -226,8 +253,44 @@ def _prepare(objective: Objective, training: Training, device: torch.device) -> 
                 module.decoder.compile()
 
 
-def _introduce(objective: Objective, data: Data, training: Training, engine: Engine) -> None:
+def _feed(data: Data | BatchStream, training: Training, device: torch.device, rank: int, world: int) -> Feed:
+    """What gives the batch of a step and a slot."""
+    if isinstance(data, Data):
+        return BatchLoader(data.train, data.spec, cast(int, training.batch), training.seed, device, rank, world)
+    data.device = device
+    return data
+
+
+def _validation(
+    data: Data | Iterable[Any] | None, training: Training, engine: Engine, device: torch.device
+) -> Validation | None:
+    if data is None or isinstance(data, Data):
+        return None if data is None else Validation(data, training, engine, device)
+    return StreamValidation(BatchStream(data), training, engine, device)
+
+
+def _call(callback: Callback, state: State, log: Log, writer: Writer | None) -> None:
+    """Lets the user look at the training; what is raised there is raised here, after a checkpoint."""
+    shown = state.validated.recalibrated().eval()
+    try:
+        callback(state.step, log.latest(), shown)
+    except BaseException:
+        if writer is not None:
+            state.check()
+            writer.checkpoint(state.tensors(), state.scalars())
+        raise
+    finally:
+        shown.train()
+
+
+def _introduce(objective: Objective, data: Data | BatchStream, training: Training, engine: Engine) -> None:
     """Lets an objective set itself up from the data; the result of the first process is shared with the others."""
+    if isinstance(data, BatchStream):
+        if objective.needs_index:
+            raise InputError(
+                f"{type(objective).__name__} identifies training data by their index: give data, not batches"
+            )
+        return
 
     def rows() -> Tensor:
         raw = data.train.take(np.arange(len(data.train)))

@@ -35,6 +35,13 @@ class Log:
         """Records the terms of one update."""
         self.pending.append((step, phase, {name: value.detach() for name, value in values.items()}))
 
+    def latest(self) -> dict[str, float]:
+        """The terms of the last step, without reading those before; the last of a phase that is repeated."""
+        last = self.pending[-1][0] if self.pending else -1
+        found = {f"{phase}/{k}": v for step, phase, values in self.pending if step == last for k, v in values.items()}
+        numbers = torch.stack(list(found.values())).cpu().double().tolist() if found else []
+        return dict(zip(found, numbers, strict=True))
+
     def read(self) -> dict[str, float]:
         """The mean of every term since the last call.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -13,8 +13,9 @@ from torch import nn
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.objectives.objective import Objective
+from noiseless.training.stream import BatchStream
 
-__all__ = ["Optimiser", "Training", "best_device", "check_device", "resolve"]
+__all__ = ["Optimiser", "OptimiserFactory", "Training", "best_device", "check_device", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -111,30 +112,33 @@ class Training:
 DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
 
 
-def resolve(training: Training, objective: Objective, data: Data, world: int = 1) -> Training:
+def resolve(
+    training: Training, objective: Objective, data: Data | BatchStream, world: int = 1, validated: bool = True
+) -> Training:
     """``training`` with every default and every ``auto`` resolved, so that its record can be reproduced elsewhere.
 
     Arguments:
         training: the settings that the user gave.
         objective: the objective to train.
-        data: the data to train on.
+        data: the data to train on; a stream determines the batch size itself.
         world: number of processes that share a batch.
+        validated: whether there are data to validate on.
 
     Raises:
         InputError: the training set is smaller than a batch, the batch is too small for the objective or cannot be
-            divided equally, the device cannot be used, or a tracker is not installed.
+            divided equally, the device cannot be used, or a tracker is not installed; epochs of a stream of unknown
+            length, or settings that need validation data without such data.
     """
     chosen = training.with_defaults(DEFAULTS)
-    batch, count = chosen.batch or 0, len(data.train)
-    if batch % world:
-        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
-    if batch < objective.min_batch_size:
+    if isinstance(data, BatchStream):
+        chosen, per_epoch = replace(chosen, batch=data.batch * world), data.per_epoch
+    else:
+        per_epoch = _per_epoch(chosen.batch or 0, len(data.train), world)
+    if (chosen.batch or 0) < objective.min_batch_size:
         least = f"needs {objective.min_batch_size} examples; give --batch {objective.min_batch_size} or more"
-        raise InputError(f"a batch of {batch} is too small for a term of the loss, which {least}")
-    if count < batch:
-        raise InputError(
-            f"the training set has {count} examples, fewer than a batch of {batch}; give --batch {count} or less"
-        )
+        raise InputError(f"a batch of {chosen.batch} is too small for a term of the loss, which {least}")
+    if not validated:
+        chosen = replace(chosen, schedule=_unvalidated(training))
     for tracker in chosen.track:
         if find_spec(tracker) is None:
             raise InputError(f"the tracker {tracker!r} is not installed; pip install 'noiseless[{tracker}]'")
@@ -143,12 +147,36 @@ def resolve(training: Training, objective: Objective, data: Data, world: int = 1
     precision: Any = chosen.precision
     if precision == "auto":
         precision = "bfloat16" if _gains_from_bfloat16(objective, device) else "float32"
-    steps = chosen.steps or (chosen.epochs or 0) * (count // batch)
     decided: dict[str, Any] = {
         "threads": chosen.threads or torch.get_num_threads(),
-        "validate_every": chosen.validate_every or max(count // batch, 250),
+        "validate_every": chosen.validate_every or max(per_epoch or 0, 250),
     }
+    steps = _steps(chosen, per_epoch)
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
+
+
+def _per_epoch(batch: int, count: int, world: int) -> int:
+    if batch % world:
+        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+    if count < batch:
+        raise InputError(
+            f"the training set has {count} examples, fewer than a batch of {batch}; give --batch {count} or less"
+        )
+    return count // batch
+
+
+def _steps(training: Training, per_epoch: int | None) -> int:
+    if training.steps is None and per_epoch is None:
+        raise InputError("the iterable does not say how many batches it has; give steps in place of epochs")
+    return training.steps or (training.epochs or 0) * (per_epoch or 0)
+
+
+def _unvalidated(training: Training) -> Literal["constant", "cooldown"]:
+    """The schedule where there are no data to validate on."""
+    if training.schedule in ("plateau", "exponential") or training.patience is not None:
+        asked = training.schedule if training.patience is None else "patience"
+        raise InputError(f"{asked} follows the validation loss, and there are no validation data; give some")
+    return "cooldown" if training.schedule == "cooldown" else "constant"
 
 
 def best_device() -> str:
@@ -174,18 +202,27 @@ def _gains_from_bfloat16(objective: Objective, device: str) -> bool:
     return convolutional and device == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+@runtime_checkable
+class OptimiserFactory(Protocol):
+    """What makes an optimiser of your own, such as ``functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)``."""
+
+    def __call__(self, parameters: list[nn.Parameter], /) -> torch.optim.Optimizer:
+        """The optimiser of these parameters, with all of its settings."""
+
+
 @dataclass(frozen=True)
 class Optimiser:
     """The optimiser and its learning rate.
 
     Arguments:
-        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012). Default:
-            adam, or the paper's.
+        optimiser: adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019) or rmsprop (Hinton, 2012); in Python
+            also a callable, parameters -> torch.optim.Optimizer, for every phase of a method. Default: adam, or the
+            paper's.
         lr: Learning rate. Default: the paper's for the data set.
         weight_decay: Weight decay (coupled for adam and rmsprop, decoupled for adamw). Default: 0, or the paper's.
     """
 
-    optimiser: Literal["adam", "adamw", "rmsprop"] | None = None
+    optimiser: Literal["adam", "adamw", "rmsprop"] | OptimiserFactory | None = None
     lr: float | None = None
     weight_decay: float | None = None
 
@@ -194,12 +231,30 @@ class Optimiser:
             raise InputError(f"the learning rate is {self.lr}, but must be above 0 and finite")
         if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
             raise InputError(f"the weight decay is {self.weight_decay}, but must be 0 or more and finite")
+        if callable(self.optimiser) and (self.lr is not None or self.weight_decay is not None):
+            raise InputError(
+                "lr and weight_decay are for adam, adamw and rmsprop; set those of your own optimiser in it"
+            )
 
     def build(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        """torch's optimiser for ``parameters``, with the rate ``lr`` unless the user set one; fused if supported."""
+        """torch's optimiser for ``parameters``, with the rate ``lr`` unless the user set one; fused if supported.
+
+        Raises:
+            InputError: a callable of your own returned no optimiser.
+        """
+        if callable(self.optimiser):
+            return _checked(self.optimiser(parameters))
         rate, decay = self.lr if self.lr is not None else lr, self.weight_decay or 0.0
         if self.optimiser == "rmsprop":
             return torch.optim.RMSprop(parameters, rate, alpha=0.9, weight_decay=decay)
         if self.optimiser == "adamw":
             return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
         return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+
+
+def _checked(made: object) -> torch.optim.Optimizer:
+    if not isinstance(made, torch.optim.Optimizer):
+        raise InputError(
+            f"the callable that makes the optimiser returned a {type(made).__name__}; expected a torch.optim.Optimizer"
+        )
+    return made

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
+from noiseless.training.optimiser_state import numbers, restore
 from noiseless.training.settings import Training
 
 __all__ = ["State"]
@@ -113,12 +114,14 @@ class State:
         for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
             for i, parameter in enumerate(phase.parameters):
                 state = optimiser.state.get(parameter, {})
-                found |= {f"optimiser/{phase.name}/{i}/{k}": v for k, v in state.items()}
+                found |= {f"optimiser/{phase.name}/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         return found
 
     def scalars(self) -> dict[str, Any]:
         """Every number by name, in a form that JSON can represent."""
-        return {
+        pairs = zip(self.phases, self.optimisers, strict=True)
+        kept = {phase.name: found for phase, optimiser in pairs if (found := numbers(phase, optimiser))}
+        return ({"optimisers": kept} if kept else {}) | {
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best if math.isfinite(self.best) else None,
@@ -145,6 +148,7 @@ class State:
             cast(AveragedModel, self.average).load_state_dict(_under("ema/", tensors))
         for i, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
             _load_optimiser(optimiser, phase, _under(f"optimiser/{phase.name}/", tensors))
+            restore(phase, optimiser, scalars.get("optimisers", {}).get(phase.name, {}))
             for group, rate in zip(optimiser.param_groups, scalars["rates"][i], strict=True):
                 group["lr"] = rate
             self.schedules[i].load_state_dict({k: _number(v) for k, v in scalars["schedules"][i].items()})

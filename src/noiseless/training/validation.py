@@ -18,9 +18,10 @@ from noiseless.objectives.objective import Objective
 from noiseless.training.engine import Engine
 from noiseless.training.feed import mix
 from noiseless.training.settings import Training
+from noiseless.training.stream import BatchStream
 from noiseless.values import Batch, Noise
 
-__all__ = ["Validation", "layout_for"]
+__all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
 def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
@@ -102,3 +103,24 @@ class _Means:
             if not math.isfinite(value):
                 raise RunError(f"the term {name!r} became {value} in validation")
         return {f"validation/{name}": value for name, value in zip(self.sums, means, strict=True)}
+
+
+class StreamValidation(Validation):
+    """The terms of an objective on batches of your own, each process on its own; see :class:`BatchStream`."""
+
+    def __init__(self, stream: BatchStream, training: Training, engine: Engine, device: torch.device) -> None:
+        self.stream, self.seed, self.engine = stream, training.seed, engine
+        stream.device = device
+
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> dict[str, float]:
+        """As for a data set."""
+        objective.eval()
+        layout, terms, diagnostics = layout_for(objective), _Means(1), _Means(1)
+        for k, inputs in enumerate(self.stream.once()):
+            x = layout(inputs)
+            terms.add(objective.validate(Batch(x, noise=self._noise(k))), len(x))
+            diagnostics.add(objective.diagnostics(Batch(x, noise=self._noise(k))), len(x))
+        objective.train()
+        found = terms.over_processes(self.engine)
+        return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
