@@ -115,7 +115,7 @@ SENTENCES = {
     "--objective expresion": "did you mean 'expression'",
     "--objective expression:python": "did you mean 'python2'",
     "--objective expression --goal minimise": "defines its own; leave it out",
-    "--objective own_of_optimise:near": "--goal minimise or maximise",
+    "--objective own_of_optimise:near": "--goal minimise or --goal maximise",
     "--objective own_of_optimise:nearr --goal minimise": "did you mean 'near'",
     "--objective no_such_module:near --goal minimise": "no_such_module",
     "--objective expression --search papr": "did you mean 'paper'",

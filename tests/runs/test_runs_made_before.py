@@ -49,7 +49,7 @@ def test_it_is_evaluated(old: Run) -> None:
     usual = modality.of(data.spec).features
     features = build("pixels" if "pixels" in usual else usual[0], data.spec) if usual else None
     rows = evaluation.of(data.spec).rows(model, data, old.method().densities[:1], features, n=10)
-    assert "samples" in {row["row"] for row in rows}
+    assert "samples" in {row.protocol.row for row in rows}
 
 
 def test_it_resumes_as_it_did(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:

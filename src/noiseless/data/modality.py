@@ -44,7 +44,10 @@ class DataKind(ABC):
 
     @abstractmethod
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """Data given to a model, with their axes in the order of ``spec``, where the order can be told."""
+        """Data given to a model, as they are stored: axes in the order of ``spec``, numbers in the stored type.
+
+        What cannot be told apart is left as it is, for :meth:`check` to refuse.
+        """
 
     @abstractmethod
     def check(self, raw: Tensor, spec: Spec) -> None:

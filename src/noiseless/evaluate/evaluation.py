@@ -70,6 +70,6 @@ class Evaluation(ABC):
 
 
 def of(spec: Spec) -> Evaluation:
-    """The evaluation of the kind of data that `spec` describes."""
+    """The evaluation of the kind of data that ``spec`` describes."""
     found: Evaluation = registry.modality(spec.modality)
     return found

@@ -53,8 +53,8 @@ class Images(Modality):
         return f"images of {'x'.join(map(str, spec.shape))}"
 
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """(N, H, W) and (N, H, W, C) as (N, C, H, W)."""
-        shape = spec.shape
+        """(N, H, W) and (N, H, W, C) as (N, C, H, W), whole numbers from 0 to 255 as uint8."""
+        raw, shape = _as_bytes(raw), spec.shape
         if raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
             raw = raw[:, None]
         if raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
@@ -187,6 +187,13 @@ class Images(Modality):
         return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
 
 
+def _as_bytes(raw: Tensor) -> Tensor:
+    if raw.is_floating_point() or raw.dtype in (torch.uint8, torch.bool) or not raw.numel():
+        return raw
+    whole = raw.to(torch.int64)
+    return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
+
+
 def _folder(images: Tensor, spec: Spec, path: Path) -> Path:
     pixels = grids.to_bytes(images).numpy()
     with atomic_write(path) as part:
@@ -197,7 +204,7 @@ def _folder(images: Tensor, spec: Spec, path: Path) -> Path:
 
 
 def _interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> None:
-    """Decoded paths from the codes `a` to the codes `b`, a picture for each kind of path."""
+    """Decoded paths from the codes ``a`` to the codes ``b``, a picture for each kind of path."""
     for name in PATHS if len(a) else ():
         z = model.between(a, b, 8, name)
         images = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])

@@ -59,7 +59,7 @@ class Strings(Modality):
             raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {spec.tokens}")
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
-        """The tokens of a text file in the language of `spec`."""
+        """The tokens of a text file in the language of ``spec``."""
         if not source.lower().endswith(TEXTS) or not Path(source).expanduser().is_file():
             return None
         return tokens(source, of(spec), is_molecules(spec))
