@@ -423,7 +423,7 @@ def own_decoder(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
 def test_a_recipe_of_one_s_own_is_named_again(tmp_path: Path) -> None:
     settings = Training(**FAST, steps=2)
     train(own_recipe, images(), tmp_path / "run", training=settings, networks=NETWORKS, power=0.5, show=False)
-    assert Run(tmp_path / "run").record["recipe"] == "test_runs:own_recipe"
+    assert Run(tmp_path / "run").record["recipe"] == "test_runs_run:own_recipe"
     with pytest.raises(InputError, match="--recipe"):
         load(tmp_path / "run")
     opened = Run(tmp_path / "run", UserCode(recipe=own_recipe))
@@ -446,11 +446,11 @@ def own_data() -> Raw:
 
 
 def test_data_of_one_s_own_are_named_again(tmp_path: Path) -> None:
-    opened = made(tmp_path / "run", "test_runs:own_data", steps=1)
+    opened = made(tmp_path / "run", "test_runs_run:own_data", steps=1)
     assert len(opened.data().train) > 80
     with pytest.raises(InputError, match="--source"):
         Run(tmp_path / "run").data()
-    again = Run(tmp_path / "run", UserCode(source="test_runs:own_data"))
+    again = Run(tmp_path / "run", UserCode(source="test_runs_run:own_data"))
     again.resume(more=1, show=False)
     assert again.steps == (2, 2)
 
