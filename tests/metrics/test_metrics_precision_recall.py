@@ -65,7 +65,9 @@ def test_a_collapsed_set_is_precise_and_recalls_nothing():
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch):
     x, y = normal(90, 5, 6), normal(70, 5, 7)
     expected = precision_recall(Sample(x), Sample(y))
-    monkeypatch.setattr("noiseless.metrics.precision_recall.BLOCK", 13)
+    monkeypatch.setattr(
+        sys.modules["noiseless.metrics.precision_recall"], "BLOCK", 13
+    )  # the package exports a function of that name
     assert precision_recall(Sample(x), Sample(y)) == expected
 
 
