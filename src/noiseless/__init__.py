@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from noiseless.model import Model
     from noiseless.objectives import penalties, reconstruction
     from noiseless.recipes import Method
-    from noiseless.runs import Run, decode, encode, interpolate, load, prune, reconstruct, resume, sample, train
+    from noiseless.registry import catalogue
+    from noiseless.runs import Run, decode, encode, interpolate, load, reconstruct, resume, sample, train
+    from noiseless.runs.prune import prune
     from noiseless.runs.user_code import UserCode
     from noiseless.training import Optimiser, Training, fit
     from noiseless.values import Batch, Noise, Spec, Trace
@@ -44,6 +46,7 @@ __all__ = [
     "UserCode",
     "autoencoder",
     "bottlenecks",
+    "catalogue",
     "data",
     "decode",
     "densities",
@@ -83,12 +86,13 @@ PLACES = {
     "Trace": "values",
     "Training": "training",
     "UserCode": "runs.user_code",
+    "catalogue": "registry",
     "decode": "runs",
     "encode": "runs",
     "fit": "training",
     "interpolate": "runs",
     "load": "runs",
-    "prune": "runs",
+    "prune": "runs.prune",
     "reconstruct": "runs",
     "resume": "runs",
     "sample": "runs",

@@ -37,6 +37,7 @@ __all__ = [
     "Choice",
     "Kind",
     "Part",
+    "catalogue",
     "is_factory",
     "is_named",
     "load_object",
@@ -50,6 +51,39 @@ __all__ = [
 Choice = str | Callable[..., Any]
 """A part as it is chosen: by name, or the object itself."""
 NAMED = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)(?::(.*))?")
+
+
+CATALOGUES = {
+    "methods": "recipes.method:names",
+    "data": "data:names",
+    "densities": "densities:names",
+    "penalties": "objectives.penalties.penalty:names",
+    "reconstructions": "objectives.reconstruction:names",
+    "features": "metrics:names",
+    "metrics": "metrics:metric_names",
+    "tables": "reproduce:names",
+    "scores": "optimise.scores:names",
+    "searches": "optimise:names",
+}
+"""What there is to choose from, and the functions that name it."""
+
+
+def catalogue(what: str) -> dict[str, str]:
+    """Everything of a kind that the package has, by name, with a line on each.
+
+    Arguments:
+        what: methods, data, densities, penalties, reconstructions, features, metrics, tables, scores or searches.
+
+    Raises:
+        InputError: another kind.
+    """
+    if what not in CATALOGUES:
+        raise unknown("list", what, CATALOGUES)
+    module, _, function = CATALOGUES[what].partition(":")
+    found = getattr(importlib.import_module(f"noiseless.{module}"), function)()
+    return {
+        name: it if isinstance(it, str) else (inspect.getdoc(it) or name).splitlines()[0] for name, it in found.items()
+    }
 
 
 def modules(package: str) -> list[ModuleType]:
