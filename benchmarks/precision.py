@@ -46,8 +46,9 @@ def main(
                 data=loaded
             )
             for row in evaluate(model, loaded, ["gmm", "gaussian"], features, n=n):
-                name = f"{row['row']}, {row['density']}" if row["density"] else row["row"]
-                found.setdefault((name, precision), []).append(row["fd"])
+                about = row.protocol
+                name = f"{about.row}, {about.density}" if about.density else about.row
+                found.setdefault((name, precision), []).append(row.values["fd"])
     names = [name for name, precision in found if precision == "float32" and name != "training data"]
     rows = [{"row": name} | {p: _spread(found[name, p]) for p in PRECISIONS} for name in names]
     table = tables.markdown(rows)

@@ -50,9 +50,9 @@ def main(
             )
             found = evaluate(run_.model(data=loaded), loaded, ["gmm", "gaussian"], features, n=n, part="validation")
             rows += [
-                {"weight / N": f"{weight:g}", **row, "seed": str(seed)}
+                {"weight / N": f"{weight:g}", **row.to_json(), "seed": str(seed)}
                 for row in found
-                if row["row"] != "training data"
+                if row.protocol.row != "training data"
             ]
     columns = ("weight / N", "seed", "row", "density", "fd", "kid", "precision", "recall")
     table = tables.markdown(rows, columns, within="row")

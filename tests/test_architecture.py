@@ -35,13 +35,13 @@ recipes: autoencoder data errors nn objectives registry training values
 model: autoencoder data densities errors nn registry strings values
 optimise: densities errors files registry show strings training
 runs: autoencoder data densities errors files model nn objectives recipes registry show training values
-__init__: autoencoder runs training
+__init__: autoencoder data densities errors metrics model nn objectives recipes runs strings training values
 evaluate: data densities errors files metrics model recipes registry runs show strings training values
 modalities: autoencoder data densities errors evaluate files metrics model nn recipes registry runs show strings
     values
 reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
-cli: autoencoder data densities errors evaluate files metrics model objectives optimise recipes registry reproduce
-    runs show strings training values
+cli: autoencoder data densities errors evaluate files metrics model optimise recipes registry reproduce runs show
+    strings training values
 """
 ARROWS = {
     name: set(below.split())

@@ -78,7 +78,7 @@ def test_a_density_that_is_added_to_the_package(monkeypatch):
     from noiseless.densities import density
 
     Path("box.py").write_text(dict(LISTINGS)["box"], "utf-8")
-    found = {**density._catalogue(), **runpy.run_path("box.py")["DENSITIES"]}
+    found = {**density._catalogue(), "box": runpy.run_path("box.py")["Box"]}
     monkeypatch.setattr(density, "_catalogue", lambda: found)
     assert densities.build("box", 2).dim == 2
 

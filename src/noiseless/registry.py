@@ -54,36 +54,43 @@ NAMED = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)(?::(.*))?")
 
 
 CATALOGUES = {
-    "methods": "recipes.method:names",
-    "data": "data:names",
-    "densities": "densities:names",
-    "penalties": "objectives.penalties.penalty:names",
-    "reconstructions": "objectives.reconstruction:names",
-    "features": "metrics:names",
-    "metrics": "metrics:metric_names",
-    "tables": "reproduce:names",
-    "scores": "optimise.scores:names",
-    "searches": "optimise:names",
+    "methods": ("recipes.method", "names", "METHOD"),
+    "data": ("data", "names", "DATA"),
+    "networks": ("autoencoder.networks", "nets", "NET"),
+    "reconstructions": ("objectives.reconstruction", "names", "RECONSTRUCTION"),
+    "penalties": ("objectives.penalties.penalty", "names", "PENALTY"),
+    "densities": ("densities", "names", "DENSITY"),
+    "features": ("metrics", "names", "FEATURES"),
+    "metrics": ("metrics", "metric_names", "METRIC"),
+    "tables": ("reproduce.request", "names", "STUDY"),
+    "scores": ("optimise.scores", "names", "SCORE"),
+    "searches": ("optimise", "names", "SEARCH"),
 }
-"""What there is to choose from, and the functions that name it."""
+"""Of each kind of part, the module, its function that gives a line on each by name, and its :class:`Kind`."""
 
 
 def catalogue(what: str) -> dict[str, str]:
-    """Everything of a kind that the package has, by name, with a line on each.
+    """Everything that there is of a kind, by name, with a line on each; parts of installed packages are not imported.
 
     Arguments:
-        what: methods, data, densities, penalties, reconstructions, features, metrics, tables, scores or searches.
+        what: methods, data, networks, reconstructions, penalties, densities, features, metrics, tables, scores or
+            searches.
 
     Raises:
         InputError: another kind.
     """
     if what not in CATALOGUES:
         raise unknown("list", what, CATALOGUES)
-    module, _, function = CATALOGUES[what].partition(":")
-    found = getattr(importlib.import_module(f"noiseless.{module}"), function)()
-    return {
-        name: it if isinstance(it, str) else (inspect.getdoc(it) or name).splitlines()[0] for name, it in found.items()
-    }
+    module, names, kind = CATALOGUES[what]
+    place = importlib.import_module(f"noiseless.{module}")
+    found = {name: _line(name, part) for name, part in getattr(place, names)().items()}
+    installed = {name: f"from {text}" for name, text in getattr(place, kind).listed().items()}
+    return found | {f"{name} (installed)" if name in found else name: text for name, text in installed.items()}
+
+
+def _line(name: str, part: str | Callable[..., Any]) -> str:
+    """What is said of a part: a text, or the first line of its docstring."""
+    return part if isinstance(part, str) else (inspect.getdoc(part) or name).splitlines()[0]
 
 
 def modules(package: str) -> list[ModuleType]:
@@ -241,7 +248,8 @@ class Kind:
             InputError: the part is not built in.
         """
         if self.is_own(recorded):
-            raise InputError(f"{holder} has a {self.name} that is not ours, {recorded}; name it again {how}")
+            article = "an" if self.name[0] in "aeiou" else "a"
+            raise InputError(f"{holder} has {article} {self.name} that is not ours, {recorded}; name it again {how}")
         if recorded.partition(":")[0] not in self.built_in():
             raise self.unknown(recorded)
 
@@ -375,7 +383,7 @@ def _value(what: str, option: str, wanted: type, text: str) -> Any:
 
 
 def _described(point: EntryPoint) -> str:
-    package = f", of the package {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+    package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
     return f"{point.value}{package}"
 
 

@@ -114,8 +114,8 @@ def test_another_goal_is_another_problem(trained: Path, capsys: pytest.CaptureFi
 SENTENCES = {
     "--objective expresion": "did you mean 'expression'",
     "--objective expression:python": "did you mean 'python2'",
-    "--objective expression --goal minimise": "says itself which way is better",
-    "--objective own_of_optimise:near": "--goal minimise or maximise",
+    "--objective expression --goal minimise": "defines its own; leave it out",
+    "--objective own_of_optimise:near": "--goal minimise or --goal maximise",
     "--objective own_of_optimise:nearr --goal minimise": "did you mean 'near'",
     "--objective no_such_module:near --goal minimise": "no_such_module",
     "--objective expression --search papr": "did you mean 'paper'",

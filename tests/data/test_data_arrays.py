@@ -138,8 +138,8 @@ def test_keys_of_parts(tmp_path: Path, form: str) -> None:
         ({}, "has the arrays none"),
         ({"x": X, "y": Y[:5]}, r"labels of shape \(5,\) in int64 for 20 data"),
         ({"x": X, "y": Y / 2}, "in float64 for 20 data"),
-        ({"x_train": X, "x_test": X[:, :4]}, "the parts differ"),
-        ({"x_train": X, "x_test": X / 255}, "the parts differ"),
+        ({"x_train": X, "x_test": X[:, :4]}, "the splits differ"),
+        ({"x_train": X, "x_test": X / 255}, "the splits differ"),
     ],
 )
 def test_refused_archives(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:

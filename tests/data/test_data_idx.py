@@ -105,7 +105,7 @@ def test_damaged_files_are_named(tmp_path: Path, file: int, change: bytes | None
 
 def test_as_many_labels_as_images(tmp_path: Path) -> None:
     damaged(tmp_path, 1, idx_bytes(np.zeros(29, np.uint8)), zipped=False)
-    with pytest.raises(InputError, match=r"labels of shape \(29,\) in uint8 for 30 data"):
+    with pytest.raises(InputError, match=r"labels of shape \(29,\) in uint8 for 30 examples"):
         nd.load("mnist", data_dir=tmp_path)
 
 

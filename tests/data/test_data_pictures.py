@@ -66,7 +66,7 @@ def test_test_without_train(tmp_path: Path) -> None:
 
 def test_an_image_beside_train(tmp_path: Path) -> None:
     files = part_files("") | {"stray.png": encoded(picture(1, 8, 8))}
-    with pytest.raises(InputError, match=r"stray.png lies beside train/"):
+    with pytest.raises(InputError, match=r"stray.png lies next to train/"):
         nd.load(str(write_tree(tmp_path, files)))
 
 
@@ -105,7 +105,7 @@ def test_no_images(tmp_path: Path, kind: str) -> None:
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("x")
-    with pytest.raises(InputError, match=r"x.txt is no data set; expected a folder, .zip"):
+    with pytest.raises(InputError, match=r"x.txt is not a data set; expected a folder, .zip"):
         nd.load(str(tmp_path / "x.txt"))
 
 
@@ -206,7 +206,7 @@ def test_a_damaged_header_in_a_tar(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[1024 + 100] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"stops or is damaged behind 1024 bytes"):
+    with pytest.raises(InputError, match=r"ends or is damaged after 1024 bytes"):
         nd.load(str(path))
 
 

@@ -35,7 +35,7 @@ def test_the_released_expressions_are_the_published_file() -> None:
 
 def test_the_released_expressions_are_refused_if_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.expressions.DIGEST", "0" * 64)
-    with pytest.raises(AssertionError, match="not what they were"):
+    with pytest.raises(AssertionError, match="differ from the released ones"):
         released()
 
 
@@ -71,7 +71,7 @@ def test_uniform_expressions_are_new_ones_of_the_grammar() -> None:
         ("expressions:random", "unknown kind of expressions 'random'"),
         ("expressions:codec=letters", "unknown codec 'letters'"),
         ("expressions:size=-1", "size -1"),
-        ("expressions:size=100001", "take expressions:uniform"),
+        ("expressions:size=100001", "use expressions:uniform"),
         ("expressions:uniform,size=65,length=4", "65 different strings of at most 4 rules .* there are 64"),
         ("expressions:size=10,length=8", "more than the maximum of 8; set length=14 to allow it"),
         ("smiles", "give smiles:PATH"),

@@ -71,7 +71,7 @@ def test_the_fit_is_a_function_of_codes_and_generator_alone(tmp_path):
 def test_two_codes_are_enough_and_constants_stay():
     stage = build(TINY, 3).fit(torch.tensor([[0.0, 1.0, 0.1], [2.0, 1.0, 0.1]]), draws(0))
     assert torch.allclose(stage.sample(20, draws(1))[:, 1:], torch.tensor([1.0, 0.1]))
-    assert stage.note == "2 of 3 dimensions of the codes never move, nor do they in draws"
+    assert stage.note == "2 of 3 dimensions of the codes are constant, also in samples"
 
 
 @pytest.mark.parametrize(

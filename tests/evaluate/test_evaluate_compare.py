@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import noiseless.evaluate.compare as module
 from noiseless.cli import run
 from noiseless.errors import RunError
+from noiseless.evaluate import distances
+from noiseless.runs import reuse
 
 COMMAND = "compare ae rae --data digits --width 2 --steps 3 --precision float32 -n 20 --features pixels --out c"
 LINE = COMMAND.split()
@@ -34,8 +35,8 @@ def test_two_methods_give_a_table_and_a_picture(capsys: pytest.CaptureFixture[st
 def test_what_is_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run([*LINE, *GAUSSIAN]) == 0
     first = Path("c/results.json").read_bytes()
-    monkeypatch.setattr(module, "train", None)
-    monkeypatch.setattr(module, "evaluate", None)
+    monkeypatch.setattr(reuse, "train", None)
+    monkeypatch.setattr(distances, "evaluate", None)
     assert run([*LINE, *GAUSSIAN]) == 0
     assert Path("c/results.json").read_bytes() == first
 
@@ -49,7 +50,7 @@ def test_a_stopped_comparison_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RunError("stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "train", stopped)
+        patch.setattr(reuse, "train", stopped)
         assert run([*LINE, *GAUSSIAN]) == 1
     assert Path("c/ae/results.json").is_file()
     assert run([*LINE, *GAUSSIAN]) == 0
@@ -57,7 +58,7 @@ def test_a_stopped_comparison_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_flattered_method_is_compared_by_other_features_too_and_so_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: {"fd": 1.0, "warnings": []})
+    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: ({"fd": 1.0}, []))
     np.save("images.npy", np.random.default_rng(0).integers(0, 256, (120, 16, 16), dtype=np.uint8))
     line = "--data images.npy --width 2 --steps 2 --batch 20 --precision float32 -n 10 --density gaussian --out p"
     alone, both = (["compare", *methods, *line.split()] for methods in (["ae"], ["deciphering", "ae"]))

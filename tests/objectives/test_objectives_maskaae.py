@@ -347,7 +347,7 @@ def test_the_recipe_has_the_paper_s_constants_converted() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)), form="paper", networks=Networks(latent_dim=48, width=4))
     objective = made.objective
     assert (made.training.steps, made.training.batch, made.densities[0]) == (500_000, 64, "normal")
-    assert made.notes == ("the weights of the mask's loss were chosen beside a cross-entropy",)
+    assert made.notes == ("the weights of the mask's loss were chosen for a cross-entropy",)
     assert (objective.weights.variance, objective.weights.reconstruction) == (100 * 784, 1000 / 784)
     assert objective.polarising == Polarising(2 / 48, 21_600)
     lrs = {"autoencoder": 5e-4, "critic": 1e-4, "generator": 1e-4, "mask": 5e-4}
@@ -471,7 +471,7 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ({"polarising_every": 0}, "'every' is 0"),
         ({"polarising_start": -1}, "'start' is -1"),
         ({"critic_rounds": 0}, "updated 0 times"),
-        ({"critic_width": 0}, "critic of width 0"),
+        ({"critic_width": 0}, "the critic's width must be 1 or more and its depth 0 or more, not 0 and"),
     ],
     ids=str,
 )
@@ -483,7 +483,7 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], message: 
 def test_a_decoder_without_mask_is_refused() -> None:
     made = maskaae()
     made.autoencoder.decoder = nn.Linear(D, 5)
-    with pytest.raises(InputError, match="behind a mask"):
+    with pytest.raises(InputError, match="needs a decoder with a mask"):
         MaskAAE(
             made.autoencoder,
             made.critic,

@@ -134,5 +134,5 @@ def test_what_cannot_be_fitted() -> None:
     x, y = noisy_wave(20, 0)
     with pytest.raises(InputError, match="must be positive"):
         fit(x, y, torch.Generator(), epochs=0)
-    with pytest.raises(RunError, match="take a lower lr"):
+    with pytest.raises(RunError, match="lower its lr"):
         fit(x, y * math.inf, torch.Generator(), epochs=1)

@@ -248,7 +248,7 @@ def test_standard_errors_over_trials(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report.json").read_text()) == content
     alone = optimise(problem(), tmp_path, objective="toy", search="random", rounds=2, batch=5, show=False)
     assert [row["trial"] for row in alone["rows"]] == ["0", "mean"]
-    assert alone["standard error"] == "none of one trial"
+    assert alone["standard error"] == "undefined for one trial"
     assert "standard error" not in (tmp_path / "table.md").read_text()
     assert (tmp_path / "best-so-far.png").stat().st_size > 1000
     again = optimise(
@@ -259,7 +259,7 @@ def test_standard_errors_over_trials(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"rounds": 0}, {"seeds": ()}, {"seeds": (1, 1)}])
 def test_trials_that_cannot_be(change: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected 1 or more, and different seeds"):
+    with pytest.raises(InputError, match="expected at least 1 round, and different seeds"):
         optimise(problem(), tmp_path, **{"objective": "toy", "show": False} | change)  # type: ignore[arg-type]
 
 

@@ -185,5 +185,5 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 def test_a_method_names_a_density() -> None:
     made = method("ae", MNIST)
-    with pytest.raises(InputError, match="one density at least"):
+    with pytest.raises(InputError, match="at least one density"):
         Method(made.objective, densities=())

@@ -69,7 +69,7 @@ def test_default_weights_beside_another_reconstruction_are_noted() -> None:
     for name, weights in given.items():
         assert said not in build(name, reconstruction="gaussian:0.5", **weights).notes
     assert build("vae", reconstruction="gaussian:0.5").notes == build("ae", reconstruction="bernoulli").notes == ()
-    assert "is that of the other kernel" in build("wae-mmd", kernel="rbf").notes[0]
+    assert "is that of the kernel imq" in build("wae-mmd", kernel="rbf").notes[0]
     assert build("wae-mmd", kernel="rbf", weight=3.0).notes == ()
 
 

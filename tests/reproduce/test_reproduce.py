@@ -18,13 +18,15 @@ import tiny
 from noiseless.cli import run
 from noiseless.data import sources
 from noiseless.errors import InputError
-from noiseless.reproduce import Request, cells, find, names
-from noiseless.reproduce.cells import Measured
+from noiseless.evaluate.results import Protocol, Result
+from noiseless.reproduce import ImageRequest, cells, find, names
+from noiseless.reproduce.cells import Judged, Measured
 from noiseless.reproduce.command import refuse_loss
-from noiseless.reproduce.request import SCALES, Line, Source
+from noiseless.reproduce.images import SCALES
+from noiseless.reproduce.request import Line, Source
 from noiseless.reproduce.studies.eae import eae_lines
 from noiseless.reproduce.table import Doubtful, Table, agreement, ranks
-from noiseless.runs import train
+from noiseless.runs import reuse, train
 from noiseless.training import Stopped
 from tiny import failing
 
@@ -44,12 +46,15 @@ def made() -> tuple[str, dict[str, Any]]:
     return OUT.with_name(f"{OUT.name}.md").read_text(), json.loads(OUT.with_name(f"{OUT.name}.json").read_text())
 
 
+PLACES = {"train": "runs.reuse.train", "evaluate": "evaluate.distances.evaluate", "record": "evaluate.measured.record"}
+
+
 def forbid(monkeypatch: pytest.MonkeyPatch, *functions: str) -> None:
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("this was done already")
 
     for name in functions:
-        monkeypatch.setattr(cells, name, forbidden)
+        monkeypatch.setattr(f"noiseless.{PLACES[name]}", forbidden)
 
 
 def numbers(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -126,7 +131,7 @@ def test_a_report_is_not_lost_to_a_smaller_one(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("name", names())
 def test_a_report_in_the_way_is_seen_before_training(name: str) -> None:
     kind = get_type_hints(find(name))["request"]
-    request = Request("tiny.npy") if kind is Request else kind()
+    request = ImageRequest("tiny.npy") if kind is ImageRequest else kind()
     there = request.place(name)
     there.parent.mkdir(parents=True)
     there.with_name(f"{there.name}.json").write_text(json.dumps({"command": f"noiseless reproduce {name} --steps 7"}))
@@ -218,7 +223,7 @@ def test_data_that_are_not_at_hand_leave_a_table_of_published_numbers(monkeypatc
 
 
 def test_a_row_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "train", failing(cells.train, "rae", RuntimeError("the matrix is singular")))
+    monkeypatch.setattr(reuse, "train", failing(reuse.train, "rae", RuntimeError("the matrix is singular")))
     assert run(LINE.split()) == 0
     text, content = made()
     assert "* not measured: RAE, seed 0: the matrix is singular" in text
@@ -230,7 +235,7 @@ def test_a_stopped_table_goes_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         raise Stopped(signal.SIGINT, 2)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cells, "evaluate", stopped)
+        patch.setattr("noiseless.evaluate.distances.evaluate", stopped)
         assert run(LINE.split()) == 130
     assert "go on with the same command" in capsys.readouterr().err
     assert not OUT.with_name(f"{OUT.name}.md").exists()
@@ -249,15 +254,12 @@ def test_rank_correlation_is_scipys() -> None:
 
 
 def test_published_stands_beside_measured_and_doubt_is_not_compared() -> None:
-    request = Request("mnist", seeds=(0,))
+    request = ImageRequest("mnist", seeds=(0,))
     lines = [Line(label, label, {"a": Source("samples", "normal")}) for label in "pqrs"]
-    rows = [
-        {"row": "samples", "density": "normal", "fd": float(fd), "warnings": [], "features": "f", "n": 1}
-        | {"reference": "test", "weights": "best", "asked features": None}
-        for fd in range(4)
-    ]
+    protocol = Protocol("samples", 1, "normal", reference="test", features="f", fingerprint="0", weights="best")
+    rows = [Judged(Result(protocol, {"fd": float(fd)})) for fd in range(4)]
     found = [
-        Measured(cells.Cell(line, frozenset(), 0, Path(line.label), request, ""), {1.0: [row | {"fingerprint": "0"}]})
+        Measured(cells.Cell(line, frozenset(), 0, Path(line.label), request, ""), {1.0: [row]})
         for line, row in zip(lines, rows, strict=True)
     ]
     published = {"mnist": {"p": (1.5,), "q": (2.5,), "r": (3.5,), "s": (Doubtful(0.5),)}}
@@ -364,7 +366,7 @@ def test_all_rows_of_the_small_scale_see_as_many_data(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         "noiseless.reproduce.studies.rae.measure", lambda *study: found.extend(cells.cells(*study)) or []
     )
-    find("rae-table")(Request("tiny.npy", constants="celeba", width=2, seeds=(0,)))
+    find("rae-table")(ImageRequest("tiny.npy", constants="celeba", width=2, seeds=(0,)))
     assert len(found) == 9  # VAE's is 2sVAE's
     assert {cell.settled.batch for cell in found} == {100}  # the published VAE of CelebA has 1,000
 
@@ -388,7 +390,7 @@ def test_a_stage_stops_a_run_and_keeps_its_plan() -> None:
     """Where the rate depends on the planned end, and a line counts epochs."""
     given = {"epochs": 8, "batch": 90, "schedule": "cooldown", "lr_cooldown": 0.9, "validate_every": 3}
     sources = {f"{part}": Source("samples", "normal", part) for part in (0.5, 1.0)}
-    request = Request("tiny.npy", scale="paper", constants="mnist", width=2, seeds=(0,), threads=1)
+    request = ImageRequest("tiny.npy", scale="paper", constants="mnist", width=2, seeds=(0,), threads=1)
     (cell,) = cells.cells(request, "eae-table", [Line("AE", "ae", sources, training=given, name="ae")])
     at_once = train("ae", cell.loaded, "one", training=cell.training, draw=False, show=False, **cell.arguments)
     total = at_once.steps[1]

@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from noiseless.cli import run
-from noiseless.evaluate.results import Row
 from noiseless.metrics import Sample
 from noiseless.metrics.frechet import frechet_distance
 from noiseless.objectives.deciphering.objective import Deciphering
 from noiseless.objectives.objective import TrainingInfo
 from noiseless.recipes.method import find as named
-from noiseless.reproduce import Request, find
+from noiseless.reproduce import ImageRequest, find
 from noiseless.reproduce.cells import Cell, cells
 from noiseless.reproduce.studies.deciphering import COLUMNS
 from noiseless.training import resolve
@@ -32,8 +31,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("tiny.npy", np.random.default_rng(0).integers(0, 256, (330, 8, 8), dtype=np.uint8))
 
 
-def distance(real: Sample, fake: Sample, seed: int) -> Row:
-    return {"fd": frechet_distance(real, fake), "warnings": []}
+def distance(real: Sample, fake: Sample, seed: int, more: object) -> tuple[dict[str, float], list[str]]:
+    return {"fd": frechet_distance(real, fake)}, []
 
 
 def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell]:
@@ -42,7 +41,7 @@ def asked(name: str, monkeypatch: pytest.MonkeyPatch, **terms: Any) -> list[Cell
     monkeypatch.setattr(
         "noiseless.reproduce.studies.deciphering.measure", lambda *study: found.extend(cells(*study)) or []
     )
-    find(name)(Request("tiny.npy", seeds=(0,), threads=1, **terms))
+    find(name)(ImageRequest("tiny.npy", seeds=(0,), threads=1, **terms))
     return found
 
 
@@ -139,4 +138,4 @@ def test_the_second_part_begins_where_the_first_ends(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", STUDIES)
 def test_constants_have_no_meaning(name: str) -> None:
     with pytest.raises(ValueError, match="has no meaning for deciphering"):
-        find(name)(Request("tiny.npy", constants="mnist"))
+        find(name)(ImageRequest("tiny.npy", constants="mnist"))

@@ -15,11 +15,11 @@ from noiseless import metrics
 from noiseless.cli import run
 from noiseless.evaluate.heldout import reference
 from noiseless.metrics.frechet import frechet_distance
-from noiseless.reproduce import Request
+from noiseless.reproduce import ImageRequest
 from noiseless.reproduce.cells import Cell
 from noiseless.reproduce.studies import maskaae, maskaae_capacity
+from noiseless.reproduce.studies.maskaae import _findings_of_figure, _findings_of_table, _true
 from noiseless.reproduce.studies.maskaae_capacity import Reading
-from noiseless.reproduce.studies.maskaae_figure import _findings, _true
 from noiseless.reproduce.table import Doubtful
 from noiseless.training import Stopped
 
@@ -156,7 +156,7 @@ def test_table_1_marks_what_is_inferred() -> None:
 
 def reading(method: str, m: int, fd: float | None, active: int = 0, floor: float = 1.0, nac: float = 0.1) -> Reading:
     """A reading of a run; without a distance, of one that failed."""
-    request = Request(SYNTHETIC)
+    request = ImageRequest(SYNTHETIC)
     lines = {line.label: line for line in maskaae_capacity.lines(maskaae_capacity.sized(request), (m,))}
     cell = Cell(lines[f"{method}, m = {m}"], frozenset(), 0, Path("nowhere"), request, "")
     numbers = {} if fd is None else {"fd": fd, "floor": floor, "active": active, "nac": nac}
@@ -166,7 +166,7 @@ def reading(method: str, m: int, fd: float | None, active: int = 0, floor: float
 def test_the_findings_are_those_of_the_question() -> None:
     found = [reading("MaskAAE", m, fd, a) for m, fd, a in ((4, 9, 4), (8, 3, 8), (12, 3.4, 10), (16, 3.2, 11))]
     found += [reading("WAE-WGAN", m, fd, m) for m, fd in ((4, 7), (8, 3), (12, 5), (16, 6))]
-    said = _findings(found, 8)
+    said = _findings_of_figure(found, 8)
     assert said["active"] == "with m > 8, 1 of 2 runs of MaskAAE end within 2 of 8 active dimensions"
     assert said["flat"].endswith("above the floor is largest at m = 12: 1.20 times its least")
     assert "least at m = 8; at m = 4 and m = 16 it is 2.33 and 2.00 times its least;" in said["arms"]
@@ -176,7 +176,7 @@ def test_the_findings_are_those_of_the_question() -> None:
 def test_a_run_that_failed_has_not_found_the_dimensions() -> None:
     failed = [reading("MaskAAE", m, None) for m in (12, 16)]
     found = [reading("MaskAAE", 8, 3, 8), reading("MaskAAE", 12, 4, 8), *failed]
-    said = _findings(found, 8)
+    said = _findings_of_figure(found, 8)
     assert said["active"].startswith("with m > 8, 1 of 3 runs")
     assert said["active"].endswith("; 2 of 3 runs failed")
     assert said["flat"].endswith("1.50 times its least; 2 of 4 runs failed")
@@ -184,7 +184,7 @@ def test_a_run_that_failed_has_not_found_the_dimensions() -> None:
 
 def test_a_distance_within_the_floor_has_no_ratio() -> None:
     found = [reading("WAE-WGAN", m, fd, floor=3.0) for m, fd in ((4, 6), (8, 2.5), (12, 5))]
-    assert _findings(found, 8)["arms"].endswith(
+    assert _findings_of_figure(found, 8)["arms"].endswith(
         "2.40 and 2.00 times its least; above the floor: its least is within the floor"
     )
 
@@ -192,7 +192,7 @@ def test_a_distance_within_the_floor_has_no_ratio() -> None:
 def test_table_2_says_what_it_is_for() -> None:
     found = [reading("MaskAAE", m, fd, a, nac=0.05) for m, fd, a in ((32, 20, 9), (64, 23, 10), (64, 23, 13))]
     found += [reading("WAE-WGAN", m, 30, nac=nac) for m, nac in ((32, 0.04), (64, 0.2))]
-    said = maskaae._findings([*found, reading("WAE-WGAN", 64, None)])
+    said = _findings_of_table([*found, reading("WAE-WGAN", 64, None)])
     assert said["active"] == "MaskAAE's mean numbers of active dimensions at m = 32 and 64 differ by 2.5"
     assert said["distance"] == "MaskAAE's mean distances there differ by 15% of the lesser"
     assert said["nac"] == (
@@ -207,7 +207,7 @@ def test_the_dimensions_of_synthetic_data_are_read_from_their_name() -> None:
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
 def test_scales_compress_the_schedule_or_take_the_paper_s(scale: Any) -> None:
-    asked = maskaae_capacity.sized(Request(SYNTHETIC, scale=scale))
+    asked = maskaae_capacity.sized(ImageRequest(SYNTHETIC, scale=scale))
     masked, plain = maskaae_capacity.lines(asked, (16,))
     if scale == "paper":
         assert plain.arguments == {"form": "paper"}

@@ -385,10 +385,13 @@ def test_a_run_names_no_code(tmp_path: Path, array: Path, monkeypatch: pytest.Mo
         load(tmp_path / "run")
     for part in ("encoder", "decoder"):
         edit(tmp_path / "run", recipe="rae", arguments={"networks": {part: "evil:f"}})
-        with pytest.raises(InputError, match=rf"has a {part} of its maker's, evil:f; name it again with --{part}"):
+        article = "an" if part == "encoder" else "a"
+        with pytest.raises(
+            InputError, match=f"has {article} {part} that is not ours, evil:f; name it again with --{part}"
+        ):
             load(tmp_path / "run")
     edit(tmp_path / "run", arguments=record["arguments"], data=record["data"] | {"source": "evil:f"})
-    with pytest.raises(InputError, match="data of its maker's, evil:f; name it again with --source"):
+    with pytest.raises(InputError, match="has a data set that is not ours, evil:f; name it again with --source"):
         load(tmp_path / "run").sample(1)
     with pytest.raises(InputError, match="--source"):
         Run(tmp_path / "run").resume(show=False)

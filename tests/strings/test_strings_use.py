@@ -20,10 +20,8 @@ from noiseless.evaluate.strings import evaluate_strings, identity_of
 from noiseless.model import Model
 from noiseless.optimise.scores.expression import distance
 from noiseless.reproduce import find
-from noiseless.reproduce.studies import grammar
-from noiseless.reproduce.studies.structured import Cell, Structured
-from noiseless.reproduce.studies.structured_page import page
-from noiseless.runs import Run
+from noiseless.reproduce.studies.grammar import StringRequest, page
+from noiseless.runs import Run, reuse
 from noiseless.show import drawings, texts
 from noiseless.strings import parser, shipped
 from noiseless.values import Spec
@@ -159,8 +157,8 @@ def test_what_makes_no_sense_for_strings_is_refused(
 OTHERS = {
     "strings:words.txt,grammar=turned.txt,length=15": "here S -> S '*' T, there S -> S '+' T",
     "strings:words.txt,codec=characters,length=15": "here tokens are characters, there tokens are rules",
-    "expressions:size=40,length=16": "the data have up to 16 rules, and RUN takes 15; add length=15",
-    "digits": "the data are numbers, and RUN was trained on strings",
+    "expressions:size=40,length=16": "the data have up to 16 rules, but RUN takes 15; add length=15",
+    "digits": "the data are numbers, but RUN was trained on strings",
 }
 
 
@@ -183,7 +181,7 @@ def test_strings_are_no_vectors_to_a_run_on_vectors(tmp_path: Path, monkeypatch:
     np.save("v.npy", np.random.default_rng(0).standard_normal((60, 15)).astype(np.float32))
     assert run(["train", "ae", "--data", "v.npy", "--steps", "2", "--out", "v", *FAST]) == 0
     assert run(["encode", "v", DATA, "--out", "z.npy"]) == 2
-    assert "the data are strings, and v was trained on numbers" in capsys.readouterr().err
+    assert "the data are strings, but v was trained on numbers" in capsys.readouterr().err
 
 
 def test_strangers_are_named(trained: Path) -> None:
@@ -214,7 +212,7 @@ def test_shares_of_a_run(trained: Path, capsys) -> None:
     assert rows[0]["valid"] == rows[0]["novel"] == 1.0
     model, data = Run(trained).model(), Run(trained).data()
     again = evaluate_strings(model, data, ["gmm"], n=15)
-    assert [row["valid"] for row in again] == [row["valid"] for row in rows]
+    assert [row.values["valid"] for row in again] == [row["valid"] for row in rows]
     z = model.encode(data.test.take(np.arange(15)))
     original = model.codec.read(data.test.take(np.arange(15)))
     share = np.mean([a == b for a, b in zip(model.strings(z), original, strict=True)])
@@ -313,8 +311,8 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     made = Run(place)
     assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
-    monkeypatch.setattr("noiseless.reproduce.studies.grammar.train", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr("noiseless.reproduce.studies.grammar.evaluate_strings", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("noiseless.runs.reuse.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("noiseless.evaluate.strings.evaluate_strings", lambda *_: pytest.fail("again"))
     assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())
@@ -339,7 +337,7 @@ def test_a_table_of_other_objects_is_refused(tmp_path: Path, monkeypatch: pytest
     assert run([*line.split(), "--data", "smiles:few.smi"]) == 2
     assert run([*line.split(), "--objects", "molecules", "--data", "expressions:size=50"]) == 2
     with pytest.raises(InputError, match="leave codec= out"):
-        Structured(data="expressions:codec=characters")
+        StringRequest(data="expressions:codec=characters")
     assert not list(tmp_path.glob("**/run.json"))
 
 
@@ -359,8 +357,8 @@ def test_a_row_of_structured_objects_that_fails_leaves_the_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = "reproduce rae-structured --data expressions:size=1200 --seeds 0 --steps 2 --width 4 -n 10 --threads 1"
-    broken = failing(grammar.train, "character-vae", RunError("the loss became nan"))
-    monkeypatch.setattr(grammar, "train", broken)
+    broken = failing(reuse.train, "character-vae", RunError("the loss became nan"))
+    monkeypatch.setattr(reuse, "train", broken)
     assert run(f"{line} --rows GRAE CVAE --out table".split()) == 0
     assert "* not measured: CVAE, seed 0: the loss became nan" in Path("table.md").read_text()
     assert run(f"{line} --rows CVAE --out none".split()) == 1
@@ -377,20 +375,20 @@ def test_a_molecule_that_is_written_in_two_ways_is_one_of_the_best_three() -> No
         terms | {"trials": [], "best new": [], "best": [{"string": smiles, "score": score}, *rest]}
         for smiles, score, rest in (("OCC", 3.0, [{"string": "CCN", "score": 1.0}]), ("CCO", 3.0, []))
     ]
-    cells = [Cell("GRAE", seed, (), one) for seed, one in enumerate(found)]
-    assert "| 3.00 1.00 " in page(Structured("molecules", rows=("GRAE",)), cells)
+    searches = {("GRAE", seed): one for seed, one in enumerate(found)}
+    assert "| 3.00 1.00 " in page(StringRequest(objects="molecules", rows=("GRAE",)), [], searches)
 
 
 def test_the_character_model_of_the_table_reads_characters() -> None:
-    molecules = Structured("molecules")
+    molecules = StringRequest(objects="molecules")
     assert molecules.source("grae") == "moses:size=20000,length=200"
     assert molecules.source("character-vae") == "moses:size=20000,codec=characters"
-    assert Structured("molecules", scale="paper").source("grae") == "moses:size=250000"
-    assert Structured().source("character-vae") == "expressions:codec=characters"
-    own = Structured("molecules", data="smiles:a.smi,bad=skip")
+    assert StringRequest(objects="molecules", scale="paper").source("grae") == "moses:size=250000"
+    assert StringRequest().source("character-vae") == "expressions:codec=characters"
+    own = StringRequest(objects="molecules", data="smiles:a.smi,bad=skip")
     assert own.source("character-vae") == "smiles:a.smi,bad=skip,codec=characters"
     assert find("rae-structured").__name__ == "rae_structured"
-    assert Structured(steps=5).setting.steps == 5
+    assert StringRequest(steps=5).setting.steps == 5
 
 
 def test_pictures_of_expressions() -> None:

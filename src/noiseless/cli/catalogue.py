@@ -17,9 +17,10 @@ def list_(
         Literal[
             "methods",
             "data",
-            "densities",
-            "penalties",
+            "networks",
             "reconstructions",
+            "penalties",
+            "densities",
             "features",
             "metrics",
             "tables",
@@ -30,7 +31,7 @@ def list_(
     ],
     /,
 ) -> None:
-    """List what there is to choose from.
+    """List what there is to choose from, installed packages' own parts included.
 
     Example: noiseless list methods
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -32,7 +32,7 @@ from noiseless.errors import InputError
 from noiseless.evaluate import evaluation, latent
 from noiseless.evaluate.compare import compare as compare_methods
 from noiseless.evaluate.distances import second_look
-from noiseless.evaluate.results import Reference, Row, noted, record
+from noiseless.evaluate.results import Reference, Result, noted, record
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.strings import codec_of, refuse_other
@@ -127,8 +127,8 @@ def evaluate(
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
     opened = Run(run, own) if run is not None else None
-    codes: list[Row] = []
-    more: list[Row] = []
+    codes: list[Result] = []
+    more: list[Result] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     size = size or (opened.record["data"]["size"] if opened is not None else None)
@@ -152,7 +152,7 @@ def evaluate(
         codes = noted(codes, use.label, opened.record["notes"])
         wrote(folder)
     for found in filter(None, (rows, more)):
-        _show(found)
+        _show({"": found})
     if out is not None or run is not None:
         wrote(record(cast(Path, out or run), rows + more))
     if codes:
@@ -187,7 +187,7 @@ def compare(
     chosen = _features(features, loaded, None, decided(training.device))
     note([datasets.describe(loaded), *loaded.notes])
     try:
-        rows = compare_methods(
+        found = compare_methods(
             methods,
             loaded,
             folder,
@@ -201,11 +201,13 @@ def compare(
     except Stopped:
         note(["go on with the same command"])
         raise
-    kinds = list(dict.fromkeys(row["features"] for row in rows))
+    kinds = list(dict.fromkeys(row.protocol.features for rows in found.values() for row in rows))
+    ordered = []
     for kind in kinds:
-        _show([row for row in rows if row["features"] == kind])
+        rows = {method: [row for row in mine if row.protocol.features == kind] for method, mine in found.items()}
+        _show(rows)
+        ordered += [row | {"group": (kind, row["row"])} for row in _flat(rows)]
     wrote(folder / "results.json")
-    ordered = [row | {"group": (kind, row["row"])} for kind in kinds for row in rows if row["features"] == kind]
     labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
     tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
     wrote(folder / "table.md")
@@ -235,7 +237,7 @@ def _features(name: str | None, data: Data, resize: int | None, device: str) -> 
     return metrics.build(chosen, data.spec, resize=resize, device=device)
 
 
-def _columns(rows: Sequence[Row], *labels: str) -> list[str]:
+def _columns(rows: Sequence[Mapping[str, Any]], *labels: str) -> list[str]:
     """Columns that say something: those with a value, and n where it is not the same in every row."""
     others = {c: None for row in rows for c, value in row.items() if isinstance(value, float) and c not in UNSEEN}
     wanted = dict.fromkeys(("method", *labels, *METRICS, *OF_STRINGS, *others))
@@ -243,24 +245,32 @@ def _columns(rows: Sequence[Row], *labels: str) -> list[str]:
     return [*filled, "n"] if len({row["n"] for row in rows}) > 1 else filled
 
 
-def _show(rows: Sequence[Row]) -> None:
+def _flat(rows: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+    """Rows for a table, each with its method where there are several."""
+    return [{"method": method or None, **row.to_json()} for method, mine in rows.items() for row in mine]
+
+
+def _show(rows: Mapping[str, Sequence[Result]]) -> None:
+    """Rows by method; of one run, whose method needs no saying, under no name."""
     kinds = ("row", "density", "decoding")
-    labelled = [row | {"data": ", ".join(filter(None, (row.get(kind) for kind in kinds)))} for row in rows]
+    labelled = [row | {"data": ", ".join(filter(None, (row.get(kind) for kind in kinds)))} for row in _flat(rows)]
     show(tables.table(labelled, _columns(labelled, "data"), within="row", compact=narrow()))
-    about = rows[0]
+    found = [row for mine in rows.values() for row in mine]
+    about, counts = found[0].protocol, dict.fromkeys(f"{row.protocol.n:,}" for row in found)
     tell(
-        f"n: {', '.join(dict.fromkeys(format(row['n'], ',') for row in rows))}; reference: {about['n_reference']:,} "
-        f"{about['reference']} data of {about['data']} ({about['fingerprint']}); features: {about['features']}; "
-        f"seed: {about['seed']}" + (f"; weights: {about['weights']}" if "weights" in about else "")
+        f"n: {', '.join(counts)}; reference: {about.n_reference:,} {about.reference} data of {about.data} "
+        f"({about.fingerprint}); features: {about.features}; seed: {about.seed}"
+        + (f"; weights: {about.weights}" if about.weights is not None else "")
     )
-    note(caution for row in rows for caution in (*row["warnings"], *row.get("notes", ())))
+    note(caution for row in found for caution in (*row.warnings, *row.notes))
 
 
-def _show_latent(rows: Sequence[Row]) -> None:
-    labelled = [row | {"latent": row["row"]} for row in rows]
+def _show_latent(rows: Sequence[Result]) -> None:
+    labelled = [row.to_json() | {"latent": row.protocol.row} for row in rows]
     show(tables.table(labelled, ["latent", *LATENT], within="latent", compact=narrow()))  # a group a row: none is best
     about = rows[0]
     tell(
-        f"n: {about['n']:,} codes of {about['part']} data and as many draws; dimensions: {about['dimensions']}; "
-        f"entropy of N(0, I) itself: {about['normal entropy']:.2f} nats, which few draws overestimate"
+        f"n: {about.protocol.n:,} codes of {about.protocol.part} data and as many draws; "
+        f"dimensions: {about.values['dimensions']}; "
+        f"entropy of N(0, I) itself: {about.number('normal entropy'):.2f} nats, which few draws overestimate"
     )

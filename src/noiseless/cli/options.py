@@ -65,16 +65,21 @@ def as_options(kind: type) -> Any:
     """A dataclass whose fields are options: a subclass, with the annotations that cyclopts needs."""
     hints = get_type_hints(kind)
     fields = [
-        (field.name, _spelled(field, by_name(hints[field.name])), dataclasses.field(default=field.default))
-        for field in dataclasses.fields(kind)
+        (field.name, _spelled(field, by_name(hints[field.name])), _copied(field)) for field in dataclasses.fields(kind)
     ]
     made = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True)
     made.__doc__, made.__module__ = kind.__doc__, kind.__module__
     return made
 
 
+def _copied(field: dataclasses.Field[Any]) -> Any:
+    return dataclasses.field(default=field.default, init=field.init)
+
+
 def _spelled(field: dataclasses.Field[Any], hint: Any) -> Any:
     """The annotation of a field: lists take several values, switches have no negative, and `n` is -n too."""
+    if not field.init:  # no option
+        return Annotated[hint, Parameter(parse=False)]
     if get_origin(hint) is tuple:
         return Annotated[hint, Parameter(consume_multiple=True, negative=(), show_default=field.default != ())]
     if hint is bool:

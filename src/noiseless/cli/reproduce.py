@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
 from typing import Annotated, Any, get_type_hints
 
 import torch
@@ -42,23 +43,22 @@ def _command(name: str) -> Callable[..., None]:
     kind: Any = get_type_hints(find(name))["request"]
     given: Any = Annotated[as_options(kind), panel("What, how large and where", 1)]
     shown = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=given)
-    if kind is not Request:
+    if all(option.default is not MISSING for option in fields(kind)):
         shown = shown.replace(default=as_options(kind)())
 
-    def command(*, request: Any) -> None:
+    def command(*, request: Request) -> None:
         _reproduce(name, request)
 
     command.__signature__ = inspect.Signature([shown])  # type: ignore[attr-defined]
     command.__annotations__ = {"request": given}
-    what = "--data mnist" if kind is Request else "--objects expressions"
-    example = f"Example: noiseless reproduce {name} {what} --scale small --threads 1"
-    summary = (inspect.getdoc(find(name)) or name).partition("\n\n")[0]
-    source = (inspect.getdoc(inspect.getmodule(find(name))) or "").partition("\n\n")[2]
-    command.__doc__ = "\n\n".join(filter(None, [summary, example, source]))
+    example = f"Example: noiseless reproduce {name} {kind.example} --scale small --threads 1"
+    summary, _, about = (inspect.getdoc(find(name)) or name).partition("\n\n")
+    about = about or (inspect.getdoc(inspect.getmodule(find(name))) or "").partition("\n\n")[2]
+    command.__doc__ = "\n\n".join(filter(None, [summary, example, about]))
     return command
 
 
-def _reproduce(name: str, request: Any) -> None:
+def _reproduce(name: str, request: Request) -> None:
     check_device(request.device if request.device != "auto" else "cpu")
     if request.threads is not None:
         torch.set_num_threads(check_threads(request.threads))

@@ -1,7 +1,7 @@
-r"""Data: by name, from folders and archives of images, from arrays, from a function of one's own.
+r"""Data sets: by name, from folders and archives of images, from arrays, or from a user's function.
 
-Data stay as they are stored, uint8 images above all; `Spec.normalise` makes network inputs of a batch. A new named set
-is one module here that defines ``DATASETS = {name: loader}``.
+Data stay in their stored format, usually uint8; :meth:`noiseless.values.Spec.normalise` converts a batch to network
+inputs. A new named data set is one module in this package that defines ``DATASETS = {name: loader}``.
 """
 
 from noiseless.data.dataset import DATA, Data, LoadOptions, Raw, Split, describe, load, names, read

@@ -1,9 +1,9 @@
 r"""The images in a folder, a zip or a tar archive, as names and contents, read in memory.
 
-A zip's and a folder's images come sorted by name. A tar archive is streamed once, as compression allows
-nothing else at a bearable price, and so comes in its own order. Hidden files, ``__MACOSX`` and what has no image's
-suffix are passed over. An archive in which any member is a link, has an absolute name or a ``..`` is refused whole: it
-was made to reach outside of itself.
+Images of a zip archive or a folder are sorted by name. A tar archive is streamed once, because compression makes random
+access too expensive, so its images come in its own order. Hidden files, ``__MACOSX`` and files without an image suffix
+are skipped. An archive is refused entirely if a member is a link, has an absolute name or contains ``..``, because it
+could then point outside the archive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DAMAGE = (OSError, EOFError, UnicodeError, tarfile.TarError, zipfile.BadZipFile,
 
 @dataclass(frozen=True)
 class Members:
-    """The images of one place: how many (None where only reading tells), and their names and contents."""
+    """The images of a folder or archive: their number (None if unknown before reading), names and contents."""
 
     count: int | None
     items: Iterator[tuple[str, bytes]]
@@ -40,7 +40,7 @@ def members(path: Path) -> Members:
     """The images of a folder or archive.
 
     Raises:
-        InputError: it is unreadable, damaged or of another kind, or a member's name points outside it.
+        InputError: it is unreadable, damaged or of another kind, or a member points outside it.
     """
     if path.is_dir():
         files = listing(path)
@@ -52,7 +52,7 @@ def members(path: Path) -> Members:
 
 
 def stem(path: Path) -> str:
-    """A path's name without what says that it is an archive.
+    """A path's name without the suffix of an archive.
 
     >>> stem(Path("photos/cats.tar.xz")), stem(Path("photos/v1.2"))
     ('cats', 'v1.2')
@@ -63,7 +63,7 @@ def stem(path: Path) -> str:
 
 
 def listing(folder: Path) -> dict[str, os.stat_result]:
-    """The images below ``folder``, by their names relative to it, sorted; links to folders are followed once.
+    """The images below ``folder`` by relative names, sorted; links to folders are followed once.
 
     Raises:
         InputError: a folder or file cannot be read.
@@ -100,7 +100,7 @@ def _hidden(name: PurePosixPath) -> bool:
 
 def _refuse_large(name: str, size: int) -> None:
     if size > MAX_BYTES:
-        raise InputError(f"{name} has {size} bytes, more than the {MAX_BYTES} read for one image; shrink or remove it")
+        raise InputError(f"{name} has {size} bytes, more than the {MAX_BYTES} allowed per image; shrink or remove it")
 
 
 def _refuse_outside(path: Path, name: str, plain: bool) -> None:
@@ -108,7 +108,7 @@ def _refuse_outside(path: Path, name: str, plain: bool) -> None:
     if not plain or parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
         raise InputError(
             f"{path} has the member {name!r}, which is a link or device or points outside the archive; nothing of "
-            f"it is used: pack the images alone"
+            f"it is used: create an archive that contains only images"
         )
 
 
@@ -140,7 +140,7 @@ def _from_zip(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str,
             _refuse_large(f"{path}:{entry.filename}", entry.file_size)
             try:
                 content = archive.read(entry)
-            except (*DAMAGE, RuntimeError) as error:  # RuntimeError: encrypted, or a compression unknown here
+            except (*DAMAGE, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
                 raise _damaged(f"{path}:{entry.filename}", error) from error
             yield str(PurePosixPath(entry.filename)), content
 
@@ -149,8 +149,8 @@ _END, _HEADER, _READ = tarfile.EOFHeaderError, tarfile.HeaderError, tarfile.Read
 
 
 class _Header(tarfile.TarInfo):
-    # Python's reader takes a damaged or missing header behind the first for the end of the archive; here only the
-    # two blocks of zeros with which an archive ends are its end.
+    # Python's reader treats a damaged or missing header after the first as the end of the archive; here only the two
+    # blocks of zeros that terminate an archive are its end.
     @classmethod
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Header:
         try:
@@ -158,13 +158,13 @@ class _Header(tarfile.TarInfo):
         except _END:
             raise
         except _HEADER as error:
-            raise _READ(f"it stops or is damaged behind {tarfile.offset} bytes: {error}") from error
+            raise _READ(f"it ends or is damaged after {tarfile.offset} bytes: {error}") from error
 
 
 def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
     member = None
     try:
-        # Read forward only, once; tarfile's own mode for streams, "r|*", copies its buffer at every read.
+        # Read forward only, once; tarfile's own stream mode, "r|*", copies its buffer at every read.
         with tarfile.open(path, "r:*", tarinfo=_Header) as archive:
             for member in archive:
                 _refuse_outside(path, member.name, member.isfile() or member.isdir())
@@ -174,9 +174,9 @@ def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
                     if stream is not None:
                         yield str(PurePosixPath(member.name)), stream.read()
     except DAMAGE as error:
-        raise _damaged(path if member is None else f"{path} (at or behind {member.name})", error) from error
+        raise _damaged(path if member is None else f"{path} (at or after {member.name})", error) from error
 
 
 def _damaged(what: Path | str, error: Exception) -> InputError:
     reason = str(error).partition("\n")[0].rstrip(":")
-    return InputError(f"{what} is damaged or cannot be read ({reason}); pack or get the archive again")
+    return InputError(f"{what} is damaged or cannot be read ({reason}); create or download the archive again")

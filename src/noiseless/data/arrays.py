@@ -1,16 +1,16 @@
-r"""Arrays in ``.npy`` and ``.npz`` files, and the rules by which an array is taken for images or vectors.
+r"""Arrays in ``.npy`` and ``.npz`` files, and the rules that decide whether an array contains images or vectors.
 
 * Two axes are vectors (N, D) in any range; three are grey images (N, H, W); four are images.
-* Of four axes the second or the last is the channels: the one whose length is 1 to 4. If both or neither are, the
-  array is refused.
-* Images are uint8, or floats in [0, 1], which become float32. Other whole numbers are taken for uint8 if they lie in 0
-  to 255.
+* Of four axes, the channels are the second or the last: the one of length 1 to 4. If this holds for both or neither,
+  the array is refused.
+* Images are uint8, or floats in [0, 1], which are converted to float32. Other integers are converted to uint8 if they
+  lie in 0 to 255.
 * NaN and infinities are refused.
 
-In an ``.npz``, the data are under ``x``, ``images`` or ``data``, or the only array there; or under ``x_train`` and
-``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. Labels are under ``y`` or
-``labels``, and ``y_train`` or ``train_labels`` and so on. An ``.npy`` file is mapped, not read, where its
-type is right. Nothing is unpickled.
+In an ``.npz`` file, the data are stored as ``x``, ``images`` or ``data``, or as the only array; or as ``x_train`` and
+``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. Labels are stored as ``y`` or
+``labels``, and ``y_train`` or ``train_labels`` and so on. An ``.npy`` file is memory-mapped instead of read if its
+dtype is right. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def load(path: Path) -> Raw:
     if path.suffix.lower() == ".npz":
         return _from_keys(path, _unpacked(path))
     try:
-        # Copy-on-write: the file stays as it is, and torch takes the array without a warning.
+        # Copy-on-write: the file is not modified, and torch accepts the array without a warning.
         array = np.lib.format.open_memmap(path, mode="c")
     except DAMAGE as error:
         raise _unreadable(path, error) from error
@@ -65,7 +65,7 @@ def _unpacked(path: Path) -> dict[str, np.ndarray]:
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:
-    return InputError(f"{path} is damaged or holds Python objects ({error}); save plain arrays of numbers again")
+    return InputError(f"{path} is damaged or holds Python objects ({error}); save it again as plain arrays of numbers")
 
 
 def _from_keys(path: Path, arrays: Mapping[str, np.ndarray]) -> Raw:
@@ -97,7 +97,7 @@ def _whole(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
         return (named or others)[0]
     raise InputError(
         f"{path} has the arrays {', '.join(arrays) or 'none'}; expected x, images or data, or x_train and x_test, or "
-        f"a single array beside the labels y"
+        f"a single array in addition to the labels y"
     )
 
 
@@ -105,23 +105,24 @@ def standard(where: str, array: np.ndarray) -> np.ndarray:
     """Images as (N, C, H, W) of uint8 or float32, vectors as (N, D) of float32, by the rules above.
 
     Arguments:
-        where: what the errors call the array.
+        where: what error messages call the array.
+        array: the array.
 
     Raises:
         InputError: the array breaks the rules.
     """
     if array.dtype.kind not in "buif":
-        raise InputError(f"{where} has the type {array.dtype}; expected whole or floating-point numbers")
+        raise InputError(f"{where} has the type {array.dtype}; expected integers or floating-point numbers")
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise InputError(
             f"{where} has the shape {array.shape}; expected vectors (N, D) or images (N, H, W), (N, C, H, W) or "
-            f"(N, H, W, C), none of these 0"
+            f"(N, H, W, C), without empty axes"
         )
     return _vectors(where, array) if array.ndim == 2 else _images(where, array)
 
 
 def _vectors(where: str, array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # values beyond float32's range become infinite and are refused as such
         vectors = array.astype(np.float32, copy=False)
     _extent(where, vectors)
     return vectors
@@ -138,7 +139,7 @@ def _images(where: str, array: np.ndarray) -> np.ndarray:
         return images.astype(np.float32, copy=False)
     raise InputError(
         f"{where} has images in {array.dtype} from {low:g} to {high:g}; expected uint8, or floats from 0 to 1: scale "
-        f"them (divide by 255, say), or reshape them to (N, D) to have them treated as vectors"
+        f"them (for example, divide by 255), or reshape them to (N, D) to use them as vectors"
     )
 
 

@@ -1,8 +1,8 @@
-r"""Decoded images kept in the user's cache, so that a second load maps a file instead of decoding.
+r"""A cache of decoded images, so that a second load maps a file instead of decoding.
 
-An entry is a folder ``decoded/KEY`` of ``array.npy``, ``labels.npy``, ``parts.npy``, ``name`` and ``check``, a checksum
-of all. KEY is a hash of the source's absolute path, size and time of change (of every image, for a folder) and of the
-options. A damaged entry is made again; a cache that cannot be written is done without.
+An entry is a folder ``decoded/KEY`` with ``array.npy``, ``labels.npy``, ``parts.npy``, ``name`` and ``check``, a
+checksum of all of them. KEY is a hash of the source's absolute path, size and modification time (of every image, for a
+folder) and of the options. Damaged entries are recreated; if the cache cannot be written, nothing is cached.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ COLUMNS = ("labels", "parts")
 
 
 def remembered(path: Path, options: object, make: Callable[[], Raw]) -> Raw:
-    """What ``make`` gives, from the cache if it is there.
+    """The result of ``make``, from the cache if possible.
 
     Arguments:
         path: the folder or archive that ``make`` reads.
-        options: what else the result depends on; its ``repr`` goes into the key.
+        options: what else the result depends on; its ``repr`` is part of the key.
+        make: loads the data.
     """
     if not keeps_decoded():
         return make()
@@ -42,7 +43,7 @@ def remembered(path: Path, options: object, make: Callable[[], Raw]) -> Raw:
 
 
 def content(array: np.ndarray) -> Iterator[bytes]:
-    """What a checksum is taken of: type and shape, then the bytes in C order, some megabytes at a time."""
+    """The bytes to checksum: dtype and shape, then the data in C order, some megabytes at a time."""
     yield f"{array.dtype.str}{array.shape}".encode()
     rows = max(1, CHUNK // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
@@ -59,7 +60,7 @@ def _key(path: Path, options: object) -> str:
 
 def _read(entry: Path) -> Raw | None:
     try:
-        # Copy-on-write: the file stays as it is, and torch takes the array without a warning.
+        # Copy-on-write: the file is not modified, and torch accepts the array without a warning.
         array = np.load(entry / "array.npy", mmap_mode="c", allow_pickle=False)
         labels, parts = (_column(entry / f"{name}.npy") for name in COLUMNS)
         raw = Raw(json.loads((entry / "name").read_text("utf-8")), array, labels, parts)

@@ -1,8 +1,9 @@
 r"""CelebA: aligned faces, cropped to the central 140x140 and resized to 64x64.
 
-Of each 178x218 image the rows 39 to 179 and the columns 19 to 159 are kept and resized (to 64, or to the size asked
-for) by Pillow's bilinear filter with antialiasing. The parts are the official ones: 162,770 images for training, 19,867
-for validation, 19,962 for testing. There is no download, as the authors ask users to agree to their terms first.
+Each 178x218 image is cropped to the rows 39 to 179 and the columns 19 to 159 and resized (to 64, or to the requested
+size) by Pillow's bilinear filter with antialiasing. The splits are the official ones: 162,770 images for training,
+19,867 for validation, 19,962 for testing. The images are not downloaded, because the authors ask users to agree to
+their terms first.
 
 Reference: Z. Liu, P. Luo, X. Wang, X. Tang, Deep Learning Face Attributes in the Wild, 2015,
 https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. The crop is RAE's (Ghosh et al., 2020).
@@ -53,7 +54,7 @@ def _place(data_dir: Path | None) -> tuple[Path, Path]:
         "celeba",
         f"{IMAGES[0]} (folder or zip) and {PARTITION[0]}",
         searched,
-        "and its authors ask to get it from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        "and its authors ask users to download it from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     )
 
 
@@ -62,23 +63,23 @@ def _made(path: Path, partition: Path, framing: Framing) -> Raw:
     images = {name.rpartition("/")[2]: image for name, image in gathered(path, framing).items()}
     for name in parts:
         if name not in images:
-            raise InputError(f"{path} holds no {name}, which {partition} lists; get both again")
+            raise InputError(f"{path} holds no {name}, which {partition} lists; download both again")
     array = stacked(images, list(parts))
     return Raw("celeba", array, parts=np.fromiter(parts.values(), dtype=np.int8))
 
 
 def _parts(partition: Path) -> dict[str, int]:
-    # The file's numbers 0, 1, 2 are ours: training, validation, test.
+    # The file's numbers 0, 1, 2 are those used here: training, validation, test.
     parts: dict[str, int] = {}
     try:
         lines = partition.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{partition} cannot be read ({error}); get it again") from error
+        raise InputError(f"{partition} cannot be read ({error}); download it again") from error
     for number, line in enumerate(filter(None, map(str.strip, lines)), start=1):
         name, _, code = line.partition(" ")
         if code.strip() not in ("0", "1", "2"):
             raise InputError(f"{partition}, line {number}: {line!r}; expected a file name and 0, 1 or 2")
         parts[name] = int(code)
     if not parts:
-        raise InputError(f"{partition} is empty; get it again")
+        raise InputError(f"{partition} is empty; download it again")
     return dict(sorted(parts.items()))

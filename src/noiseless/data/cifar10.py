@@ -1,8 +1,8 @@
-r"""CIFAR-10 in its official binary version, from ``cifar-10-binary.tar.gz`` or what it unpacks to.
+r"""CIFAR-10 in its official binary version, from ``cifar-10-binary.tar.gz`` or its unpacked folder.
 
-Each of its six files is a row of records of 3,073 bytes: the label, then 32x32 red, green and blue values. The
-authors' python version is a pickle, and reading a pickle may run any code in it, so it is refused. 10,000 of the
-50,000 training images, drawn by seed, become the validation part.
+Each of its six files is a sequence of records of 3,073 bytes: the label, then 32x32 red, green and blue values. The
+authors' Python version is refused, because it is a pickle, which can execute code when read. 10,000 of the 50,000
+training images, drawn by seed, form the validation split.
 
 Reference: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009,
 https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -63,7 +63,7 @@ def _refuse_pickles(searched: Sequence[Path]) -> None:
     if found is not None:
         raise InputError(
             f"{found} is CIFAR-10 in its python version, a pickle, which could run any code when read; put the "
-            f"binary version, {ADDRESS}{ARCHIVE}, beside it"
+            f"binary version, {ADDRESS}{ARCHIVE}, next to it"
         )
 
 
@@ -82,7 +82,7 @@ def _contents(place: Path) -> list[tuple[str, bytes]]:
             return [(str(place / file), (place / file).read_bytes()) for file in FILES]
         return _unpacked(place)
     except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
-        raise InputError(f"{place} cannot be read ({error}); get it again") from error
+        raise InputError(f"{place} cannot be read ({error}); download it again") from error
 
 
 def _unpacked(archive: Path) -> list[tuple[str, bytes]]:
@@ -94,14 +94,14 @@ def _unpacked(archive: Path) -> list[tuple[str, bytes]]:
                 found[Path(member.name).name] = stream.read()
     for file in FILES:
         if file not in found:
-            raise InputError(f"{archive} holds no {file}; get {ADDRESS}{ARCHIVE} again")
+            raise InputError(f"{archive} holds no {file}; download {ADDRESS}{ARCHIVE} again")
     return [(f"{archive}:{file}", found[file]) for file in FILES]
 
 
 def _records(name: str, content: bytes) -> np.ndarray:
     if not content or len(content) % RECORD:
-        raise InputError(f"{name} has {len(content)} bytes, expected a multiple of {RECORD}; get it again")
+        raise InputError(f"{name} has {len(content)} bytes, expected a multiple of {RECORD}; download it again")
     rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, RECORD)
     if rows[:, 0].max() > 9:
-        raise InputError(f"{name} has the label {rows[:, 0].max()}, expected 0 to 9; get it again")
+        raise InputError(f"{name} has the label {rows[:, 0].max()}, expected 0 to 9; download it again")
     return rows

@@ -21,7 +21,7 @@ ARRAYS = ("Sequence", "List", "LargeList", "Array2D", "Array3D", "list")
 
 
 def has_columns(data: object) -> bool:
-    """Whether `data` are such a split."""
+    """Whether ``data`` are such a split."""
     return isinstance(getattr(data, "features", None), Mapping) and hasattr(data, "column_names")
 
 

@@ -1,12 +1,12 @@
-r"""Encoded images -> arrays of uint8.
+r"""Decoding of image files to arrays of uint8.
 
-What becomes of a picture, in this order: it is turned upright as its EXIF orientation says; 16-bit grey becomes 8-bit
-by round(v / 257); palettes, CMYK and YCbCr become RGB; transparency is laid on white; it is cropped where a data set
-asks for it; with a size it is cropped to the central square and resized by Pillow's bilinear filter, which
-averages over the pixels that fall together (antialiasing). An animation gives its first frame. Other kinds (32-bit,
-floating-point, LAB) are refused.
+Images are processed in this order: they are rotated according to their EXIF orientation; 16-bit grey is converted to
+8-bit by round(v / 257); palettes, CMYK and YCbCr are converted to RGB; transparency is composited on white; the image
+is cropped if a data set requires it; if a size is given, it is cropped to the central square and resized by Pillow's
+bilinear filter with antialiasing. Of an animation, the first frame is used. Other kinds (32-bit, floating-point, LAB)
+are refused.
 
-Pillow releases Python's lock while it decodes, so threads use all cores.
+Pillow releases Python's global interpreter lock while decoding, so threads use all cores.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Framing:
     """Which part of an image is kept, and at which size.
 
     Arguments:
-        size: the height and width to resize to, or None to keep the image's own.
-        expected: the (width, height) that images must come in, or None.
+        size: the height and width to resize to, or None to keep the image's size.
+        expected: the (width, height) that image files must have, or None.
         window: (left, upper, right, lower) of the crop, or None.
     """
 
@@ -69,10 +69,10 @@ def _square(image: Image.Image) -> Image.Image:
 
 
 def decoded(items: Iterable[tuple[str, bytes]], framing: Framing) -> Generator[tuple[str, np.ndarray], None, None]:
-    """Names and contents -> names and arrays (H, W) or (H, W, 3) of uint8, in the same order.
+    """Decodes pairs of name and content to pairs of name and array, (H, W) or (H, W, 3) in uint8, in the same order.
 
     Raises:
-        InputError: the first image that cannot be decoded, by name.
+        InputError: an image cannot be decoded; the message names the first one.
     """
     workers = min(os.cpu_count() or 1, 16)
     waiting: deque[Future[list[tuple[str, np.ndarray]]]] = deque()
@@ -91,7 +91,7 @@ def decoded(items: Iterable[tuple[str, bytes]], framing: Framing) -> Generator[t
 
 @contextmanager
 def _only_bombs_warn() -> Iterator[None]:
-    # The filters hold for all threads, so they are set once around the pool and not in each thread.
+    # The filters apply to all threads, so they are set once around the pool and not in each thread.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -133,7 +133,7 @@ def decode(name: str, content: bytes, framing: Framing) -> np.ndarray:
         raise InputError(
             f"{name} is not an image in one of the formats {', '.join(FORMATS)}, or is damaged; repair or remove it"
         ) from None
-    except Exception as error:  # Pillow's decoders raise what they like on damaged files
+    except Exception as error:  # Pillow's decoders raise all kinds of errors on damaged files
         raise InputError(f"{name} is a damaged image ({error}); repair or remove it") from error
 
 

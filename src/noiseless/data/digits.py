@@ -1,6 +1,6 @@
-"""The digits that scikit-learn ships: 1,797 grey images of 8x8, for trials without a network.
+"""The digits that come with scikit-learn: 1,797 grey images of 8x8, for offline trials.
 
-Their values 0 to 16 become round(255 v / 16). There is no test part of their own, so a tenth is drawn by seed.
+Their values 0 to 16 are mapped to round(255 v / 16). There is no official test split, so a tenth is drawn by seed.
 
 Reference: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998.
 """

@@ -1,16 +1,16 @@
-r"""Expressions in x: the 100,000 of GrammarVAE's experiment, or as many drawn uniformly from its grammar.
+r"""Expressions in x: the 100,000 of GrammarVAE's experiment, or strings sampled uniformly from its grammar.
 
-What was released as random is the beginning of an enumeration, and made again here: all ``A + B + C`` with
+The released data, described as random, are the beginning of an enumeration, which is reproduced here: all ``A + B + C``
+with::
 
     A   v op v          op in + * /, then both v in x 1 2 3                                     48
     B   (v), sin(v), exp(v), v                                                                   16
     C   each of ( ), sin( ), exp( ) around the 48 of A and then around each v; then each v      160
 
-the last changing fastest, of which the first 100,000 are taken: 39 of the 48 blocks of A, and one line of blocks of the
-next. They are checked by their SHA-256. The target of the experiment, in the form 1/3+(x)+sin(x*x), is among them.
+where C varies fastest, and of which the first 100,000 are used: 39 of the 48 blocks of A, and one row of blocks of the
+next. They are verified by their SHA-256. The target of the experiment, in the form 1/3+(x)+sin(x*x), is among them.
 
-``expressions:uniform`` draws different strings from all that the grammar derives by at most 15 rules, each equally
-likely.
+``expressions:uniform`` samples distinct strings, uniformly from all that the grammar derives with at most 15 rules.
 
 Source: https://github.com/mkusner/grammarVAE, data of Grammar Variational Autoencoder (Kusner, Paige,
 Hernández-Lobato, ICML 2017), https://arxiv.org/abs/1703.01925.
@@ -30,7 +30,7 @@ from noiseless.strings import Counts, Grammar, shipped
 __all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "RULES", "expressions", "released", "uniform"]
 
 RULES, CHARACTERS = 15, 19
-"""The most rules of a derivation, and the most characters of a string, in the paper."""
+"""Maximal number of rules of a derivation, and of characters of a string, in the paper."""
 ALPHABET = "x+()123*/sinep "
 ALL = 100_000
 DIGEST = "8810485b2641860a4b2e30bcb941ab47a1df7aad4cc5b6fe0c07fdfa7cb95a1b"
@@ -46,19 +46,19 @@ def expressions(
     length: int = 0,
     seed: int = 0,
 ) -> Raw:
-    """100,000 expressions in x of up to 15 rules (made here); expressions:uniform draws them, codec=characters spells.
+    """100,000 expressions in x of up to 15 rules (generated); expressions:uniform samples, codec=characters spells.
 
     Arguments:
-        request: what the user asks of a data set; of no effect.
+        request: the load options of the user; not used.
         which: released, or uniform.
         codec: grammar, or characters.
-        size: how many, drawn by the seed where they are not all; 0 for 100,000.
-        length: the most rules or characters; 0 for the paper's 15 and 19. Of the uniform ones with characters, those
-            that are longer are not drawn.
-        seed: of the draws.
+        size: number of expressions, drawn by the seed if not all are used; 0 for 100,000.
+        length: maximal number of rules or characters; 0 for the paper's 15 and 19. With ``uniform`` and ``characters``,
+            longer strings are not drawn.
+        seed: the random seed.
 
     Raises:
-        InputError: an option that does not exist, or more than there are.
+        InputError: an option is unknown, or more expressions are requested than there are.
     """
     if which not in ("released", "uniform"):
         raise unknown("kind of expressions", which, ("released", "uniform"))
@@ -73,7 +73,7 @@ def expressions(
         longest = used.length if spelled else None
         strings = uniform(grammar, size, Random(seed), RULES if spelled else used.length, longest)
     elif size > len(strings):
-        raise InputError(f"{size} expressions were asked for, and there are {len(strings)}; take expressions:uniform")
+        raise InputError(f"{size} expressions were requested, but there are {len(strings)}; use expressions:uniform")
     chosen = strings if size == len(strings) else Random(seed).sample(strings, size)
     return coded("expressions", chosen, used, where="expressions")
 
@@ -92,22 +92,22 @@ def released() -> list[str]:
     last = [f"{bracket}{inner})" for bracket in BRACKETS for inner in (*pairs, *LEAVES)] + list(LEAVES)
     found = [f"{a}+{b}+{c}" for a, b, c in product(pairs, middle, last)][:ALL]
     if hashlib.sha256("\n".join(found).encode()).hexdigest() != DIGEST:
-        raise AssertionError("the released expressions are not what they were")
+        raise AssertionError("the generated expressions differ from the released ones")
     return found
 
 
 def uniform(grammar: Grammar, size: int, random: Random, rules: int, longest: int | None = None) -> list[str]:
-    """Different strings of a grammar, drawn uniformly.
+    """Distinct strings of a grammar, drawn uniformly.
 
     Arguments:
-        grammar: an unambiguous one.
-        size: how many.
-        random: what draws.
-        rules: the most rules of a derivation.
-        longest: the most characters of a string, if there is a limit.
+        grammar: an unambiguous grammar.
+        size: number of strings.
+        random: the source of randomness.
+        rules: maximal number of rules of a derivation.
+        longest: maximal number of characters of a string, if limited.
 
     Raises:
-        InputError: there are fewer, or hardly more.
+        InputError: there are fewer strings, or hardly more.
     """
     counts = Counts(grammar, rules)
     found: dict[str, None] = {}
@@ -120,7 +120,7 @@ def uniform(grammar: Grammar, size: int, random: Random, rules: int, longest: in
             found[string] = None
     if len(found) < size:
         raise InputError(
-            f"{size} different strings of at most {rules} rules were asked for, and there are {counts.total:,}, "
-            f"or too few of them are short enough; ask for fewer"
+            f"{size} different strings of at most {rules} rules were requested, but there are {counts.total:,}, "
+            f"or too few of them are short enough; request fewer"
         )
     return list(found)

@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def is_frame(data: object) -> bool:
-    """Whether `data` are a frame, lazy ones included, whose columns are not looked up."""
+    """Whether ``data`` are a frame, lazy ones included, whose columns are not looked up."""
     kind = type(data)
     return hasattr(kind, "columns") and (hasattr(kind, "to_numpy") or hasattr(kind, "collect"))
 

@@ -1,13 +1,12 @@
 r"""MNIST and Fashion-MNIST: four idx files each, gzipped or not.
 
-An idx file is two zero bytes, the type of its numbers (8: uint8), the number of axes, each axis's length as a
-big-endian int32, and the numbers. Both sets have 60,000 training and 10,000 test images of 28x28; 10,000 training
-images, drawn by seed, become the validation part (the papers intend the last 10,000, and their released loader lets
-the two overlap).
+An idx file consists of two zero bytes, the type of its numbers (8: uint8), the number of axes, each axis's length as a
+big-endian int32, and the numbers. Both data sets have 60,000 training and 10,000 test images of 28x28; 10,000 training
+images, drawn by seed, form the validation split. (The papers intend the last 10,000, but in their released loader
+training and validation overlap.)
 
-References:
-    Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
-    H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747.
+References: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits; H. Xiao, K. Rasul, R. Vollgraf,
+Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ ADDRESSES = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 }
-# Of the gzipped files at these addresses: the mirror's for MNIST, its authors' for Fashion-MNIST.
+# Checksums of the gzipped files at these addresses: a mirror for MNIST, the authors' for Fashion-MNIST.
 DIGESTS = {
     "mnist": (
         "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -74,40 +73,40 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     """The uint8 numbers of an idx file, gzipped if its name ends in ``.gz``.
 
     Raises:
-        InputError: the file is truncated, damaged, or no idx file of so many axes.
+        InputError: the file is truncated, damaged, or not an idx file with this number of axes.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return _parsed(path, cast(BufferedIOBase, stream), axes)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}); get the file again") from error
+        raise InputError(f"{path} cannot be read ({error}); download the file again") from error
 
 
 def _parsed(path: Path, stream: BufferedIOBase, axes: int) -> np.ndarray:
     header = stream.read(4 + 4 * axes)
     if len(header) < 4 + 4 * axes or header[:4] != bytes([0, 0, 8, axes]):
-        raise InputError(f"{path} is not an idx file of bytes with {axes} axes; get the file again")
+        raise InputError(f"{path} is not an idx file of bytes with {axes} axes; download the file again")
     shape = struct.unpack(f">{axes}I", header[4:])
     count = math.prod(shape)
     if count > LARGEST:
-        raise InputError(f"{path} claims {count} bytes, more than the {LARGEST} that are read; get the file again")
+        raise InputError(f"{path} claims {count} bytes, more than the maximum of {LARGEST}; download the file again")
     content = stream.read(count + 1)
     if len(content) != count:
         given = "more" if len(content) > count else f"{len(content)}"
-        raise InputError(f"{path} announces {count} bytes and holds {given}; get the file again")
+        raise InputError(f"{path} announces {count} bytes and holds {given}; download the file again")
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
 def _load(name: str, request: LoadOptions, first: int) -> Raw:
-    """All of a set; or the first training images only, of which a tenth becomes the validation part."""
+    """The whole data set, or the first training images only, a tenth of which forms the validation split."""
     if first < 0:
-        raise InputError(f"the option 'first' of data set {name!r} is {first}, and must be 0 (all of them) or more")
+        raise InputError(f"the option 'first' of data set {name!r} is {first}, but must be 0 (all of them) or more")
     train, train_labels, test, test_labels = _paths(name, request.data_dir)
     images = [read_idx(path, axes=3)[:, None] for path in (train, test)]
     labels = [read_idx(path, axes=1) for path in (train_labels, test_labels)]
     if first > len(images[0]):
         raise InputError(
-            f"{name}:{first} asks for more than its {len(images[0]):,} training images; leave out :{first}"
+            f"{name}:{first} requests more than the {len(images[0]):,} training images; leave out :{first}"
         )
     if first:
         images[0], labels[0] = images[0][:first], labels[0][:first]
@@ -124,7 +123,7 @@ def _paths(name: str, data_dir: Path | None) -> list[Path]:
 
 
 def _belongs_to_another(folder: Path, name: str) -> bool:
-    # The two sets' files have the same names, so a folder called `mnist` is never taken for Fashion-MNIST.
+    # The files of both data sets have the same names, so a folder called `mnist` is never used for Fashion-MNIST.
     return folder.name in ADDRESSES and folder.name != name
 
 

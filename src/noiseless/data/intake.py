@@ -35,7 +35,7 @@ EXPECTED = (
 
 
 def taken(data: object, *, size: int | None = None, labels: object = None, name: str | None = None) -> Raw:
-    """All rows of `data`.
+    """All rows of ``data``.
 
     Arguments:
         data: see the module.
@@ -53,7 +53,7 @@ def taken(data: object, *, size: int | None = None, labels: object = None, name:
 
 
 def described(data: Any) -> str:
-    """What `data` are, without a value of theirs.
+    """What ``data`` are, without a value of theirs.
 
     >>> described(np.zeros((3, 2), dtype=np.int64)), described([1, 2])
     ('a NumPy array of shape (3, 2) in int64', 'a list of 2 items')

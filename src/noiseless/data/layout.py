@@ -1,8 +1,8 @@
-r"""What the names of images say about their parts and classes.
+r"""Splits and classes of images, derived from their file names.
 
-Folders that all images share are passed over. Where ``train`` is then a top-level folder, it and ``test`` and
-``val`` (``valid``, ``validation``) are the parts; the first folder below names the class. Classes are numbered in the
-order of their sorted names, over all parts. An image in no folder has no class.
+Folders that contain all images are ignored. If ``train`` is then a top-level folder, it and ``test`` and ``val``
+(``valid``, ``validation``) are the splits. The first folder below names the class. Classes are numbered in the order of
+their sorted names, over all splits. An image outside of folders has no class.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ PARTS = {
 
 
 def parts_and_rest(place: str, names: Sequence[str]) -> tuple[np.ndarray | None, list[list[str]]]:
-    """The part of each image, or None where the folders name no parts, and the rest of each name.
+    """The split of each image, or None if the folders define no splits, and the rest of each name.
 
     Raises:
-        InputError: there is a ``test`` or ``val`` folder without ``train``, or an image beside them.
+        InputError: there is a ``test`` or ``val`` folder without ``train``, or an image next to them.
     """
     rest = _without_root([name.split("/") for name in names])
     codes = [PARTS.get(name[0].lower(), -1) if len(name) > 1 else -1 for name in rest]
@@ -37,12 +37,12 @@ def parts_and_rest(place: str, names: Sequence[str]) -> tuple[np.ndarray | None,
         return None, rest
     if min(codes) < 0:
         stray = names[codes.index(-1)]
-        raise InputError(f"{place}: {stray} lies beside train/ and belongs to no part; move it into one or remove it")
+        raise InputError(f"{place}: {stray} lies next to train/ and belongs to no split; move it into one or remove it")
     return np.array(codes, dtype=np.int8), [name[1:] for name in rest]
 
 
 def classes(rest: Sequence[Sequence[str]]) -> np.ndarray | None:
-    """The class of each image, -1 for one in no folder; None if all are in no folder."""
+    """The class of each image, -1 for an image outside of folders; None if all are."""
     names = [name[0] if len(name) > 1 else None for name in rest]
     number = {name: i for i, name in enumerate(sorted({name for name in names if name is not None}))}
     if not number:

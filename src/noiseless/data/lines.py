@@ -1,11 +1,11 @@
-r"""Strings of the user's own, one a line of a text file: molecules, or a language of the user's.
+r"""User-provided strings, one per line of a text file: molecules, or strings of a user-defined language.
 
-The first word of a line counts, so that a SMILES file with names beside the molecules is read; empty lines are passed
-over. The strings of ``strings`` are whole lines.
+For ``smiles``, a string is the first word of a line, so that SMILES files may contain names; empty lines are skipped.
+For ``strings``, it is the whole line.
 
 Source of the grammar of SMILES and its limits, 277 rules and 120 characters: Grammar Variational Autoencoder (Kusner,
-Paige, Hernández-Lobato, ICML 2017), https://arxiv.org/abs/1703.01925, whose 249,456 molecules of ZINC a user has to
-bring (``smiles:250k_rndm_zinc_drugs_clean.smi``).
+Paige, Hernández-Lobato, ICML 2017), https://arxiv.org/abs/1703.01925, whose 249,456 molecules of ZINC users have to
+provide (``smiles:250k_rndm_zinc_drugs_clean.smi``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "TEXTS", "smi
 
 RULES, CHARACTERS = 277, 120
 LEAST = 7
-"""What the convolutions of the small networks need (:mod:`noiseless.nn.sequence`)."""
+"""The smallest length that the convolutions of the small networks accept (:mod:`noiseless.nn.sequence`)."""
 TEXTS = (".txt", ".smi", ".txt.gz", ".smi.gz")
 ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
@@ -42,25 +42,26 @@ def smiles(
     grammar: str = "",
     seed: int = 0,
 ) -> Raw:
-    """Molecules as SMILES, one a line of a text file: smiles:PATH, smiles:PATH,codec=characters,bad=skip.
+    """Molecules as SMILES, one per line of a text file: smiles:PATH, smiles:PATH,codec=characters,bad=skip.
 
     Arguments:
-        request: what the user asks of a data set; of no effect.
-        path: the file, which may be gzipped; no comma in its name.
+        request: the load options of the user; not used.
+        path: the file, which may be gzipped; its name must not contain a comma.
         codec: grammar, or characters.
-        bad: refuse a line that cannot be read, or skip all such.
-        size: how many, drawn by the seed; 0 for all.
-        length: the most rules or characters; 0 for the paper's 277 and 120.
-        grammar: a file with another grammar than the paper's; characters are then those of the strings.
-        seed: of the draw.
+        bad: refuse lines that cannot be read, or skip them.
+        size: number of molecules, drawn by the seed; 0 for all.
+        length: maximal number of rules or characters; 0 for the paper's 277 and 120.
+        grammar: a file with another grammar than the paper's; the alphabet is then that of the strings.
+        seed: the random seed.
 
     Raises:
-        InputError: no such file, an option that does not exist, or a line that cannot be read, with its number.
+        InputError: the file does not exist, an option is unknown, or a line cannot be read (the message gives its
+            number).
     """
     used = Grammar.load(Path(grammar).expanduser()) if grammar else shipped("smiles")
     found, numbers = _drawn(*_lines(path, "smiles", words=True), size, seed)
     spelled = codec == "characters"
-    alphabet = ALPHABET if not grammar else ""  # the paper's, or that of the strings
+    alphabet = ALPHABET if not grammar else ""  # the paper's, or the characters of the strings
     chosen = codec_for(codec, used, found, length or (CHARACTERS if spelled else RULES), alphabet)
     return coded(_stem(path), found, chosen, where=path, bad=bad, number=numbers.__getitem__, kind="molecules")
 
@@ -75,18 +76,18 @@ def strings(
     length: int = 0,
     seed: int = 0,
 ) -> Raw:
-    """Strings of a language of your own, one a line: strings:PATH,grammar=FILE, or strings:PATH,codec=characters.
+    """Strings of any language, one per line: strings:PATH,grammar=FILE, or strings:PATH,codec=characters.
 
     Arguments:
-        request: what the user asks of a data set; of no effect.
-        path: the file, which may be gzipped; no comma in its name.
-        grammar: a file of rules (:mod:`noiseless.strings.grammar`); may be left out with codec=characters.
+        request: the load options of the user; not used.
+        path: the file, which may be gzipped; its name must not contain a comma.
+        grammar: a file of rules (:mod:`noiseless.strings.grammar`); optional with codec=characters.
         codec: grammar, or characters.
-        bad, size, seed: as for smiles.
-        length: the most rules or characters; 0 for those of the longest string, 7 at the least.
+        bad, size, seed: as for :func:`smiles`.
+        length: maximal number of rules or characters; 0 for those of the longest string, at least 7.
 
     Raises:
-        InputError: as for smiles, or a grammar that cannot be used.
+        InputError: as for :func:`smiles`, or the grammar is invalid.
     """
     used = Grammar.load(Path(grammar).expanduser()) if grammar else None
     found, numbers = _drawn(*_lines(path, "strings", words=False), size, seed)
@@ -100,15 +101,15 @@ DATASETS = {"smiles": smiles, "strings": strings}
 
 
 def tokens(path: str, codec: Codec, words: bool) -> np.ndarray:
-    """The tokens of a text file in a language that is known already, (M, T) in uint8.
+    """The tokens of a text file in a known language, (M, T) in uint8.
 
     Arguments:
-        path: the file, one string a line, which may be gzipped.
-        codec: of the language.
-        words: the first word of a line counts, as of molecules.
+        path: the file, with one string per line; may be gzipped.
+        codec: the codec of the language.
+        words: use the first word of each line only, as for molecules.
 
     Raises:
-        InputError: no such file, or a line that cannot be read, with its number.
+        InputError: the file does not exist, or a line cannot be read (the message gives its number).
     """
     found, numbers = _lines(path, "strings", words)
     ids, wrong = encoded(found, codec, path, numbers.__getitem__, refuse=False)
@@ -119,9 +120,9 @@ def tokens(path: str, codec: Codec, words: bool) -> np.ndarray:
 
 
 def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
-    """The strings of a file, and the numbers of their lines."""
+    """The strings of a file, and their line numbers."""
     if not path:
-        raise InputError(f"{name} are read from a text file, one a line; give {name}:PATH")
+        raise InputError(f"{name} are read from a text file, one per line; give {name}:PATH")
     kept = {k: line for k, line in enumerate(read_lines(path, words), 1) if line}
     if not kept:
         raise InputError(f"{path} is empty; give a text file with a string on each line")
@@ -129,15 +130,15 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
 
 
 def read_lines(path: str, words: bool) -> list[str]:
-    """The lines of a text file, which may be gzipped, or their first words; empty where there is nothing but blanks.
+    """The lines of a text file, which may be gzipped, or their first words; empty for blank lines.
 
     Raises:
-        InputError: no such file, or no text.
+        InputError: the file does not exist, or is not text.
     """
     place = Path(path).expanduser()
     try:
         content = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
-        # bytes end lines where editors do; texts also at other marks, and then numbers differ
+        # bytes.splitlines splits where editors do; str.splitlines also splits elsewhere, so numbers would differ
         lines = [line.decode("utf-8") for line in content.removeprefix(BOM_UTF8).splitlines()]
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); give a text file with a string on each line") from error
@@ -146,7 +147,7 @@ def read_lines(path: str, words: bool) -> list[str]:
 
 def _drawn(found: list[str], numbers: list[int], size: int, seed: int) -> tuple[list[str], list[int]]:
     if size < 0 or size > len(found):
-        raise InputError(f"{size} strings were asked for, and there are {len(found)}; ask for fewer, or 0 for all")
+        raise InputError(f"{size} strings were requested, but there are {len(found)}; request fewer, or 0 for all")
     if not size:
         return found, numbers
     chosen = sorted(Random(seed).sample(range(len(found)), size))

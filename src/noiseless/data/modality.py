@@ -44,11 +44,14 @@ class DataKind(ABC):
 
     @abstractmethod
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """Data given to a model, with their axes in the order of `spec`, where the order can be told."""
+        """Data given to a model, as they are stored: axes in the order of ``spec``, numbers in the stored type.
+
+        What cannot be told apart is left as it is, for :meth:`check` to refuse.
+        """
 
     @abstractmethod
     def check(self, raw: Tensor, spec: Spec) -> None:
-        """Refuses values that data of the shape of `spec` cannot have.
+        """Refuses values that data of the shape of ``spec`` cannot have.
 
         Raises:
             InputError: numbers that are not finite, out of range or of another type.
@@ -56,11 +59,11 @@ class DataKind(ABC):
 
     @abstractmethod
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
-        """The rows of a file that only a model of such data can read; None where `source` names none."""
+        """The rows of a file that only a model of such data can read; None where ``source`` names none."""
 
 
 def of(spec: Spec) -> DataKind:
-    """The kind of data that `spec` describes."""
+    """The kind of data that ``spec`` describes."""
     found: DataKind = registry.modality(spec.modality)
     return found
 

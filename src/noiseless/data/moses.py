@@ -1,12 +1,12 @@
-r"""The molecules of MOSES: 1.9 million SMILES, a cleaned part of ZINC without charges or stereochemistry.
+r"""The molecules of MOSES: 1.9 million SMILES, a filtered subset of ZINC without charges or stereochemistry.
 
-They come in the wheel ``molsets``, which depends on packages of 2020 and is never imported: it is enough that its files
-are somewhere, as ``pip install --no-deps molsets`` or ``pip download --no-deps molsets`` puts them. Looked for in
-this order: ``train.csv.gz`` and ``test.csv.gz``, or the wheel, in the folders of :mod:`noiseless.data.sources`; then
-what is installed. The part of scaffolds that training lacks is left out. A few hundred molecules with ``[H]`` are
-not in the paper's grammar, and skipped.
+They are part of the wheel ``molsets``, which depends on packages of 2020 and is never imported: only its files are
+needed, from ``pip install --no-deps molsets`` or ``pip download --no-deps molsets``. They are searched for in this
+order: ``train.csv.gz`` and ``test.csv.gz``, or the wheel, in the folders of :mod:`noiseless.data.sources`; then the
+installed package. The split of scaffolds that are missing from the training set is not used. A few hundred molecules
+with ``[H]`` are not in the paper's grammar and are skipped.
 
-MOSES is not the set of ZINC that the papers used: its molecules are smaller and more alike.
+MOSES is not the subset of ZINC that the papers used: its molecules are smaller and more similar to each other.
 
 Source: Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models (Polykovskiy et al., Frontiers
 in Pharmacology, 2020), https://arxiv.org/abs/1811.12823 (data and code under MIT).
@@ -44,15 +44,15 @@ def moses(
     """Molecules of MOSES, 1.9 million SMILES (found in the wheel molsets); moses:size=20000 draws some of them.
 
     Arguments:
-        request: the folder to look in first.
+        request: contains the folder to search first.
         codec: grammar, or characters.
-        size: training molecules, drawn by the seed, and a ninth as many for testing; 0 for all.
-        length: the most rules or characters; 0 for the paper's 277 and 120. All of MOSES fits into 166 and 57.
-        bad: refuse a molecule that cannot be read, or skip all such.
-        seed: of the draw.
+        size: number of training molecules, drawn by the seed, with a ninth as many for testing; 0 for all.
+        length: maximal number of rules or characters; 0 for the paper's 277 and 120. All of MOSES fits into 166 and 57.
+        bad: refuse molecules that cannot be read, or skip them.
+        seed: the random seed.
 
     Raises:
-        InputError: the files are nowhere or damaged, or an option that does not exist.
+        InputError: the files are missing or damaged, or an option is unknown.
     """
     contents = _contents(request.data_dir)
     found: dict[int, list[str]] = {}
@@ -61,7 +61,7 @@ def moses(
         everything, wanted = _smiles(FILES[part], content), size if part == TRAIN else size // 9
         if size < 0 or wanted > len(everything):
             raise InputError(
-                f"{wanted} molecules were asked for, and {FILES[part]} has {len(everything)}; ask for fewer"
+                f"{wanted} molecules were requested, but {FILES[part]} has {len(everything)}; request fewer"
             )
         chosen = Random(seed).sample(range(len(everything)), wanted) if size else range(len(everything))
         found[part] = [everything[row] for row in chosen]
@@ -72,7 +72,7 @@ def moses(
     used = codec_for(codec, shipped("smiles"), strings, length or (CHARACTERS if spelled else RULES), ALPHABET)
 
     def number(k: int) -> str:
-        return f"{rows[k] + 2} of {FILES[int(parts[k])]}"  # the first line names the columns
+        return f"{rows[k] + 2} of {FILES[int(parts[k])]}"  # the first line contains the column names
 
     return coded("moses", strings, used, where="moses", bad=bad, number=number, parts=parts, kind="molecules")
 
@@ -94,9 +94,7 @@ def _contents(data_dir: Path | None) -> dict[int, bytes]:
         place = Path()
     if all((place / file).is_file() for file in FILES.values()):
         return {part: _read(place / file) for part, file in FILES.items()}
-    raise absent(
-        "moses", "train.csv.gz and test.csv.gz (or the wheel that holds them)", searched, "nor is molsets installed"
-    )
+    raise absent("moses", "train.csv.gz and test.csv.gz (or the wheel with them)", searched, "nor is molsets installed")
 
 
 def _read(path: Path) -> bytes:
@@ -111,14 +109,14 @@ def _unzipped(wheel: Path) -> dict[int, bytes]:
         with zipfile.ZipFile(wheel) as archive:
             return {part: archive.read(f"{INSIDE}/{file}") for part, file in FILES.items()}
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{wheel} cannot be read ({error}); get it again") from error
+        raise InputError(f"{wheel} cannot be read ({error}); download it again") from error
 
 
 def _smiles(name: str, content: bytes) -> list[str]:
     try:
         rows = list(csv.DictReader(io.StringIO(gzip.decompress(content).decode("utf-8"))))
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
-        raise InputError(f"{name} of moses cannot be read ({error}); get it again") from error
+        raise InputError(f"{name} of moses cannot be read ({error}); download it again") from error
     if not rows or "SMILES" not in rows[0]:
-        raise InputError(f"{name} of moses has no column SMILES; get it again")
+        raise InputError(f"{name} of moses has no column SMILES; download it again")
     return [row["SMILES"] for row in rows]

@@ -1,9 +1,9 @@
-r"""Images in a folder or archive -> one array.
+r"""The images of a folder or archive as one array.
 
-With a size, each image is cropped to its central square and resized to it. Without one, all images must have
-one size, of at most ``LARGEST`` pixels a side. If all images are grey they keep one channel; if any has colour, all
-become RGB. Rows are sorted by name, whatever the archive's order, so that a folder and an archive of it are one data
-set.
+If a size is given, each image is cropped to its central square and resized. Otherwise all images must have the same
+size, of at most ``LARGEST`` pixels per side. If all images are grey they keep one channel; if any has colour, all are
+converted to RGB. Rows are sorted by name, whatever the order in the archive, so that a folder and an archive of it are
+the same data set.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LARGEST = 512
 
 
 def load(path: Path, size: int | None) -> Raw:
-    """All images of a folder or archive, with the parts and classes that its folders name.
+    """All images of a folder or archive, with the splits and classes that its folders define.
 
     Raises:
-        InputError: there are none, one is damaged, their sizes differ and ``size`` is not given, or the file is of
+        InputError: there are no images, one is damaged, their sizes differ and ``size`` is not given, or the file is of
             another kind.
     """
     if not path.is_dir() and not path.name.lower().endswith((*ZIP, *TAR)):
@@ -41,7 +41,7 @@ def load(path: Path, size: int | None) -> Raw:
             f"smiles:{path}"
         )
         raise InputError(
-            f"{path} is no data set; expected a folder, {', '.join((*ZIP, *TAR))} of images, or .npy or .npz arrays"
+            f"{path} is not a data set; expected a folder, {', '.join((*ZIP, *TAR))} of images, or .npy or .npz arrays"
             f"{hint if path.name.lower().endswith(TEXTS) else ''}"
         )
     framing = Framing(size=size)
@@ -59,12 +59,12 @@ def gathered(path: Path, framing: Framing) -> dict[str, np.ndarray]:
     """The decoded images of a folder or archive by name.
 
     Raises:
-        InputError: there are none, two have one name, or their sizes differ.
+        InputError: there are no images, two have the same name, or their sizes differ.
     """
     found = members(path)
     images: dict[str, np.ndarray] = {}
     first = ""
-    # Closed at once on an error, since the pool and the warning filters behind it would live on in the traceback.
+    # Closed immediately on an error, because the traceback would keep the pool and its warning filters alive.
     stream = closing(decoded(_called(path, found.items), framing))
     with bar(f"reading {path.name}", found.count) as advance, stream as pairs:
         for name, image in pairs:
@@ -103,7 +103,7 @@ def refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) 
 
 
 def stacked(images: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
-    """Images (H, W) or (H, W, 3), in the order of ``names`` -> (M, C, H, W); ``images`` is emptied to spare memory."""
+    """Stacks images (H, W[, 3]), in the order of ``names`` to (M, C, H, W); empties ``images`` to save memory."""
     first = images[names[0]]
     channels = 3 if any(image.ndim == 3 for image in images.values()) else 1
     array = np.empty((len(names), channels, *first.shape[:2]), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A progress bar on the standard error stream, shown only where that is a terminal."""
+"""A progress bar on the standard error stream, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["bar"]
 
 @contextmanager
 def bar(title: str, total: int | None, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """Gives a function that moves the bar on.
+    """Yields a function that advances the bar.
 
     Arguments:
-        title: what is being done.
-        total: how far the bar goes, or None where that is not known.
-        in_bytes: whether the count is one of bytes.
+        title: the label of the bar.
+        total: the total count, or None if it is unknown.
+        in_bytes: whether the count is in bytes.
     """
     count = DownloadColumn() if in_bytes else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())

@@ -1,10 +1,10 @@
-r"""What a loader hands over: one array of all data, their labels, and the part that each row belongs to.
+r"""The result of a loader: one array of all data, their labels, and the split of each row.
 
-A loader is a function of a :class:`LoadOptions`; further parameters need defaults, and become options in the name
-(``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from
-names to loaders, adds these names to the library; no other file has to change. A function of the user's own, given as
-an object, as ``MODULE:NAME`` or by an entry point in the group `noiseless.data` (:mod:`noiseless.registry`), may leave
-out the :class:`LoadOptions`.
+A loader is a function of a :class:`LoadOptions`. Further parameters need defaults and become options in the name
+(``synthetic:16`` or ``synthetic:n=16``). A module of this package that defines ``DATASETS``, a dictionary from names to
+loaders, adds these names to the library; no other file has to change. A user's function, given as an object, as
+``MODULE:NAME`` or by an entry point in the group ``noiseless.data`` (:mod:`noiseless.registry`), may omit the
+:class:`LoadOptions`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the user asks of a loader beside the name.
+    """The user's options for a loader.
 
     Arguments:
-        size: the height and width that images shall have, or None for their own.
-        data_dir: the folder in which to look first.
+        size: the height and width to which images are resized, or None to keep their size.
+        data_dir: the folder to search first.
     """
 
     size: int | None = None
@@ -38,19 +38,19 @@ class LoadOptions:
 
 @dataclass(frozen=True)
 class Raw:
-    """All rows of a data set, before the parts that it lacks are drawn.
+    """All rows of a data set, before missing splits are drawn.
 
     Arguments:
         name: the data set's name.
-        array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other orders and
-            types are brought to these by the rules of :mod:`noiseless.data.arrays`. Sequences of tokens (M, T) in uint8
-            come with their ``codec``.
-        labels: M classes, -1 where there is none; or None.
-        parts: M times ``TRAIN``, ``VALIDATION`` or ``TEST``; None where all is training data.
-        held_out: how many training data to draw for validation; None means a tenth.
-        codec: what turns the array into strings, where it holds tokens.
-        kind: of strings, as :class:`noiseless.values.Spec` has it.
-        notes: what a user should hear about the data.
+        array: images (M, C, H, W) in uint8 or in float32 in [0, 1], or float32 vectors (M, D). Other layouts and dtypes
+            are converted by the rules of :mod:`noiseless.data.arrays`. Sequences of tokens (M, T) in uint8 need a
+            ``codec``.
+        labels: M classes, -1 for rows without one; or None.
+        parts: ``TRAIN``, ``VALIDATION`` or ``TEST`` for each of the M rows; None if all are training data.
+        held_out: number of training examples to draw for validation; None means a tenth.
+        codec: decodes the array to strings if it contains tokens.
+        kind: the kind of strings, as in :class:`noiseless.values.Spec`.
+        notes: remarks on the data for the user.
     """
 
     name: str
@@ -70,10 +70,10 @@ def joined(
     parts: Sequence[int],
     held_out: int | None = None,
 ) -> Raw:
-    """One ``Raw`` out of arrays that are a part each.
+    """A :class:`Raw` from one array per split.
 
     Raises:
-        InputError: the arrays differ in the shape or the type of a row, or their labels are not one a row.
+        InputError: the arrays differ in the shape or dtype of a row, or there is not one label per row.
     """
     _refuse_unlike(name, arrays)
     columns = [_column(name, array, column) for array, column in zip(arrays, labels, strict=True)]
@@ -92,8 +92,8 @@ def _refuse_unlike(name: str, arrays: Sequence[np.ndarray]) -> None:
     for other in arrays[1:]:
         if other.shape[1:] != first.shape[1:] or other.dtype != first.dtype:
             raise InputError(
-                f"{name}: the parts differ, rows of {first.shape[1:]} in {first.dtype} and of {other.shape[1:]} in "
-                f"{other.dtype}; give all parts one shape and one type"
+                f"{name}: the splits differ, rows of {first.shape[1:]} in {first.dtype} and of {other.shape[1:]} in "
+                f"{other.dtype}; give all splits the same shape and type"
             )
 
 
@@ -103,7 +103,7 @@ def _column(name: str, array: np.ndarray, labels: np.ndarray | None) -> np.ndarr
     flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if flat.shape != (len(array),) or flat.dtype.kind not in "iub":
         raise InputError(
-            f"{name}: labels of shape {labels.shape} in {labels.dtype} for {len(array)} data; "
-            f"expected {len(array)} whole numbers"
+            f"{name}: labels of shape {labels.shape} in {labels.dtype} for {len(array)} examples; "
+            f"expected {len(array)} integers"
         )
     return flat.astype(np.int64)

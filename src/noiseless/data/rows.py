@@ -17,7 +17,7 @@ __all__ = ["rows"]
 def rows(
     source: object, spec: Spec, *, size: int | None = None, data_dir: Path | None = None, holder: str = "this model"
 ) -> np.ndarray:
-    """All rows of `source`, as they are stored.
+    """All rows of ``source``, as they are stored.
 
     Arguments:
         source: what :func:`noiseless.data.load` takes; for a model of strings also a text file in its language.

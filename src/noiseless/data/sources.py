@@ -1,9 +1,10 @@
-r"""Where the files of a named data set lie, and how they get there.
+r"""Search paths for the files of named data sets, and downloads.
 
-For a data set NAME these folders are looked through in this order: ``DATA_DIR/NAME``, ``DATA_DIR`` (what the user
-gave), ``$NOISELESS_DATA/NAME``, ``$NOISELESS_DATA``, ``CACHE/NAME``, ``/usr/share/datasets/NAME``. CACHE is
-``$NOISELESS_CACHE`` or else the user's cache folder; ``NOISELESS_CACHE=off`` keeps decoded images nowhere, and
-downloads where they would be by default. A download is checked and takes its name only when it is complete.
+For a data set NAME these folders are searched in this order: ``DATA_DIR/NAME``, ``DATA_DIR`` (given by the user),
+``$NOISELESS_DATA/NAME``, ``$NOISELESS_DATA``, ``CACHE/NAME``, ``/usr/share/datasets/NAME``. CACHE is
+``$NOISELESS_CACHE`` or, by default, the user's cache folder; with ``NOISELESS_CACHE=off`` decoded images are not
+cached, and downloads are stored in the default folder. A download is verified, and renamed to its final name only when
+complete.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ def cache() -> Path:
 
 
 def keeps_decoded() -> bool:
-    """Whether decoded images are kept for the next time."""
+    """Whether decoded images are cached."""
     return os.environ.get("NOISELESS_CACHE") != "off"
 
 
 def folders(name: str, data_dir: Path | None) -> list[Path]:
-    """Where to look for the data set ``name``, in order.
+    """The folders to search for the data set ``name``, in order.
 
     Raises:
-        InputError: ``data_dir`` is given and is no folder.
+        InputError: ``data_dir`` is given but is not a folder.
     """
     if data_dir is not None and not data_dir.is_dir():
-        raise InputError(f"the data folder {data_dir} does not exist; give a folder that holds {name} to --data-dir")
+        raise InputError(f"the data folder {data_dir} does not exist; give a folder that contains {name} to --data-dir")
     environment = os.environ.get("NOISELESS_DATA")
     roots = [data_dir, Path(environment).expanduser() if environment else None]
     near = [place for root in roots if root is not None for place in (root / name, root)]
@@ -55,19 +56,21 @@ def folders(name: str, data_dir: Path | None) -> list[Path]:
 
 
 def absent(name: str, files: str, searched: Sequence[Path], reason: str) -> InputError:
-    """An error for files that are nowhere, which says what to put where."""
+    """The error for missing files, which says what to put where."""
     places = ", ".join(str(place) for place in searched)
     return InputError(
         f"the data set {name!r} is not on this machine, {reason}; put {files} into {cache() / name}, or name their "
-        f"folder with --data-dir or $NOISELESS_DATA (looked in {places})"
+        f"folder with --data-dir or $NOISELESS_DATA (searched: {places})"
     )
 
 
 def download(address: str, path: Path, digest: str) -> None:
-    """Fetches ``address`` into ``path``, whole or not at all.
+    """Downloads ``address`` to ``path``, atomically.
 
     Arguments:
-        digest: the checksum that the file must have, or how it begins, as ``algorithm:hexadecimal``.
+        address: the URL.
+        path: the file to write.
+        digest: the expected checksum, or its beginning, as ``algorithm:hexadecimal``.
 
     Raises:
         InputError: there is no network, the server refuses, or the checksum differs.
@@ -81,8 +84,8 @@ def download(address: str, path: Path, digest: str) -> None:
             stream.write(chunk)
         if not check.hexdigest().startswith(expected):
             raise InputError(
-                f"{address} has the {algorithm} checksum {check.hexdigest()}, expected {expected}; the download was "
-                f"cut short or the file there has changed: try again, or get the file elsewhere"
+                f"{address} has the {algorithm} checksum {check.hexdigest()}, expected {expected}; the download is "
+                f"incomplete or the file has changed: try again, or get the file elsewhere"
             )
 
 

@@ -1,8 +1,8 @@
-r"""Strings to data: encoded by a grammar or by characters, with what cannot be encoded refused or skipped, by number.
+r"""Data sets of strings, encoded by a grammar or by characters; strings that cannot be encoded are refused or skipped.
 
-The tokens of a set of strings are kept in the user's cache under a key of the strings and the codec, since parsing a
-million of them takes minutes. A row of nothing but what pads is a string that has no tokens: such are tried again, for
-the reason.
+The tokens are stored in the user's cache under a hash of the strings and the codec, because parsing a million strings
+takes minutes. A row that contains only padding is a string that could not be encoded; such strings are encoded again to
+obtain the error message.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ def coded(
     """Strings as a data set.
 
     Arguments:
-        name: of the data set.
-        strings: what to encode.
-        codec: by what.
-        where: what errors call the place that the strings come from.
-        bad: refuse the first string that cannot be encoded, or skip all such and say how many and which.
-        number: of the k-th string in that place, as errors tell it.
-        parts: the part of each string, if they have such.
-        kind: of the strings, as :class:`noiseless.values.Spec` has it.
+        name: the name of the data set.
+        strings: the strings to encode.
+        codec: the codec.
+        where: what error messages call the source of the strings.
+        bad: refuse the first string that cannot be encoded, or skip all such strings and report how many and which.
+        number: returns the number of the k-th string in the source, for error messages.
+        parts: the split of each string, if there are splits.
+        kind: the kind of strings, as in :class:`noiseless.values.Spec`.
 
     Raises:
-        InputError: a string that cannot be encoded, with its number; or none that can.
+        InputError: a string cannot be encoded (the message gives its number), or none can.
     """
     if bad not in get_args(Bad):
         raise unknown("way with bad lines", bad, get_args(Bad))
@@ -73,17 +73,17 @@ def coded(
 def encoded(
     strings: Sequence[str], codec: Codec, where: str, number: Callable[[int], object], refuse: bool = True
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """The tokens of every string, a row each, and the positions of those that have none with the reasons.
+    """The tokens of every string, one row each, and the positions of strings that cannot be encoded, with the reasons.
 
     Arguments:
         strings, codec, where, number: as for :func:`coded`.
-        refuse: raise the first reason.
+        refuse: raise an error for the first such string.
     """
     grammar = codec.grammar.text if codec.grammar is not None else ""
     path = _place(".npy", strings, grammar, codec.alphabet, codec.length)
     known = _read(path, len(strings), codec) if keeps_decoded() else None
     ids = known if known is not None else np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
-    empty = np.flatnonzero(ids[:, 0] == codec.pad).tolist()  # all, or those that had no tokens when they were kept
+    empty = np.flatnonzero(ids[:, 0] == codec.pad).tolist()  # all, or those that could not be encoded when cached
     wrong: dict[int, str] = {}
     with bar(f"encoding {where}", len(empty)) as advance:
         for k in empty:
@@ -92,13 +92,13 @@ def encoded(
             except InputError as error:
                 if refuse:
                     raise InputError(
-                        f"line {number(k)} of {where}: {error}; correct it, or skip such with bad=skip"
+                        f"line {number(k)} of {where}: {error}; correct it, or skip such lines with bad=skip"
                     ) from None
                 wrong[k] = str(error)
             advance(1)
     if known is None and keeps_decoded():
         with contextlib.suppress(RunError), atomic_write(path) as part, part.open("wb") as stream:
-            np.save(stream, ids)  # a cache that cannot be written is done without
+            np.save(stream, ids)  # nothing is cached if the cache cannot be written
     return ids, wrong
 
 
@@ -106,14 +106,14 @@ def codec_for(coding: str, grammar: Grammar | None, strings: Sequence[str], leng
     """The codec of a data set.
 
     Arguments:
-        coding: by the grammar's rules, or by characters.
-        grammar: of the strings, where they have one.
-        strings: from which an alphabet is taken where none is given.
+        coding: ``grammar`` for the grammar's rules, or ``characters``.
+        grammar: the grammar of the strings, if there is one.
+        strings: the strings, which define the alphabet if none is given.
         length: T.
-        alphabet: the characters with the one that pads.
+        alphabet: the characters, including the padding character.
 
     Raises:
-        InputError: a coding that does not exist, or by a grammar where there is none.
+        InputError: the coding is unknown, or requires a grammar and there is none.
     """
     if coding not in get_args(Coding):
         raise unknown("codec", coding, get_args(Coding))
@@ -121,20 +121,20 @@ def codec_for(coding: str, grammar: Grammar | None, strings: Sequence[str], leng
         found = alphabet or "".join(sorted(set("".join(strings)) - {PAD})) + PAD
         return CharacterCodec(found, length, grammar)
     if grammar is None:
-        raise InputError("strings without a grammar are read by characters: add codec=characters, or grammar=FILE")
+        raise InputError("strings without a grammar are encoded by characters: add codec=characters, or grammar=FILE")
     return GrammarCodec(grammar, length)
 
 
 def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
-    """The most rules that one of the strings needs; arguments as for :func:`coded`. Strangers are passed over."""
+    """The largest number of rules of a string; arguments as for :func:`coded`. Skips strings outside the language."""
     path = _place(".txt", strings, grammar.text)
     if keeps_decoded():
-        with contextlib.suppress(OSError, ValueError):  # a damaged entry is made again
+        with contextlib.suppress(OSError, ValueError):  # a damaged entry is recreated
             return int(path.read_text(encoding="utf-8"))
     most = 0
     with bar(f"measuring {where}", len(strings)) as advance:
         for string in strings:
-            with contextlib.suppress(InputError):  # told with its number where all are encoded
+            with contextlib.suppress(InputError):  # reported with its number when all strings are encoded
                 most = max(most, len(parser(grammar).ids(string)))
             advance(1)
     if keeps_decoded():

@@ -1,17 +1,19 @@
-r"""Data of a known number of dimensions: a normal code through a fixed random network.
+r"""Data of known intrinsic dimension: normally distributed codes, mapped by a fixed random network.
 
 .. math:: y = \phi(W_2\, \phi(W_1 z)) \in \mathbb R^{128}, \qquad z \sim N(0, I_n), \qquad
     \phi(a) = \max(a, 0.2\, a), \qquad W_k \sim N(0, 2 / 1.04 f_k)
 
-with :math:`f_k` inputs of a layer, so that a layer keeps the mean square of its inputs. With at least n hidden units
-the data lie on a folded surface of n dimensions, flat in pieces. An autoencoder that matches codes to N(0, I) can be
-right with n dimensions; with fewer it is too narrow, and with more its codes cannot fill N(0, I).
+where :math:`f_k` is the number of inputs of a layer, so that a layer preserves the mean square of its inputs. With at
+least n hidden units the data lie on a piecewise linear surface of n dimensions. An autoencoder whose codes follow
+N(0, I) can be optimal with n latent dimensions; with fewer its bottleneck is too narrow, and with more its codes cannot
+fill N(0, I).
 
-Network and draws are functions of the seed. Numbers are rounded to multiples of :math:`2^{-16}`, so that the rounding
-of another machine's matrix products does not change them, nor the fingerprint of the data.
+The network and the samples are functions of the seed. Values are rounded to multiples of :math:`2^{-16}`, so that
+differences in the rounding of matrix products between machines change neither the data nor their fingerprint.
 
 Source: MaskAAE (Mondal et al., UAI 2020), section 9.1, https://arxiv.org/abs/1912.04564: isotropic codes, two layers of
-leaky ReLU, 128 numbers. The sizes of n and of the hidden layer could not be read; slope, weights and counts are ours.
+leaky ReLU, 128 values. The paper's n and hidden width are not recoverable; slope, weights and numbers of examples are
+ours.
 """
 
 from __future__ import annotations
@@ -37,24 +39,24 @@ def synthetic(
     test: int = 50_000,
     seed: int = 0,
 ) -> Raw:
-    """Vectors of 128 numbers on a curved surface of n dimensions, synthetic:n=8,width=512,size=50000,test=50000,seed=0.
+    """128-dimensional vectors on a surface of n dimensions, synthetic:n=8,width=512,size=50000,test=50000,seed=0.
 
     Arguments:
-        request: what the user asks of a data set; of no effect.
-        n: dimensions of the code.
+        request: the load options of the user; not used.
+        n: intrinsic dimension of the data.
         width: units of the hidden layer.
-        size: training data; a tenth as many are for validation.
-        test: test data.
-        seed: of network and draws.
+        size: number of training examples; a tenth as many are generated for validation.
+        test: number of test examples.
+        seed: the seed of the network and the samples.
 
     Raises:
-        InputError: one of them is below 1, or the seed below 0.
+        InputError: a number is below 1, or the seed is below 0.
     """
     for name, value in {"n": n, "width": width, "size": size, "test": test}.items():
         if value < 1:
-            raise InputError(f"the option {name!r} of data set 'synthetic' is {value}, and must be 1 or more")
+            raise InputError(f"the option {name!r} of data set 'synthetic' is {value}, but must be 1 or more")
     if seed < 0:
-        raise InputError(f"the option 'seed' of data set 'synthetic' is {seed}, and must be 0 or more")
+        raise InputError(f"the option 'seed' of data set 'synthetic' is {seed}, but must be 0 or more")
     weights, draws = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     layers = [_layer(weights, n, width), _layer(weights, width, OUTPUTS)]
     counts = {TRAIN: size, VALIDATION: max(1, size // 10), TEST: test}

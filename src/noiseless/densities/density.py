@@ -11,16 +11,17 @@ within a family small enough that :math:`p^*` interpolates between the codes ins
 that the decoder is meaningful between the codes of the training set, where :math:`p^*` has mass too; that is the
 purpose of the autoencoder's regulariser.
 
-A density subclasses :class:`LatentDensity`. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point
-in the group `noiseless.densities` (:mod:`noiseless.registry`); a module of this folder names those that it offers in
+A density subclasses :class:`LatentDensity`. It is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point
+in the group ``noiseless.densities`` (:mod:`noiseless.registry`). A module of this folder lists those that it provides
+in
 
     ``DENSITIES: dict[str, Callable[[int], LatentDensity]]``
 
-Its class (or a function that makes it) is called with the dimension of the codes; further parameters need defaults, and
-become options in the name (``gmm:32`` or ``gmm:components=32``). The first line of its docstring is what ``noiseless
-list densities`` shows. Heavy imports belong inside the functions, since listing the names imports every module here.
-Everything fitted is a parameter or a buffer whose shape the constructor knows, so that a file is read back without
-running what it says.
+Its class (or a function that builds it) is called with the dimension of the codes. Further parameters need defaults and
+become options in the name (``gmm:32`` or ``gmm:components=32``). ``noiseless list densities`` shows the first line of
+its docstring. Heavy imports belong inside the functions, because listing the names imports every module here.
+Everything that is fitted is a parameter or a buffer whose shape the constructor knows, so that a file can be loaded
+without executing its contents.
 
 Fits, samples and log-densities are computed in float64; samples are returned in float32. Reference: From Variational to
 Deterministic Autoencoders, P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black, B. Schölkopf, 2020, section 4,
@@ -134,17 +135,17 @@ def names() -> dict[str, str]:
 
 
 def build(chosen: Choice, dim: int) -> LatentDensity:
-    """An unfitted density for codes of dimension `dim`.
+    """An unfitted density for codes of dimension ``dim``.
 
     Arguments:
-        chosen: one of :func:`names`, with options after a colon if the density has any: values in the order of its
-            signature or ``option=value``, separated by commas; `MODULE:NAME` of your own, with options after a second
-            colon; the name of an installed package's; or a class or function that makes a density for a dimension.
+        chosen: one of :func:`names`, optionally with options after a colon: values in the order of its signature or
+            ``option=value``, separated by commas; your own ``MODULE:NAME``, with options after a second colon; the name
+            of a density of an installed package; or a class or function that builds a density for a dimension.
         dim: the dimension of the codes.
 
     Raises:
-        InputError: a name, an option or a value that does not exist, with the nearest that does, or what is named makes
-            no density.
+        InputError: the name, an option or a value is unknown (the message suggests the nearest one), or the result is
+            not a density.
 
     >>> build("gmm:3", dim=8).means.shape
     torch.Size([3, 8])
@@ -158,13 +159,13 @@ def build(chosen: Choice, dim: int) -> LatentDensity:
 
 
 def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> None:
-    """Writes a fitted density to one safetensors file, whole or not at all.
+    """Writes a fitted density to a safetensors file, atomically.
 
     Arguments:
         density: the density.
         path: the file; an existing one is replaced.
-        name: that by which :func:`build` makes such a density, options included.
-        codes: ``mean`` or ``sample``: which codes of the posterior it was fitted on.
+        name: the choice from which :func:`build` builds such a density, including options.
+        codes: ``mean`` or ``sample``: which codes of the posterior it was fitted to.
 
     Raises:
         InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
@@ -176,7 +177,10 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
     part = DENSITY.find(name)
     state = {key: value.detach().cpu().contiguous() for key, value in density.state_dict().items()}
     if _shapes(build(name, density.dim)) != _shapes(density):
-        raise InputError(f"{part.name!r} does not name the {type(density).__name__} that is to be saved at {path}")
+        raise InputError(
+            f"{part.name!r} does not name the {type(density).__name__} to be saved at {path}; "
+            "give the name that the density was built with"
+        )
     about = {"format": FORMAT, "name": part.name, "dim": density.dim, "codes": codes, "n": int(density.n)}
     about |= {"digest": part.digest} if part.own else {}
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
@@ -185,16 +189,16 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
 
 
 def load(path: Path, own: Choice | None = None) -> LatentDensity:
-    """Reads what :func:`save` wrote; nothing in the file is run.
+    """Reads what :func:`save` wrote; nothing in the file is executed.
 
     Arguments:
         path: the file.
-        own: the density that it holds, as for :func:`build`, if that is not a density of this package: its code is not
-            imported because a file names it.
+        own: the density in the file, as for :func:`build`, if it is not one of this package. It has to be given because
+            code is never imported because a file names it.
 
     Raises:
-        InputError: the file is missing, corrupt, of another format, does not hold what it says, or holds a density that
-            is not ours and was not named again.
+        InputError: the file is missing, corrupt, of another format, or does not contain the density that it names; or
+            the density is not one of this package and ``own`` is not given.
     """
     about = describe(path)
     if own is None:
@@ -209,7 +213,7 @@ def load(path: Path, own: Choice | None = None) -> LatentDensity:
 
 
 def holds(path: Path, chosen: Choice) -> bool:
-    """Whether a file holds the density that is chosen, as its code is now; code of the user's own may have changed.
+    """Whether a file contains the chosen density, with its current code, which can change for user-defined densities.
 
     Raises:
         InputError: the file is corrupt or of another format.
@@ -247,7 +251,7 @@ def _catalogue() -> dict[str, Callable[[int], LatentDensity]]:
 
 
 DENSITY = Kind("density", "noiseless.densities", lambda: _catalogue())
-"""Where densities are found."""
+"""How densities are found."""
 
 
 def _shapes(density: LatentDensity) -> dict[str, torch.Size]:

@@ -13,16 +13,16 @@ from torch import Tensor
 from noiseless.data import Data
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.evaluate.distances import evaluate, second_look
-from noiseless.evaluate.results import Row, known, noted, record
-from noiseless.evaluate.strings import STRINGS, evaluate_strings
+from noiseless.evaluate.distances import second_look
+from noiseless.evaluate.measured import Conditions, measured
+from noiseless.evaluate.results import Result
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features
 from noiseless.recipes.method import METHOD, Recipe, call, find
 from noiseless.registry import Choice, name_of
-from noiseless.runs import Run, pictures, train
+from noiseless.runs import Run, pictures
 from noiseless.runs.record import with_new_names
-from noiseless.runs.user_code import UserCode
+from noiseless.runs.reuse import trained
 from noiseless.show import grids
 from noiseless.training import Training
 
@@ -41,7 +41,7 @@ def compare(
     names: Sequence[Choice] = (),
     n: int = 10_000,
     show: bool = True,
-) -> list[Row]:
+) -> dict[str, list[Result]]:
     """Trains or resumes each method in `out`/METHOD and evaluates it; what is there already is not done again.
 
     Arguments:
@@ -56,7 +56,7 @@ def compare(
         n: as for :func:`noiseless.evaluate.distances.evaluate`.
 
     Returns:
-        The rows of all methods, each with its `method`.
+        The rows by method.
 
     Raises:
         InputError: `out` holds something else, or a comparison on other data or with other arguments.
@@ -67,18 +67,15 @@ def compare(
     seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
     looks = _looks(seen, data, features)
     _same_comparison(out, data, training, size, arguments or {})
-    rows: list[Row] = []
+    rows: dict[str, list[Result]] = {method: [] for method in recipes}
     drawn: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
-        run = _run(out / slug(method), recipe, given[method])
-        found = [_known(run, look, names, n, training.seed) for look in looks]
-        if not all(found):
-            run = _trained(recipe, data, run, training, size, given[method], show)
-            pairs = zip(looks, found, strict=True)
-            found = [there or _evaluated(run, data, look, names, n, show) for look, there in pairs]
-        rows += [{"method": method, **row} for part in found for row in part]
+        run = trained(recipe, data, out / slug(method), given[method], training=training, size=size, show=show)
+        for look in looks:
+            conditions = Conditions(look, n, training.seed)
+            rows[method] += measured(run, data, _densities(run, names), conditions, show=show)[0]
         drawn |= _pictures(method, run, data, names)
-    write_json(out / "results.json", rows)
+    write_json(out / "results.json", [{"method": m, **row.to_json()} for m, found in rows.items() for row in found])
     if drawn:
         grids.comparison(drawn, out / "samples.png")
     return rows
@@ -138,50 +135,5 @@ def _plain(data: Data, training: Training, size: int | None, arguments: Mapping[
     return {"data": f"{data.spec.name} ({data.fingerprint})", "size": size, **given}
 
 
-def _run(folder: Path, recipe: Recipe, arguments: Mapping[str, Any]) -> Run:
-    return Run(folder, UserCode.of(recipe, arguments))
-
-
 def _densities(run: Run, names: Sequence[Choice]) -> list[Choice]:
     return list(names or run.method().densities)
-
-
-def _known(run: Run, features: Features | None, names: Sequence[Choice], n: int, seed: int) -> list[Row]:
-    if not (run.directory / "results.json").is_file() or run.steps[0] < run.steps[1]:
-        return []
-    fingerprint = run.record["data"]["fingerprint"]
-    kind = features.name if features is not None else STRINGS
-    chosen = [DENSITY.find(name).name for name in _densities(run, names)]
-    return known(run.directory, fingerprint, kind, chosen, n=n, seed=seed)
-
-
-def _trained(
-    recipe: Recipe,
-    data: Data,
-    run: Run,
-    training: Training,
-    size: int | None,
-    arguments: Mapping[str, Any],
-    show: bool,
-) -> Run:
-    if not (run.directory / "run.json").is_file():
-        return train(recipe, data, run.directory, training=training, size=size, show=show, **arguments)
-    done, planned = run.steps
-    if done < planned:
-        run.resume(data, show=show)
-    return run
-
-
-def _evaluated(
-    run: Run, data: Data, features: Features | None, names: Sequence[Choice], n: int, show: bool
-) -> list[Row]:
-    seed, chosen = run.training.seed, _densities(run, names)
-    if features is None:
-        model = run.model(device=run.training.device, data=data)
-        rows = evaluate_strings(model, data, chosen, n=n, seed=seed)
-    else:
-        model = run.model(device=str(features.device), data=data)
-        rows = evaluate(model, data, chosen, features, n=n, seed=seed, show=show)
-    rows = noted(rows, "best", run.record["notes"])
-    record(run.directory, rows)
-    return rows

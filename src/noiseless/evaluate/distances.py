@@ -27,6 +27,7 @@ these are the dimensions that it leaves active, before they are masked: what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from noiseless.data import Data, Split
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out, pairs, raw_batches, reference
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Protocol, Reference, Result
 from noiseless.metrics import Features, Metric, Sample
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
@@ -62,7 +63,7 @@ def evaluate(
     seed: int = 0,
     show: bool = True,
     more: Sequence[Metric] = (),
-) -> list[Row]:
+) -> list[Result]:
     """The rows of a model.
 
     Arguments:
@@ -86,14 +87,14 @@ def evaluate(
         density = DENSITY.find(chosen).name if chosen is not None else None
         made = _progress(make(), f"{kind} {density or ''}", real.n, show)
         fake = features.over(made if kind in REAL else map(data.spec.normalise, made))
-        row: Row = {"row": kind, "density": density, "n": fake.n} | score(real, fake, seed, more)
-        notes = (
+        values, warnings = score(real, fake, seed, more)
+        about = (
             _note(model, chosen),
             _fewer(part, real.n, n),
             _flattered(model.trained_on, features) if kind not in REAL else "",
         )
-        row["warnings"] += [note for note in notes if note]
-        rows.append(row | _about(data, features, part, real, seed) | {"asked": n})
+        protocol = replace(_protocol(kind, data, features, part, real, seed), n=fake.n, density=density, asked=n)
+        rows.append(Result(protocol, values, (*warnings, *filter(None, about)), metrics=_names(more)))
     return rows
 
 
@@ -113,7 +114,7 @@ def evaluate_samples(
     part: Reference = "test",
     seed: int = 0,
     more: Sequence[Metric] = (),
-) -> list[Row]:
+) -> list[Result]:
     """One row for data that we did not make: the first `n` of `samples`, of the shape of `data`.
 
     Raises:
@@ -125,8 +126,8 @@ def evaluate_samples(
     real = reference(data, part, n, features, seed)
     everything = Split(samples, np.arange(len(samples)))
     fake = features.over(raw_batches(data, everything, np.arange(min(n, len(samples)))))
-    row = {"row": source, "density": None, "n": fake.n} | score(real, fake, seed, more)
-    return [row | _about(data, features, part, real, seed) | {"asked": n}]
+    protocol = replace(_protocol(source, data, features, part, real, seed), n=fake.n, asked=n)
+    return [Result(protocol, *score(real, fake, seed, more), metrics=_names(more))]
 
 
 def _note(model: Model, density: Choice | None) -> str:
@@ -146,10 +147,15 @@ def _fewer(part: str, found: int, asked: int) -> str:
     return f"the {part} part has {found:,} data, fewer than the {asked:,} asked for: every row has {found:,}"
 
 
-def score(real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()) -> Row:
-    """All metrics of `fake` against `real`, the names of those that are not the package's, and what to know of them."""
-    named = {"metrics": [metric.name for metric in more]} if more else {}
-    return metrics.measure_all(real, fake, seed, more) | named | {"warnings": metrics.warnings(real, fake, more)}
+def score(
+    real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()
+) -> tuple[dict[str, float | None], list[str]]:
+    """All metrics of `fake` against `real`, and what a reader has to know about them."""
+    return metrics.measure_all(real, fake, seed, more), metrics.warnings(real, fake, more)
+
+
+def _names(more: Sequence[Metric]) -> tuple[str, ...]:
+    return tuple(metric.name for metric in more)
 
 
 def _sources(
@@ -173,15 +179,17 @@ def _sources(
         yield f"interpolation, {name}", None, lambda m=middle: map(model.decode, m.split(model.batch))  # type: ignore[misc]
 
 
-def _about(data: Data, features: Features, part: str, real: Sample, seed: int) -> Row:
-    return {
-        "reference": part,
-        "n_reference": real.n,
-        "features": features.name,
-        "seed": seed,
-        "data": data.spec.name,
-        "fingerprint": data.fingerprint,
-    }
+def _protocol(row: str, data: Data, features: Features, part: Reference, real: Sample, seed: int) -> Protocol:
+    return Protocol(
+        row,
+        real.n,
+        reference=part,
+        n_reference=real.n,
+        features=features.name,
+        seed=seed,
+        data=data.spec.name,
+        fingerprint=data.fingerprint,
+    )
 
 
 def _progress(batches: Iterable[Tensor], label: str, n: int, show: bool) -> Iterable[Tensor]:

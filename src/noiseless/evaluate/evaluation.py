@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from noiseless import registry
 from noiseless.data import Data
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Reference, Result
 from noiseless.metrics import Features, Metric
 from noiseless.model import Model
 from noiseless.registry import Choice
@@ -31,7 +31,8 @@ class Evaluation(ABC):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+        show: bool = True,
+    ) -> list[Result]:
         """The rows of a model.
 
         Arguments:
@@ -43,6 +44,7 @@ class Evaluation(ABC):
             part: the part that is the reference.
             seed: chooses data, pairs and draws.
             more: metrics beside those of the package.
+            show: progress on the terminal.
         """
 
     @abstractmethod
@@ -57,7 +59,7 @@ class Evaluation(ABC):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+    ) -> list[Result]:
         """The rows of data that we did not make.
 
         Arguments:
@@ -68,6 +70,6 @@ class Evaluation(ABC):
 
 
 def of(spec: Spec) -> Evaluation:
-    """The evaluation of the kind of data that `spec` describes."""
+    """The evaluation of the kind of data that ``spec`` describes."""
     found: Evaluation = registry.modality(spec.modality)
     return found

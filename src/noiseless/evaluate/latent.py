@@ -6,13 +6,14 @@ they are masked: what is in the others does not reach the decoder.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from noiseless.data import Data
 from noiseless.evaluate.heldout import batches, check_count, choice, codes_of, held_out
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Protocol, Reference, Result
 from noiseless.metrics.latent import draws, latent_statistics, normal_entropy
 from noiseless.model import Model
 from noiseless.show import plots
@@ -28,7 +29,7 @@ def latent(
     part: Reference = "test",
     seed: int = 0,
     picture: Path | None = None,
-) -> list[Row]:
+) -> list[Result]:
     """Two rows: mean codes of held-out data, and as many draws of N(0, I), by which the first is to be read.
 
     Mean codes vary less than what the decoder of a variational model was trained on, draws of q.
@@ -57,10 +58,10 @@ def latent(
     active = model.autoencoder.active
     z = z if active is None else z[:, active.to(z.device)]
     d = z.shape[1]
-    about: Row = {"n": len(z), "asked": n, "dimensions": d, "normal entropy": normal_entropy(d)}
-    about |= {"part": name, "seed": seed, "data": data.spec.name, "fingerprint": data.fingerprint}
+    about = Protocol("codes", len(z), part=name, seed=seed, data=data.spec.name, fingerprint=data.fingerprint, asked=n)
+    size = {"dimensions": d, "normal entropy": normal_entropy(d)}
     codes = latent_statistics(z) if active is None else latent_statistics(z, 0.0) | {"active": d}
     rows = {"codes": codes, "N(0, I)": latent_statistics(draws(len(z), d, seed))}
     if picture is not None:
         plots.latent(z, picture)
-    return [{"row": row} | about | numbers for row, numbers in rows.items()]
+    return [Result(replace(about, row=row), size | numbers) for row, numbers in rows.items()]

@@ -1,34 +1,136 @@
 """Rows of results in a run's folder: what a number depends on stands beside it, and nothing is measured twice.
 
-A row is a dictionary: what was measured, its numbers, and all that they depend on, its protocol. A new row takes the
-place of an earlier one of the same protocol; rows of another n, seed, reference or of other weights stay.
+A :class:`Result` is a row: its numbers, and all that they depend on, its :class:`Protocol`. A new row takes the place
+of an earlier one of the same protocol; rows of another n, seed, reference or of other weights stay. On disk a row is
+one flat JSON object, without what does not apply to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from noiseless.errors import InputError
 from noiseless.files import read_json, write_json
 
-__all__ = ["Reference", "Row", "known", "noted", "record"]
+__all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
 
-Row = dict[str, Any]
 Reference = Literal["test", "validation", "train"]
+Value: TypeAlias = int | float | Sequence[float] | None
+"""A number, several of them, or a blank: a metric that does not apply, or too few data."""
 
 
-def noted(rows: Iterable[Row], weights: str, notes: Sequence[str]) -> list[Row]:
-    """`rows` with the weights of the model, and what its method says about every number it gives."""
-    return [row | {"weights": weights, "notes": list(notes)} for row in rows]
+@dataclass(frozen=True)
+class Protocol:
+    """What the numbers of a row depend on; None where it does not apply.
+
+    Arguments:
+        row: what was measured: reconstruction, samples, an interpolation, the data themselves.
+        n: how many.
+        density: of samples.
+        decoding: of strings.
+        part: of codes, the part of the data that was encoded.
+        reference, n_reference: the part that is compared with, and how many of it.
+        features: what both sides are compared by.
+        seed: of every random choice.
+        data, fingerprint: the data set.
+        weights: of the model, and the moments of its batch norms.
+        asked: how many were asked for; not a part of the protocol where fewer are at hand.
+    """
+
+    row: str
+    n: int
+    density: str | None = None
+    decoding: str | None = None
+    part: str | None = None
+    reference: Reference | None = None
+    n_reference: int | None = None
+    features: str | None = None
+    seed: int | None = None
+    data: str | None = None
+    fingerprint: str | None = None
+    weights: str | None = None
+    asked: int | None = field(default=None, compare=False)
 
 
-def record(directory: Path, rows: list[Row], name: str = "results.json") -> Path:
+FIRST = ("row", "density", "decoding", "n")
+LAST = ("part", "reference", "n_reference", "features", "seed", "data", "fingerprint", "asked", "weights")
+"""Of a protocol, what stands before a row's numbers, and what after."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row.
+
+    Arguments:
+        protocol: what its numbers depend on.
+        values: its numbers, by column.
+        warnings: what a reader has to know of these numbers.
+        notes: what the method says about every number that it gives.
+        metrics: the names of metrics that are not the package's.
+    """
+
+    protocol: Protocol
+    values: Mapping[str, Value] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+
+    def number(self, column: str) -> float | None:
+        """The number of a column; None where it is blank, or there is no such column."""
+        value = self.values.get(column)
+        return value if isinstance(value, int | float) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as one flat JSON object.
+
+        >>> Result(Protocol("samples", 10, "gmm", seed=0), {"fd": 1.5}).to_json()
+        {'row': 'samples', 'density': 'gmm', 'n': 10, 'fd': 1.5, 'seed': 0}
+        """
+        compared, measured = self.protocol.reference is not None, self.protocol.weights is not None
+        blank = {"density"} if compared else set()  # what is compared may have no density, and says so
+        warnings = {"warnings": list(self.warnings)} if compared or self.warnings else {}
+        notes = {"notes": list(self.notes)} if measured or self.notes else {}
+        named = {"metrics": list(self.metrics)} if self.metrics else {}
+        return self._given(FIRST, blank) | dict(self.values) | named | warnings | self._given(LAST) | notes
+
+    def _given(self, names: Iterable[str], blank: Iterable[str] = ()) -> dict[str, Any]:
+        values = {name: getattr(self.protocol, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None or name in blank}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Result:
+        """The row that :meth:`to_json` has written, or an earlier version.
+
+        >>> row = {"row": "samples", "density": "gmm", "n": 10, "fd": 1.5, "seed": 0}
+        >>> Result.from_json(row).to_json() == row
+        True
+
+        Raises:
+            InputError: it does not say what was measured, and how many.
+        """
+        for name in ("row", "n"):
+            if name not in row:
+                raise InputError(f"a row of results has no {name!r}; restore a copy, or measure it again")
+        about = {entry.name: row[entry.name] for entry in fields(Protocol) if entry.name in row}
+        texts = {name: tuple(row.get(name, ())) for name in ("warnings", "notes", "metrics")}
+        values = {name: value for name, value in row.items() if name not in about.keys() | texts.keys()}
+        return cls(Protocol(**about), values, **texts)
+
+
+def noted(rows: Iterable[Result], weights: str, notes: Sequence[str]) -> list[Result]:
+    """The rows with the weights of the model, and what its method says about every number it gives."""
+    return [replace(row, protocol=replace(row.protocol, weights=weights), notes=tuple(notes)) for row in rows]
+
+
+def record(directory: Path, rows: Sequence[Result], name: str = "results.json") -> Path:
     """Adds rows to a file of rows in a folder; a row of the same protocol replaces the earlier one."""
     path = directory / name
-    fresh = {_protocol(row) for row in rows}
-    write_json(path, [row for row in _recorded(path) if _protocol(row) not in fresh] + rows)
+    fresh = {row.protocol for row in rows}
+    kept = [row for row in _recorded(path) if row.protocol not in fresh]
+    write_json(path, [row.to_json() for row in (*kept, *rows)])
     return path
 
 
@@ -42,23 +144,22 @@ def known(
     seed: int = 0,
     part: Reference = "test",
     weights: str = "best",
-) -> list[Row]:
-    """The rows that `results.json` has of some weights against a part; none unless all densities are there."""
-    rows = _recorded(directory / "results.json")
-    protocol = {"features": features, "reference": part, "seed": seed, "asked": n}
-    protocol |= {"weights": weights, "fingerprint": fingerprint}
-    found = [row for row in rows if all(row.get(k) == v for k, v in protocol.items())]
-    densities = {row["density"] for row in found}
-    return [row for row in found if row["density"] in {None, *names}] if densities >= set(names) else []
+) -> list[Result]:
+    """The rows that ``results.json`` has of some weights against a part; none unless all densities are there."""
+    wanted = (features, part, seed, n, weights, fingerprint)
+    found = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
+    densities = {row.protocol.density for row in found}
+    return [row for row in found if row.protocol.density in {None, *names}] if densities >= set(names) else []
 
 
-def _protocol(row: Row) -> tuple[Any, ...]:
-    keys = ("row", "density", "decoding", "n", "part", "reference", "n_reference", "features")
-    return tuple(row.get(key) for key in (*keys, "seed", "data", "fingerprint", "weights"))
+def _terms(protocol: Protocol) -> tuple[object, ...]:
+    """What the rows of one evaluation share."""
+    about = (protocol.features, protocol.reference, protocol.seed, protocol.asked)
+    return (*about, protocol.weights, protocol.fingerprint)
 
 
-def _recorded(path: Path) -> list[Row]:
+def _recorded(path: Path) -> list[Result]:
     rows = read_json(path) if path.is_file() else []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} does not hold rows of results; move it away, or choose another --out")
-    return rows
+    return [Result.from_json(row) for row in rows]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from noiseless.data.sources import cache, keeps_decoded
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate.heldout import choice, pairs
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Protocol, Reference, Result, Value
 from noiseless.files import atomic_write
 from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
@@ -47,7 +47,7 @@ Decoded = list[String]
 
 def evaluate_strings(
     model: Model, data: Data, names: Sequence[Choice], *, n: int = 10_000, part: Reference = "test", seed: int = 0
-) -> list[Row]:
+) -> list[Result]:
     """The rows of a model of strings.
 
     Arguments:
@@ -64,18 +64,19 @@ def evaluate_strings(
     held_out = _HeldOut.of(data, n, part, seed)
     chosen = {DENSITY.find(name).name: name for name in names}
     notes = {name: model.density(density).note for name, density in chosen.items()}
-    rows: list[Row] = [held_out.row(f"{held_out.name} data", held_out.strings)]
+    rows = [held_out.row(f"{held_out.name} data", held_out.strings, warnings=held_out.fewer(n))]
     for kind, density, codes in _sources(model, chosen, held_out.raw, seed):
+        warnings = _warnings(notes, density, held_out.fewer(n))
         for decoding, made in _decoded(model, codes, seed):
-            row = held_out.row(kind, made) | {"density": density, "decoding": decoding}
-            row |= {"exact": exact(made, held_out.strings)} if kind == "reconstruction" else {}
-            rows.append(row | {"in language": _grammatical(made, model.codec)})
-    return [row | {"warnings": _warnings(notes, row, held_out.fewer(n))} for row in rows]
+            more: dict[str, Value] = {"exact": exact(made, held_out.strings)} if kind == "reconstruction" else {}
+            more |= {"in language": _grammatical(made, model.codec)}
+            rows.append(held_out.row(kind, made, more, warnings, density=density, decoding=decoding))
+    return rows
 
 
 def evaluate_given_strings(
     made: Sequence[String], data: Data, *, source: str, n: int = 10_000, part: Reference = "test", seed: int = 0
-) -> list[Row]:
+) -> list[Result]:
     """Two rows: held-out strings, and as many of the first strings that we did not make: `unique` depends on it.
 
     Arguments:
@@ -91,8 +92,8 @@ def evaluate_given_strings(
     held_out, codec = _HeldOut.of(data, n, part, seed), of(data.spec)
     given = [string or None for string in made[: len(held_out.raw)]]
     share = None if codec.grammar is None else sum(map(codec.contains, given)) / len(given)
-    real = held_out.row(f"{held_out.name} data", held_out.strings) | {"warnings": held_out.fewer(n)}
-    return [real, held_out.row(source, given) | {"in language": share, "warnings": []}]
+    real = held_out.row(f"{held_out.name} data", held_out.strings, warnings=held_out.fewer(n))
+    return [real, held_out.row(source, given, {"in language": share})]
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class _HeldOut:
     strings: list[str]
     identity: Callable[[str], str | None]
     known: set[str]
-    about: Row
+    about: Protocol
 
     @classmethod
     def of(cls, data: Data, n: int, part: Reference, seed: int) -> _HeldOut:
@@ -113,14 +114,32 @@ class _HeldOut:
         name = "test" if part == "train" else part
         split = getattr(data, name)
         raw = split.take(choice(len(split), n, seed))
-        about: Row = {"asked": n, "reference": part, "n_reference": len(raw), "features": STRINGS, "seed": seed}
-        about |= {"data": data.spec.name, "fingerprint": data.fingerprint}
+        about = Protocol(
+            f"{name} data",
+            len(raw),
+            reference=part,
+            n_reference=len(raw),
+            features=STRINGS,
+            seed=seed,
+            data=data.spec.name,
+            fingerprint=data.fingerprint,
+            asked=n,
+        )
         identity = identity_of(data.spec)
         return cls(name, raw, spelled(raw, data.spec), identity, _training(data, identity), about)
 
-    def row(self, kind: str, made: Sequence[String]) -> Row:
-        shares = string_shares(made, self.identity, self.known)
-        return {"row": kind, "density": None, "n": len(made)} | self.about | shares
+    def row(
+        self,
+        kind: str,
+        made: Sequence[String],
+        more: Mapping[str, Value] = {},
+        warnings: Sequence[str] = (),
+        *,
+        density: str | None = None,
+        decoding: str | None = None,
+    ) -> Result:
+        protocol = replace(self.about, row=kind, n=len(made), density=density, decoding=decoding)
+        return Result(protocol, {**string_shares(made, self.identity, self.known), **more}, tuple(warnings))
 
     def fewer(self, n: int) -> list[str]:
         found = f"{len(self.raw):,}"
@@ -153,9 +172,9 @@ def _grammatical(made: Decoded, codec: Codec) -> float | None:
     return sum(map(codec.contains, made)) / len(made)
 
 
-def _warnings(notes: Mapping[str, str], row: Row, always: list[str]) -> list[str]:
-    note = notes[row["density"]] if row["density"] is not None else ""
-    return [*always, f"{row['density']}: {note}"] if note else always
+def _warnings(notes: Mapping[str, str], density: str | None, always: list[str]) -> list[str]:
+    note = notes[density] if density is not None else ""
+    return [*always, f"{density}: {note}"] if note else always
 
 
 def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:

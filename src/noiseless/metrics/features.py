@@ -8,15 +8,15 @@ Images are compared as they would be stored. They are first converted to 8-bit v
 
 .. math:: u = \min(\max(\operatorname{round}(255\, x), 0), 255),
 
-rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels where a network
-wants colour. EfficientNet-Lite0 sees them resized bilinearly (half-pixel centres), without an antialias filter when
-they grow and with one when they shrink, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
-did. Vectors are taken as they are given, standardised by whoever evaluates a model; `raw` puts them back into the units
-of the data, in which the columns with the largest numbers decide.
+rounded half to even, never truncated and never wrapped. Grey images are replicated to three channels if a network
+expects colour. For EfficientNet-Lite0 images are resized bilinearly (half-pixel centres), with an antialias filter when
+downscaling and without one when upscaling, and normalised as :math:`(u - 127) / 128`; Inception resizes as TensorFlow 1
+did. Vectors are used as given (evaluations standardise them); ``raw`` converts them back to the units of the data, in
+which the columns with the largest values dominate.
 
-A feature network of the user's own is a callable from a batch of images in [0, 1] (or of vectors) to rows of features.
-It is chosen as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.features`
-(:mod:`noiseless.registry`); what is named so is the callable, or a class or function that makes it and needs no
+A user-defined feature network is a callable from a batch of images in [0, 1] (or of vectors) to rows of features. It is
+chosen as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.features``
+(:mod:`noiseless.registry`). The chosen object is the callable, or a class or function that builds it and needs no
 arguments.
 """
 
@@ -178,7 +178,7 @@ def names() -> dict[str, str]:
 
 
 FEATURES = Kind("features", "noiseless.features", names)
-"""Where features are found."""
+"""How features are found."""
 
 
 def build(
@@ -192,12 +192,12 @@ def build(
     r"""The feature map of this name, for data of this kind.
 
     Arguments:
-        chosen: one of :func:`names`; `MODULE:NAME` of your own, the name of an installed package's, or the callable
-            itself, from a batch to rows of features.
-        spec: what a datum looks like.
-        resize: the side that EfficientNet-Lite0 sees, a multiple of 32 pixels; 128 where None.
-        own: the callable that `chosen` is to be the name of.
-        device: where the network runs; the features come back to the CPU.
+        chosen: one of :func:`names`, your own ``MODULE:NAME``, the name of features of an installed package, or a
+            callable from a batch to rows of features.
+        spec: describes an example.
+        resize: the side to which images are resized for EfficientNet-Lite0, a multiple of 32 pixels; None means 128.
+        own: a callable from a batch to rows of features, for which ``chosen`` is then only the name.
+        device: where the network runs; the features are returned on the CPU.
 
     Raises:
         InputError: the name is unknown, or these features do not apply to such data.
@@ -212,12 +212,12 @@ def build(
         network = part.instance()
         if not callable(network):
             raise InputError(
-                f"own features are a callable from a batch to rows, and {part.name} is a {type(network).__name__}"
+                f"custom features must be a callable from a batch to rows; {part.name} is a {type(network).__name__}"
             )
         return Features(part.name, CustomFeatures(network).to(where), device=where)
     name = part.stem
     if part.name != name:
-        raise InputError(f"features {name!r} take no options, and {part.name!r} was given")
+        raise InputError(f"features {name!r} take no options, but {part.name!r} was given")
     if name in ("identity", "raw"):
         return _vector(name, spec, where)
     _check_image(name, spec)

@@ -6,10 +6,10 @@ A metric has two functions,
   blank, because the metric does not apply or there are too few examples;
 * ``cautions(real, fake) -> [sentence]``, what a reader has to know about these numbers or blanks.
 
-Every module of this package that has them is a metric, and all are measured. Further metrics are chosen as objects, as
-`MODULE:NAME` or by an entry point in the group `noiseless.metrics` (:mod:`noiseless.registry`). What is named so is a
-function ``measure``, an object with the method ``measure`` and perhaps ``cautions``, or a class or function that makes
-one of these and needs no arguments.
+Every module of this package that has them is a metric, and all of these are measured. Further metrics are chosen as
+objects, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.metrics`` (:mod:`noiseless.registry`). The
+chosen object is a function ``measure``, an object with a method ``measure`` and optionally ``cautions``, or a class or
+function that builds one of these and needs no arguments.
 
 Work that concerns the real set alone is done once for all rows of a table, because every metric asks for it by
 :meth:`noiseless.metrics.Sample.once`.
@@ -37,11 +37,11 @@ def _silent(_: Sample, __: Sample) -> list[str]:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric beside those of the package.
+    """A metric in addition to those of the package.
 
     Arguments:
-        name: what results call it.
-        measure, cautions: as above.
+        name: its name in results.
+        measure, cautions: as described in the module's docstring.
     """
 
     name: str
@@ -55,18 +55,18 @@ def measures() -> list[Measure]:
 
 
 def measure_all(real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()) -> dict[str, float | None]:
-    r"""Every column of every metric, always the same columns.
+    r"""The columns of all metrics; always the same columns for the same metrics.
 
     Arguments:
-        real: the reference; keep it for the next row, for it remembers what has been derived from it.
-        fake: what is judged.
-        seed: a non-negative number that decides every random choice; the columns are a function of the samples and of
-            it.
+        real: the reference; reuse it for the next row, because it caches what has been derived from it.
+        fake: the sample to evaluate.
+        seed: a non-negative number that seeds every random choice; the columns are a function of the samples and the
+            seed.
         more: further metrics.
 
     Raises:
-        InputError: a side has fewer than 2 data, the sides have different features, or two metrics have a column of the
-            same name.
+        InputError: a side has fewer than 2 examples, the sides have different features, or two metrics have a column of
+            the same name.
         RunError: a further metric fails.
     """
     _check(real, fake)
@@ -81,7 +81,7 @@ def measure_all(real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = 
 
 
 def warnings(real: Sample, fake: Sample, more: Sequence[Metric] = ()) -> list[str]:
-    """What a reader of :func:`measure_all`'s numbers has to know."""
+    """What a reader of the numbers of :func:`measure_all` has to know."""
     cautions = [*(module.cautions for module in _metrics().values()), *(metric.cautions for metric in more)]
     return [sentence for caution in cautions for sentence in caution(real, fake)]
 
@@ -90,14 +90,14 @@ def build_metric(chosen: object) -> Metric:
     """A further metric.
 
     Arguments:
-        chosen: `MODULE:NAME` of your own, the name of an installed package's, or the object.
+        chosen: your own ``MODULE:NAME``, the name of a metric of an installed package, or the object.
 
     Raises:
-        InputError: there is none, or it is no metric.
+        InputError: it does not exist or is not a metric.
     """
     part = METRIC.find(chosen)
     if not part.own:
-        raise InputError(f"the metric {part.name} is measured in any case; leave it out")
+        raise InputError(f"the metric {part.name} is always measured; leave it out")
     metric = part.instance()
     measure = getattr(metric, "measure", metric)
     if not callable(measure):
@@ -106,7 +106,7 @@ def build_metric(chosen: object) -> Metric:
 
 
 def metric_names() -> dict[str, str]:
-    """The metrics of the package, and what each is."""
+    """The metrics of the package, each with a description."""
     return {name: (module.__doc__ or name).strip().splitlines()[0] for name, module in _metrics().items()}
 
 
@@ -114,9 +114,9 @@ def _measured(metric: Metric, real: Sample, fake: Sample, seed: int) -> dict[str
     try:
         columns = metric.measure(real, fake, seed)
         return {str(column): None if value is None else float(value) for column, value in columns.items()}
-    except Exception as error:  # whatever the user's metric raises
+    except Exception as error:  # the user's metric may raise anything
         reason = f"{type(error).__name__}: {error}"
-        raise RunError(f"the metric {metric.name} failed, or gave no numbers by column ({reason})") from error
+        raise RunError(f"the metric {metric.name} failed, or did not return numbers by column ({reason})") from error
 
 
 @cache
@@ -126,7 +126,7 @@ def _metrics() -> dict[str, ModuleType]:
 
 
 METRIC = Kind("metric", "noiseless.metrics", lambda: _metrics())
-"""Where metrics are found."""
+"""How metrics are found."""
 
 
 def _check(real: Sample, fake: Sample) -> None:

@@ -21,7 +21,7 @@ from noiseless.data.modality import check_finite
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import distances
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Reference, Result
 from noiseless.files import atomic_write, slug
 from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
@@ -53,8 +53,8 @@ class Images(Modality):
         return f"images of {'x'.join(map(str, spec.shape))}"
 
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """(N, H, W) and (N, H, W, C) as (N, C, H, W)."""
-        shape = spec.shape
+        """(N, H, W) and (N, H, W, C) as (N, C, H, W), whole numbers from 0 to 255 as uint8."""
+        raw, shape = _as_bytes(raw), spec.shape
         if raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
             raw = raw[:, None]
         if raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
@@ -166,9 +166,10 @@ class Images(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+        show: bool = True,
+    ) -> list[Result]:
         chosen = features or metrics.build(self.features[0], data.spec)
-        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more)
+        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more, show=show)
 
     def rows_of_samples(
         self,
@@ -181,9 +182,16 @@ class Images(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+    ) -> list[Result]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
         return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
+
+
+def _as_bytes(raw: Tensor) -> Tensor:
+    if raw.is_floating_point() or raw.dtype in (torch.uint8, torch.bool) or not raw.numel():
+        return raw
+    whole = raw.to(torch.int64)
+    return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
 
 
 def _folder(images: Tensor, spec: Spec, path: Path) -> Path:
@@ -196,7 +204,7 @@ def _folder(images: Tensor, spec: Spec, path: Path) -> Path:
 
 
 def _interpolations(model: Model, a: Tensor, b: Tensor, folder: Path) -> None:
-    """Decoded paths from the codes `a` to the codes `b`, a picture for each kind of path."""
+    """Decoded paths from the codes ``a`` to the codes ``b``, a picture for each kind of path."""
     for name in PATHS if len(a) else ():
         z = model.between(a, b, 8, name)
         images = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])

@@ -17,7 +17,7 @@ from noiseless.data.lines import TEXTS, read_lines, tokens
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import strings
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Reference, Result
 from noiseless.files import slug
 from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
@@ -59,7 +59,7 @@ class Strings(Modality):
             raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {spec.tokens}")
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
-        """The tokens of a text file in the language of `spec`."""
+        """The tokens of a text file in the language of ``spec``."""
         if not source.lower().endswith(TEXTS) or not Path(source).expanduser().is_file():
             return None
         return tokens(source, of(spec), is_molecules(spec))
@@ -141,7 +141,8 @@ class Strings(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+        show: bool = True,
+    ) -> list[Result]:
         _refuse_metrics(data, more)
         return strings.evaluate_strings(model, data, names, n=n, part=part, seed=seed)
 
@@ -156,7 +157,7 @@ class Strings(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+    ) -> list[Result]:
         _refuse_metrics(data, more)
         lines = read_lines(source, is_molecules(data.spec))
         return strings.evaluate_given_strings(lines, data, source=source, n=n, part=part, seed=seed)

@@ -18,7 +18,7 @@ from noiseless.data.modality import check_finite
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluate import distances
-from noiseless.evaluate.results import Reference, Row
+from noiseless.evaluate.results import Reference, Result
 from noiseless.files import slug
 from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality
@@ -120,9 +120,10 @@ class Vectors(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+        show: bool = True,
+    ) -> list[Result]:
         chosen = features or metrics.build(self.features[0], data.spec)
-        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more)
+        return distances.evaluate(model, data, names, chosen, n=n, part=part, seed=seed, more=more, show=show)
 
     def rows_of_samples(
         self,
@@ -135,7 +136,7 @@ class Vectors(Modality):
         part: Reference = "test",
         seed: int = 0,
         more: Sequence[Metric] = (),
-    ) -> list[Row]:
+    ) -> list[Result]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
         return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
 

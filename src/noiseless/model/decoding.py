@@ -32,10 +32,10 @@ class Decoding(ABC):
 
     @abstractmethod
     def remarks(self, made: Made, model: Model, sampled: bool) -> list[str]:
-        """What a user should hear about data that :meth:`decoded` gave, with `sampled` tokens or the best ones."""
+        """What a user should hear about data that :meth:`decoded` gave, with ``sampled`` tokens or the best ones."""
 
 
 def of(spec: Spec) -> Decoding:
-    """The decoding of the kind of data that `spec` describes."""
+    """The decoding of the kind of data that ``spec`` describes."""
     found: Decoding = registry.modality(spec.modality)
     return found

@@ -205,7 +205,7 @@ class Model:
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
     def _checked(self, data: object) -> Tensor:
-        raw = _tensor(self.rows(data), self.spec)
+        raw = _tensor(self.rows(data))
         shape = self.spec.shape
         raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
@@ -216,17 +216,14 @@ class Model:
         return raw
 
 
-def _tensor(data: Tensor | np.ndarray, spec: Spec) -> Tensor:
-    """Data of any layout and type of number as torch takes them; whole numbers from 0 to 255 of images as uint8."""
+def _tensor(data: Tensor | np.ndarray) -> Tensor:
+    """Data of any layout and type of number as torch takes them."""
     if isinstance(data, np.ndarray):
         if data.dtype.kind not in "buif":
             raise InputError(f"the data have shape {data.shape} in {data.dtype}; expected numbers")
         native = data.astype(data.dtype.newbyteorder("="), copy=not data.flags.writeable)
         data = torch.from_numpy(np.ascontiguousarray(native))
-    if not spec.is_image or data.is_floating_point() or data.dtype in (torch.uint8, torch.bool) or not data.numel():
-        return data.detach()
-    whole = data.to(torch.int64)
-    return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
+    return data.detach()
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:

@@ -1,27 +1,27 @@
-r"""An autoencoder against a critic of its codes: the update schemes of WAE-GAN and of AAE.
+r"""An autoencoder trained against a critic of its codes: the update schemes of WAE-GAN and of AAE.
 
 .. math:: L = L_{REC}(y, x) + \lambda L_E(D(z)) + \sum_k w_k L_k, \qquad D = \arg\min L_D(p, z), \quad p \sim N(0, I)
 
-with the losses of encoder and critic from :mod:`noiseless.objectives.penalties.critic`. Two schemes:
+with the losses of encoder and critic from :mod:`noiseless.objectives.penalties.critic`. There are two schemes, with
+their phases in the order of the paper:
 
-| scheme | phases, in the order of the paper |
-|---|---|
-| one update of the autoencoder (WAE-GAN) | critic; autoencoder by :math:`L` |
-| the encoder's apart (AAE) | autoencoder by :math:`L_{REC} + \sum_k w_k L_k`; critic; encoder by :math:`\lambda L_E` |
+* a single update of the autoencoder (WAE-GAN): the critic; the autoencoder by :math:`L`;
+* a separate update of the encoder (AAE): the autoencoder by :math:`L_{REC} + \sum_k w_k L_k`; the critic; the encoder
+  by :math:`\lambda L_E`.
 
-Each phase takes a fresh batch, and draws of the prior that are a function of seed, step, slot and position in the joint
-batch.
+Each phase uses a fresh batch, and samples of the prior that are a function of seed, step, slot and position in the
+global batch.
 
-**What moves.** A phase changes its own parameters alone. The encoder runs in training mode in all of them, since the
-critic has to judge the codes that the encoder is trained on, those of batch statistics. So the running moments of its
-batch norms move in every phase, the critic's too: each is one more batch of data under the weights of the moment. Those
-of the decoder move only where something is decoded.
+**Side effects of a phase.** A phase changes its own parameters only. The encoder runs in training mode in all phases,
+because the critic has to judge the codes that the encoder is trained on, i.e. those with batch statistics. The running
+moments of its batch norms are therefore updated in every phase, including the critic's: each is another batch of data
+at the current weights. Those of the decoder are updated only in phases that decode.
 
-**Validation** cannot follow the losses that are minimised. The encoder's says as much about the critic as about the
-codes: it falls when the critic falls behind. What is validated is :math:`L_{REC}`, the extra terms, and the squared
-maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased, needs
-no critic and means the same in every step and every run; its weight says how much of it the choice of best weights
-trades for reconstruction.
+**Validation** cannot use the losses that are minimised. The encoder's loss says as much about the critic as about the
+codes: it falls when the critic gets worse. The validation loss consists of :math:`L_{REC}`, the extra terms, and the
+squared maximum mean discrepancy between codes and prior (:mod:`noiseless.objectives.penalties.mmd`), which is unbiased,
+needs no critic and is comparable between steps and runs. Its weight determines the trade-off against reconstruction
+when the best weights are selected.
 
 Sources: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 1,
 https://arxiv.org/abs/1711.01558; Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015), section
@@ -56,11 +56,12 @@ Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 @dataclass(frozen=True)
 class AdversarialOptimisers:
-    """What makes the optimiser of each phase.
+    """Builds the optimiser of each phase.
 
     Arguments:
-        autoencoder, critic: of these.
-        generator: of the encoder against the critic; None for the scheme in which that is part of the autoencoder's.
+        autoencoder, critic: the optimisers of the autoencoder and the critic.
+        generator: the optimiser of the encoder against the critic; None selects the scheme with a single update of the
+            autoencoder.
     """
 
     autoencoder: Make
@@ -71,16 +72,16 @@ class AdversarialOptimisers:
 def seen(
     z: Float[Tensor, "b d"], threshold: float, on_prior: Float[Tensor, " b"], on_codes: Float[Tensor, " b"], game: Game
 ) -> dict[str, Tensor]:
-    """What codes are watched by: their normalised absolute covariance, and the critic's distance from the prior.
+    """Diagnostics of codes: their normalised absolute covariance, and the critic's distance to the prior.
 
-    The covariance (:func:`noiseless.metrics.latent.nac`) is left out where it is not defined. That of n independent
-    codes is about sqrt(2 / pi n): a batch shows its course, and ``noiseless evaluate`` its value.
+    The covariance (:func:`noiseless.metrics.latent.nac`) is left out where it is undefined. For n independent codes it
+    is about sqrt(2 / pi n): its values on batches show a trend; use ``noiseless evaluate`` for the value itself.
 
     Arguments:
-        z: the joint batch's codes, in the dimensions that count.
-        threshold: the variance from which on one is active.
+        z: the codes of the global batch, in the dimensions considered.
+        threshold: variance above which a dimension is active.
         on_prior, on_codes: the critic's scores.
-        game: whose distance is taken.
+        game: defines the distance.
     """
     nac = latent.nac(z.detach().cpu(), threshold) if len(z) > 1 and z.shape[1] else None
     defined = {} if nac is None else {"nac": on_codes.new_tensor(nac)}
@@ -88,18 +89,18 @@ def seen(
 
 
 class Adversarial(Objective):
-    r"""An autoencoder whose codes a critic cannot tell from draws of N(0, I).
+    r"""An autoencoder whose codes are trained to be indistinguishable from samples of N(0, I) for a critic.
 
     Arguments:
-        autoencoder: what is trained.
-        critic: codes (B, d) to scores (B,).
-        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
+        autoencoder: the autoencoder to train.
+        critic: maps codes (B, d) to scores (B,).
+        reconstruction: maps the output (or its logits, if the decoder returns them) and the data to a scalar.
         game: the losses of critic and encoder.
-        optimisers: of the phases; with one for the generator, the encoder's update is apart.
-        weight: :math:`\lambda`, of the encoder's loss, 0 or more.
-        terms: further penalties of the autoencoder's phase, by the names that logs show.
-        discrepancy: what validation adds to the reconstruction.
-        rounds: updates of the critic in a step, 1 or more.
+        optimisers: the optimisers of the phases; with one for the generator, the encoder is updated separately.
+        weight: :math:`\lambda`, the weight of the encoder's loss, 0 or more.
+        terms: further penalties of the autoencoder's phase, by the names shown in logs.
+        discrepancy: the term that validation adds to the reconstruction.
+        rounds: updates of the critic per step, 1 or more.
 
     Raises:
         InputError: ``weight`` or ``rounds`` is out of range.
@@ -119,21 +120,21 @@ class Adversarial(Objective):
     ) -> None:
         super().__init__()
         if not 0 <= weight < math.inf:
-            raise InputError(f"the weight of the encoder's loss is {weight}, and must be a number of 0 or more")
+            raise InputError(f"the weight of the encoder's loss is {weight}, but must be a number of 0 or more")
         if rounds < 1:
-            raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
+            raise InputError(f"the updates of the critic per step are {rounds}, but must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
         self.optimisers, self.weight, self.rounds = optimisers, weight, rounds
         self.terms, self.discrepancy = dict(terms or {}), discrepancy
 
     def constants(self) -> dict[str, float]:
-        """The rates, and the weights of the encoder's loss, of validation's discrepancy and of further penalties."""
+        """The learning rates, and the weights of the encoder's loss, the validation discrepancy and other penalties."""
         weighed = {"discrepancy": self.discrepancy, **self.terms}
         weights = {name: term.weight for name, term in weighed.items()}
         return super().constants() | {"generator": self.weight} | weights
 
     def phases(self) -> list[Phase]:
-        """The critic's update and the autoencoder's, and the encoder's where it is apart."""
+        """The updates of critic and autoencoder, and of the encoder if it is separate."""
         make, model = self.optimisers, self.autoencoder
         whole, encoder = list(model.parameters()), [*model.encoder.parameters(), *model.bottleneck.parameters()]
         critic = Phase("critic", list(self.critic.parameters()), self.judge, make.critic, self.rounds, no_lr_decay=True)
@@ -143,7 +144,7 @@ class Adversarial(Objective):
         return [autoencoder, critic, Phase("generator", encoder, self.deceive, make.generator)]
 
     def judge(self, batch: Batch) -> dict[str, Tensor]:
-        """The critic's loss, on codes that are constants."""
+        """The critic's loss, on detached codes."""
         with torch.no_grad():
             z = self._draw(batch)
         return self.game.critic(self.critic, batch.noise.normal(z), z, batch.noise)
@@ -162,7 +163,7 @@ class Adversarial(Objective):
         return self._generator(self._draw(batch))
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """The reconstruction, every term, and the discrepancy of codes and prior: nothing that the critic moves."""
+        """The reconstruction, every term, and the discrepancy between codes and prior; independent of the critic."""
         trace = self.autoencoder(batch)
         return self._reconstruction(trace) | {"discrepancy": self.discrepancy.value(trace, self.autoencoder)}
 
@@ -171,7 +172,7 @@ class Adversarial(Objective):
         return self.autoencoder.encode(batch.x).mean
 
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
-        """The number of dimensions in which a batch's codes vary by 0.01 and more, and what :func:`seen` sees."""
+        """The number of dimensions in which the variance of a batch's codes exceeds 0.01, and those of :func:`seen`."""
         z = self._draw(batch)
         joint = gather(z)
         active = latent.active(joint).sum() if len(joint) > 1 else None

@@ -1,8 +1,8 @@
-r"""MaskAAE: an autoencoder, a critic of its masked codes, and a mask that learns how many dimensions it needs.
+r"""MaskAAE: an autoencoder, a critic of its masked codes, and a mask that learns the number of latent dimensions.
 
-With codes :math:`\hat z = E(x)`, their mean :math:`\bar z` over the batch, draws :math:`p \sim N(0, I)`, the mask
-:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.nn.mask`), a critic C and :math:`d` dimensions, the four phases of
-a step are, in this order and each on a fresh batch,
+With codes :math:`\hat z = E(x)`, their mean :math:`\bar z` over the batch, samples :math:`p \sim N(0, I)`, the mask
+:math:`\mu = 1 - e^{-M}` (:mod:`noiseless.nn.mask`), a critic C and :math:`d` dimensions, the four phases of a step are,
+in this order and each on a fresh batch,
 
 .. math::
     \min_{E, D}\; & L_{REC} + \lambda_v \frac1d \sum_j e^{-10 \mu_j^2} \, \overline{(\hat z_j - \bar z_j)^2} && (14) \\
@@ -12,29 +12,33 @@ a step are, in this order and each on a fresh batch,
     \min_M\; & \lambda_r L_{REC} + (1 + W)^2 + \lambda_p(t) \sum_j |\mu_j (1 - \mu_j)| && (10), (17)
 
 with the estimate :math:`W = \overline{C(\mu p)} - \overline{C(\mu \hat z)}` of the Wasserstein distance. The second
-term of (14) takes the variation out of what the mask has closed, so that nothing is hidden there; the first of (17)
-holds open what reconstruction needs, the second closes what the critic can tell from the prior, and the third drives
-every :math:`\mu_j` to 0 or 1 once the other two have sorted them. :math:`(1 + W)^2` still falls where W is 0: its
-minimum is at -1, where no best critic can be. In the game of GAN the place of W is taken by the critic's estimate of
-the Jensen-Shannon divergence, and (15), (16) are that game's losses; that form of (17) is ours.
+term of (14) removes variation from dimensions that the mask has closed, so that no information is hidden there. The
+first term of (17) keeps the dimensions open that reconstruction needs, the second closes those in which the critic can
+distinguish codes from the prior, and the third drives every :math:`\mu_j` to 0 or 1 once the other two have separated
+them. :math:`(1 + W)^2` still has a gradient at W = 0: its minimum is at -1, which an optimal critic cannot attain. With
+the GAN losses, W is replaced by the critic's estimate of the Jensen-Shannon divergence, and (15), (16) by the GAN's
+losses; that form of (17) is ours.
 
-What stands in an average over data stays there on several processes; :math:`\bar z`, and W inside its square, are of
-the joint batch.
+On several processes, averages over examples are averages over all processes; :math:`\bar z`, and W inside its square,
+are computed on the global batch.
 
-**One batch for all** (``share_batch``) is faster and ours: the phases of a step share their data, and an encoding that
-one of them has made serves the next ones as a constant, the autoencoder's the critic's rounds, the generator's the
-mask. So the critic sees codes of the encoder before its update; draws of the prior are fresh in every round.
+**Shared batches** (``share_batch``) are faster, and ours: the phases of a step use the same examples, and the codes
+computed in one phase are reused in later ones as constants (the autoencoder's codes in the critic's rounds, the
+generator's codes for the mask). The critic therefore sees codes from before the encoder's update. Samples of the prior
+are fresh in every round.
 
-**Validation** follows the reconstruction, the term of (14), the polarising term of the undecided dimensions,
+**Validation** uses the reconstruction, the second term of (14), the polarising term of the undecided dimensions,
 :math:`0.1 \le \mu_j < 0.99`, at the cap of its weight, and the squared maximum mean discrepancy between masked codes
-and masked draws. The third is large until the mask is decided and 0 from then on. So the best weights are those of a
-mask that is decided, if there is one, and among these of the best codes; no critic moves any of it.
+and masked samples of the prior. The third is large until the mask is decided and 0 afterwards. The best weights are
+thus those with a decided mask, if there are any, and among these the ones with the best codes. None of this depends on
+the critic.
 
-Not enforced: that reconstruction and W balance at the data's own number of dimensions. That depends on
-:math:`\lambda_r` and on the time before :math:`\lambda_p` bites: a dimension that is closed before the encoder uses it
-may open again in principle; but (14) has made its code constant by then, and in practice it does not. How closed that
-is depends on :math:`\lambda_v`: beside a sum over a datum's N numbers the term costs a dimension of variance 1
-:math:`\lambda_v \frac Nd e^{-10 \mu_j^2}`, which for the paper's 100, N = 784 and d = 64 is still 14 at a mask of 2/3.
+Not enforced: that reconstruction and W balance at the intrinsic dimension of the data. That depends on
+:math:`\lambda_r` and on the time before :math:`\lambda_p` takes effect: a dimension that is closed before the encoder
+uses it could open again in principle, but (14) has made its code constant by then, and in practice it does not. How
+strong this effect is depends on :math:`\lambda_v`: relative to a reconstruction that is a sum over N numbers, a
+dimension of variance 1 costs :math:`\lambda_v \frac Nd e^{-10 \mu_j^2}`, which for the paper's 100, N = 784 and d = 64
+is still 14 at a mask of 2/3.
 
 Source: MaskAAE (Mondal, Chowdhury, Jayendran, Singla, Asnani, Prathosh, UAI 2020), eqs. 10 and 14 to 18,
 https://arxiv.org/abs/1912.04564; weights and schedule are from its code.
@@ -71,18 +75,18 @@ r"""The :math:`\beta` of (14)."""
 
 @dataclass(frozen=True)
 class Polarising:
-    r"""The schedule of :math:`\lambda_p`, a function of the step alone.
+    r"""The schedule of :math:`\lambda_p` as a function of the step.
 
     .. math:: \lambda_p(t) = \min(c, a\, 2^{\lfloor (t - s) / k \rfloor}) \;\text{for}\; t \ge s, \qquad 0 \;\text{else}
 
     Arguments:
         first: a, 0 or more.
-        every: k, the steps from one doubling to the next, 1 or more.
+        every: k, the number of steps between doublings, 1 or more.
         start: s, 0 or more.
         cap: c, 0 or more.
 
     Raises:
-        InputError: one of them is out of range.
+        InputError: a value is out of range.
 
     >>> schedule = Polarising.paper(48)
     >>> schedule.every, [round(48 * schedule(t)) for t in (0, 21_599, 21_600, 43_200)]
@@ -98,21 +102,21 @@ class Polarising:
         for name, least in (("first", 0), ("every", 1), ("start", 0), ("cap", 0)):
             value = getattr(self, name)
             if not least <= value < math.inf:
-                raise InputError(f"the polarising weight's {name!r} is {value}, and must be {least} or more and finite")
+                raise InputError(f"the polarising weight's {name!r} is {value}, but must be {least} or more and finite")
 
     @classmethod
     def paper(cls, latent_dim: int) -> Polarising:
-        """That of the paper's code: from 2/m, doubled every 4 T steps, T = 112.5 m within limits."""
+        """The schedule of the paper's code: starts at 2/m and doubles every 4 T steps, T = 112.5 m within limits."""
         turn = 75 if latent_dim <= 20 else min(10_000, math.floor(112.5 * latent_dim))
         return cls(2 / latent_dim, 4 * turn)
 
     @classmethod
     def late(cls, steps: int) -> Polarising:
-        """Ours, for so many steps: 0 for the first 60% of them, then from 1/16 on, doubled every eightieth."""
+        """Our schedule: 0 for the first 60% of ``steps``, then from 1/16, doubled after every eightieth of them."""
         return cls(1 / 16, max(1, steps // 80), 3 * steps // 5)
 
     def __call__(self, step: int | None) -> float:
-        """The weight in a step; outside training (None) its cap."""
+        """The weight in a step; its cap outside training (None)."""
         if step is None:
             return self.cap
         doublings = (step - self.start) // self.every
@@ -121,15 +125,15 @@ class Polarising:
 
 @dataclass(frozen=True)
 class LossWeights:
-    r"""What the terms are multiplied by, beside a reconstruction that is a sum over a datum's numbers.
+    r"""The weights of the terms, relative to a reconstruction that is a sum over the values of an example.
 
     Arguments:
         variance: :math:`\lambda_v`.
         reconstruction: :math:`\lambda_r`, in the mask's loss.
-        discrepancy: of the discrepancy in validation.
+        discrepancy: the weight of the discrepancy in validation.
 
     Raises:
-        InputError: one is negative or not finite.
+        InputError: a weight is negative or not finite.
     """
 
     variance: float
@@ -140,12 +144,12 @@ class LossWeights:
         for field in fields(self):
             value = getattr(self, field.name)
             if not 0 <= value < math.inf:
-                raise InputError(f"the weight {field.name!r} is {value}, and must be a number of 0 or more")
+                raise InputError(f"the weight {field.name!r} is {value}, but must be a number of 0 or more")
 
 
 @dataclass(frozen=True)
 class MaskAAEOptimisers:
-    """What makes the optimiser of each phase."""
+    """Builds the optimiser of each phase."""
 
     autoencoder: Make
     critic: Make
@@ -154,30 +158,30 @@ class MaskAAEOptimisers:
 
 
 def hidden_variance(z: Float[Tensor, "b d"], mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
-    r"""The mean of :math:`e^{-10 \mu_j^2} (z_j - \bar z_j)^2` over dimensions and the joint batch's codes (eq. 14)."""
+    r"""The mean of :math:`e^{-10 \mu_j^2} (z_j - \bar z_j)^2` over dimensions and the global batch's codes (eq. 14)."""
     joint = gather(z)
     return (torch.exp(-SHARPNESS * mu.square()) * (joint - joint.mean(0)).square()).mean()
 
 
 def polarity(mu: Float[Tensor, " d"]) -> Float[Tensor, ""]:
-    r""":math:`\sum_j |\mu_j (1 - \mu_j)|` (eq. 10): 0 where every dimension is fully open or closed."""
+    r""":math:`\sum_j |\mu_j (1 - \mu_j)|` (eq. 10): 0 if every dimension is fully open or closed."""
     return (mu * (1 - mu)).abs().sum()
 
 
 class MaskAAE(Objective):
-    """An autoencoder whose mask finds how many dimensions of the code the data need.
+    """An autoencoder with a mask that learns how many latent dimensions the data need.
 
     Arguments:
-        autoencoder: what is trained; its decoder is a MaskedDecoder.
-        critic: masked codes (B, d) to scores (B,).
-        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
+        autoencoder: the autoencoder to train; its decoder is a :class:`~noiseless.nn.mask.MaskedDecoder`.
+        critic: maps masked codes (B, d) to scores (B,).
+        reconstruction: maps the output (or its logits, if the decoder returns them) and the data to a scalar.
         game: the losses of critic and encoder.
-        optimisers: of the phases.
-        weights: of the terms.
-        schedule: that of the polarising weight for so many steps.
-        steps: how many they are, until :meth:`set_total_steps` says otherwise.
-        rounds: updates of the critic in a step, 1 or more.
-        share_batch: one batch and its encodings for all phases of a step, in place of a fresh one for each.
+        optimisers: the optimisers of the phases.
+        weights: the weights of the terms.
+        schedule: returns the schedule of the polarising weight for a number of steps.
+        steps: the number of steps, until :meth:`set_total_steps` is called.
+        rounds: updates of the critic per step, 1 or more.
+        share_batch: use the same batch and its codes for all phases of a step instead of fresh ones.
 
     Raises:
         InputError: the decoder has no mask, or ``rounds`` is out of range.
@@ -198,13 +202,13 @@ class MaskAAE(Objective):
     ) -> None:
         super().__init__()
         if not isinstance(autoencoder.decoder, MaskedDecoder):
-            raise InputError("MaskAAE needs a decoder behind a mask: noiseless.nn.mask.MaskedDecoder")
+            raise InputError("MaskAAE needs a decoder with a mask: noiseless.nn.mask.MaskedDecoder")
         if rounds < 1:
-            raise InputError(f"the critic is updated {rounds} times in a step, and must be 1 or more")
+            raise InputError(f"the updates of the critic per step are {rounds}, but must be 1 or more")
         self.autoencoder, self.critic, self.reconstruction, self.game = autoencoder, critic, reconstruction, game
         self.optimisers, self.weights, self.rounds, self.share_batch = optimisers, weights, rounds, share_batch
         self.schedule, self.polarising = schedule, schedule(steps)
-        self._codes: tuple[int | None, Tensor] | None = None  # of the step that it names
+        self._codes: tuple[int | None, Tensor] | None = None  # with the step they belong to
 
     @property
     def mask(self) -> Mask:
@@ -212,7 +216,7 @@ class MaskAAE(Objective):
         return cast(MaskedDecoder, self.autoencoder.decoder).mask
 
     def constants(self) -> dict[str, float]:
-        """The rates and the weights."""
+        """The learning rates and the weights."""
         return super().constants() | asdict(self.weights)
 
     def phases(self) -> list[Phase]:
@@ -229,16 +233,16 @@ class MaskAAE(Objective):
         ]
 
     def set_total_steps(self, steps: int) -> None:
-        """Takes the polarising schedule of so many steps.
+        """Sets the polarising schedule for this number of steps.
 
         Raises:
-            InputError: they end before it begins, so that no dimension would be decided.
+            InputError: training would end before the schedule starts, so that no dimension would be decided.
         """
         polarising = self.schedule(steps)
         if polarising.start >= steps:
             raise InputError(
                 f"the polarising weight begins at step {polarising.start:,} and the training ends at step {steps:,}: "
-                f"no dimension would be decided; give --polarising-start some 60% of --steps, or leave it out"
+                f"no dimension would be decided; set --polarising-start to about 60% of --steps, or leave it out"
             )
         self.polarising = polarising
 
@@ -249,7 +253,7 @@ class MaskAAE(Objective):
         return self._rebuilt(trace)
 
     def judge(self, batch: Batch) -> dict[str, Tensor]:
-        """The critic's loss (16), on codes that are constants."""
+        """The critic's loss (16), on detached codes."""
         with torch.no_grad():
             p, z = self._masked(batch, self._constant(batch))
         return self.game.critic(self.critic, p, z, batch.noise)
@@ -275,40 +279,41 @@ class MaskAAE(Objective):
         """Reconstruction, hidden variance, polarisation of undecided dimensions, and discrepancy; see the module."""
         trace = self.autoencoder(batch)
         p, z = map(gather, self._masked(batch, trace.z))
-        discrepancy = mmd(z, p) if len(z) > 1 else z.new_zeros(())  # a last datum alone
+        discrepancy = mmd(z, p) if len(z) > 1 else z.new_zeros(())  # a last batch of one example
         return self._rebuilt(trace) | {
             "polarisation": self.polarising(None) * polarity(self.mask.mu[self.mask.undecided]),
             "discrepancy": self.weights.discrepancy * discrepancy,
         }
 
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
-        """The number of active dimensions; of a batch, their covariance (18) and the distance."""
+        """The number of active dimensions; on the batch, their covariance (18) and the critic's distance."""
         p, z = self._masked(batch, self.autoencoder.encode(batch.x).sample(batch.noise))
         active, critic = self.mask.active, self.critic
         return {"active": active.sum().to(z)} | seen(gather(z)[:, active], 0.0, critic(p), critic(z), self.game)
 
     def weight_summary(self) -> dict[str, list[float]]:
-        """The mask, a number for each dimension."""
+        """The mask, one value per dimension."""
         return {"mask": self.mask.mu.detach().cpu().tolist()}
 
     def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:
-        """Form paper polarises as often as before, though its schedule follows the latent size."""
+        """Keeps the doubling interval of the form paper, which otherwise depends on the latent dimension."""
         if arguments.get("form") != "paper":
             return {}, []
         return {"polarising_every": self.polarising.every}, [f"form paper polarises from 2/{kept}"]
 
     def check(self) -> None:
-        """Refuses a mask that is not finite, or without active dimensions."""
+        """Raises an error if the mask is not finite or has no active dimensions."""
         if not self.mask.mu.isfinite().all():
             raise RunError(
-                "the mask is no longer finite: the gradient of its phase 'mask' was not; lower its rate (--mask-lr) or "
-                "limit the gradients (--clip)"
+                "the mask is no longer finite: the gradient in its phase 'mask' was not; lower its learning rate "
+                "(--mask-lr) or clip the gradients (--clip)"
             )
         if not self.mask.active.any():
             raise RunError(
                 f"the mask has no active dimension left (all are below {ACTIVE}): in its phase 'mask' the terms "
-                f"'distance' and 'polarisation' outweigh 'reconstruction'; weigh that more (--mask-reconstruction), "
-                f"slow the mask down (--mask-lr), or let the polarising weight begin later (--polarising-start)"
+                f"'distance' and 'polarisation' outweigh 'reconstruction'; increase its weight "
+                f"(--mask-reconstruction), lower the mask's learning rate (--mask-lr), or start the polarising weight "
+                f"later (--polarising-start)"
             )
 
     def code(self, batch: Batch) -> Tensor:
@@ -316,23 +321,23 @@ class MaskAAE(Objective):
         return self.autoencoder.encode(batch.x).mean
 
     def _constant(self, batch: Batch) -> Tensor:
-        """The codes of the batch as constants: those that are kept where the batch is shared."""
+        """The detached codes of the batch; the stored ones if the batch is shared."""
         if self._codes is not None and self._codes[0] == batch.step:
             return self._codes[1]
         with torch.no_grad():
             return self.autoencoder.encode(batch.x).sample(batch.noise)
 
     def _keep(self, batch: Batch, z: Tensor) -> None:
-        """Keeps codes for the phases to come, where the batch is theirs too."""
+        """Stores the codes for later phases if they share the batch."""
         if self.share_batch:
             self._codes = batch.step, z.detach()
 
     def _masked(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Masked draws of the prior, and masked codes of the batch."""
+        """Masked samples of the prior, and masked codes of the batch."""
         return self.mask(batch.noise.normal(z.detach())), self.mask(z)
 
     def _distance(self, p: Tensor, z: Tensor) -> Tensor:
-        """How far the critic finds the joint batch's draws and codes apart."""
+        """The critic's distance between samples of the prior and codes, on the global batch."""
         return self.game.distance(gather(self.critic(p)), gather(self.critic(z)))
 
     def _rebuilt(self, trace: Trace) -> dict[str, Tensor]:
@@ -342,7 +347,7 @@ class MaskAAE(Objective):
         }
 
     def _projected(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The mask's optimiser, with M brought back to 0 or more after every update."""
+        """The mask's optimiser, which clamps M to be non-negative after every update."""
         optimiser = self.optimisers.mask(parameters)
         optimiser.register_step_post_hook(lambda *_: self.mask.project())
         return optimiser

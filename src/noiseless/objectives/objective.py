@@ -1,12 +1,11 @@
 r"""What is minimised, over which parameters, in which order.
 
-An objective is a list of phases. A phase is one loss over one set of parameters with its own optimiser; how often it is
-repeated in a step and every how many steps it runs says all that alternation needs. The training loop knows nothing
-else about a method.
+An objective is a list of phases. A phase is one loss over one set of parameters with its own optimiser. Its repeats per
+step and its interval in steps describe any alternating scheme, and the training loop knows nothing else about a method.
 
 .. math:: L = L_{REC}(y, x) + \sum_k w_k L_k(x, q, z, y)
 
-is the objective of every method that adds nothing but terms to an autoencoder's loss: one phase.
+is the objective of every method that only adds terms to an autoencoder's loss; it has a single phase.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ class Phase:
     """One update: a loss over some parameters.
 
     Arguments:
-        name: what logs and errors call it.
-        parameters: what it updates; nothing else receives gradients while it runs.
-        loss: a batch to named terms, whose sum is minimised.
-        optimiser: makes the optimiser of the parameters.
-        repeats: how often it runs in a step, each time on a fresh batch.
+        name: what logs and error messages call it.
+        parameters: the parameters to update; no others receive gradients in this phase.
+        loss: maps a batch to named terms, whose sum is minimised.
+        optimiser: builds the optimiser of the parameters.
+        repeats: how often it runs per step, each time on a fresh batch.
         interval: it runs in every ``interval``-th step.
-        shared: it runs on the one batch that all such phases of a step share, and not on a fresh one.
-        no_lr_decay: its rate stays where the schedule cooldown lets the others fall: a critic has to keep up.
+        shared: whether it uses the batch that all such phases of a step share, instead of a fresh one.
+        no_lr_decay: exempt its learning rate from the schedule cooldown, because a critic has to keep up.
     """
 
     name: str
@@ -56,12 +55,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class TrainingInfo:
-    """What :meth:`Objective.setup` learns of the training to come.
+    """What :meth:`Objective.setup` receives about the planned training.
 
     Arguments:
-        count: how many training data there are.
-        batch: how many of them a step takes, over all processes.
-        seed: of the run.
+        count: number of training examples.
+        batch: size of the global batch.
+        seed: the seed of the run.
     """
 
     count: int
@@ -79,34 +78,34 @@ class TrainingInfo:
 
 
 class Objective(nn.Module, ABC):
-    """An autoencoder with what trains it. (A density's objective may train something else, and then has none.)"""
+    """An autoencoder with its losses. (The objective of a density may train something else and has no autoencoder.)"""
 
     autoencoder: Autoencoder
     reconstruction: Reconstruction
     min_batch_size = 1
-    """The fewest data in a batch that it can be computed for."""
+    """The smallest batch for which it is defined."""
 
     needs_index = False
     """Whether :attr:`noiseless.values.Batch.index` has to say which training data a batch holds."""
 
     draws_codes = False
-    """Whether :meth:`draw` gives codes without a fitted density."""
+    """Whether :meth:`draw` samples codes without a fitted density."""
 
     @property
     def distance(self) -> Reconstruction | None:
-        """The reconstruction term, where there is one."""
+        """The reconstruction term, if there is one."""
         return vars(self).get("reconstruction")
 
     @property
     def trained_on(self) -> str | None:
-        """The features that the reconstruction term is computed with, under which distances flatter the model."""
+        """The features that the reconstruction term uses; distances under these features favour the model."""
         return trained_on(self.distance)
 
     def set_total_steps(self, steps: int) -> None:
         """Called with the planned number of steps before training starts or resumes; updates dependent schedules.
 
         Raises:
-            InputError: so few make no sense.
+            InputError: the schedule does not fit into this number of steps.
         """
 
     @abstractmethod
@@ -134,7 +133,7 @@ class Objective(nn.Module, ABC):
         return phases[0].loss(x if isinstance(x, Batch) else Batch(x))
 
     def constants(self) -> dict[str, float]:
-        """The numbers that the recipe settled on, by which runs are told apart: here the rate of every phase."""
+        """The constants resolved by the recipe, recorded with a run; by default the learning rate of every phase."""
         optimisers = {phase.name: phase.optimiser(phase.parameters) for phase in self.phases()}
         return {f"rate of {name}": float(made.param_groups[0]["lr"]) for name, made in optimisers.items()}
 
@@ -147,17 +146,17 @@ class Objective(nn.Module, ABC):
         """The codes, shape (B, d), to which densities are fitted."""
 
     def check_count(self, count: int) -> None:
-        """Refuses a number of training examples that the objective cannot take, before anything is written.
+        """Refuses an unsuitable number of training examples before anything is written.
 
         Raises:
-            InputError: says why.
+            InputError: the number is unsuitable; the message gives the reason.
         """
 
     def setup(self, info: TrainingInfo, rows: Callable[[], Tensor]) -> None:
-        """Called once before training and once when it resumes; what a checkpoint restored is kept.
+        """Called once before training starts or resumes; state restored from a checkpoint is kept.
 
         Arguments:
-            info: the training to come.
+            info: describes the planned training.
             rows: returns the training set as vectors, (count, N).
         """
 
@@ -170,36 +169,36 @@ class Objective(nn.Module, ABC):
         return self
 
     def diagnostics(self, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
-        """Named numbers on validation data, in evaluation mode: logged beside the terms and part of no sum.
+        """Named numbers on validation data, in evaluation mode, which are logged but not part of the validation loss.
 
-        A number that is not defined on a batch is left out there, by all processes alike.
+        A number that is undefined for a batch is left out, on all processes alike.
         """
         return {}
 
     def weight_summary(self) -> Mapping[str, list[float]]:
-        """Lists of numbers that describe the weights, by names without a slash: logged at every validation."""
+        """Lists of numbers that describe the weights, logged at every validation; names must not contain a slash."""
         return {}
 
     def check(self) -> None:
-        """Refuses a state from which training cannot recover; called whenever terms are read.
+        """Raises an error in a state from which training cannot recover; called whenever terms are read.
 
         Raises:
-            RunError: says why.
+            RunError: training cannot recover; the message gives the reason.
         """
 
     def pruned_arguments(self, arguments: Mapping[str, Any], kept: int) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002
-        """Arguments of the recipe that keep the schedule when only ``kept`` latent dimensions are left, and notes."""
+        """Arguments of the recipe that preserve the schedule after pruning to ``kept`` latent dimensions, and notes."""
         return {}, []
 
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """New codes, where :attr:`draws_codes`.
+        """New codes, if :attr:`draws_codes`.
 
         Arguments:
-            n: how many.
-            generator: of all draws.
-            even: whether clusters of the training set are drawn equally often, rather than by their sizes.
+            n: number of codes.
+            generator: the source of randomness.
+            even: whether clusters of the training set are sampled equally often, rather than by their sizes.
 
         Raises:
-            NotImplementedError: the objective draws no codes.
+            NotImplementedError: the objective does not sample codes.
         """
-        raise NotImplementedError(f"{type(self).__name__} draws no codes: fit a density to them")
+        raise NotImplementedError(f"{type(self).__name__} does not sample codes: fit a density to them")

@@ -2,7 +2,7 @@ r"""An autoencoder's reconstruction with weighted penalties, minimised in one ph
 
 .. math:: L = L_{REC}(y, x) + \sum_k w_k L_k(x, q, z, y)
 
-is the objective of every method that adds nothing but terms to an autoencoder's loss.
+is the objective of every method that only adds terms to an autoencoder's loss.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class Term:
 
     Arguments:
         weight: its factor in the loss, 0 or more.
-        penalty: trace and autoencoder to a number.
-        every: apply it in every so many steps only, that many times as strongly: its mean over steps is unchanged.
-        min_batch_size: the fewest data in a batch that it can be computed for.
+        penalty: maps trace and autoencoder to a scalar.
+        every: apply it only in every ``every``-th step, with a weight increased by the same factor, so that its mean
+            over steps is unchanged.
+        min_batch_size: the smallest batch for which it is defined.
     """
 
     weight: float
@@ -43,12 +44,12 @@ class Term:
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
-            raise InputError(f"the weight of a penalty is {self.weight}, and must be a number of 0 or more")
+            raise InputError(f"the weight of a penalty is {self.weight}, but must be a number of 0 or more")
         if self.every < 1:
-            raise InputError(f"a penalty applies in every {self.every} steps, and must in 1 or more")
+            raise InputError(f"the interval of a penalty is {self.every} steps, but must be 1 or more")
 
     def due(self, step: int | None) -> bool:
-        """Whether it applies in this step; outside training (None) it always does."""
+        """Whether it applies in this step; always True outside training (None)."""
         return self.weight != 0 and (step is None or step % self.every == 0)
 
     def value(self, trace: Trace, autoencoder: Autoencoder) -> Tensor:
@@ -63,10 +64,10 @@ class Regularised(Objective):
     .. math:: L = L_{REC}(y, x) + \sum_k w_k L_k
 
     Arguments:
-        autoencoder: what is trained, all of it.
-        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
-        terms: penalties by the names that logs show; the logged values are weighted and sum to the loss.
-        optimiser: makes the optimiser.
+        autoencoder: the autoencoder to train.
+        reconstruction: maps the output (or its logits, if the decoder returns them) and the data to a scalar.
+        terms: penalties by the names shown in logs; the logged values are weighted and sum to the loss.
+        optimiser: builds the optimiser.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Regularised(Objective):
         self.min_batch_size = max((term.min_batch_size for term in terms.values()), default=1)
 
     def constants(self) -> dict[str, float]:
-        """The rate, and the weights of the terms."""
+        """The learning rate, and the weights of the terms."""
         return super().constants() | {name: term.weight for name, term in self.terms.items()}
 
     def phases(self) -> list[Phase]:
@@ -108,5 +109,5 @@ class Regularised(Objective):
 
 
 def reconstruct(reconstruction: Reconstruction, trace: Trace) -> Tensor:
-    """The reconstruction term of a pass: of the logits, where the decoder gives them."""
+    """The reconstruction term of a forward pass, computed from the logits if the decoder returns them."""
     return reconstruction(trace.y if trace.logits is None else trace.logits, trace.x)

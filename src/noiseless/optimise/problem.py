@@ -7,15 +7,15 @@ cost (:mod:`noiseless.optimise.scores`), given the codes and costs of the traini
 
 In every round it proposes a batch of codes, which are decoded and scored, and added to the known ones.
 
-A search is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.searches`
-(:mod:`noiseless.registry`). A module of this folder names those that it offers in
+A search is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.searches``
+(:mod:`noiseless.registry`). A module of this folder lists those that it provides in
 
     ``SEARCHES: dict[str, Callable[[Round], Proposal]]``
 
-A search is called once a round; further parameters need defaults, and become options in the name
-(``paper:epochs=5``). The first line of a value's docstring is what ``noiseless list searches`` shows. Heavy imports
-belong inside the functions. A search keeps nothing from one round to the next: what it needs of earlier ones it finds
-in the round, so that a search which was killed goes on as if it never was.
+A search is called once per round. Further parameters need defaults and become options in the name (``paper:epochs=5``).
+``noiseless list searches`` shows the first line of a value's docstring. Heavy imports belong inside the functions. A
+search has no state: everything that it needs from earlier rounds is in the round, so that an interrupted search resumes
+with identical results.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def names() -> dict[str, str]:
 
 
 def build(chosen: Choice) -> Search:
-    """The search that is chosen, with the options of its name.
+    """The chosen search, with the options in its name.
 
     Raises:
         InputError: the name, an option or a value is unknown; the message suggests the nearest one.
@@ -184,4 +184,4 @@ def _catalogue() -> dict[str, Any]:
 
 
 SEARCH = Kind("search", "noiseless.searches", lambda: _catalogue())
-"""Where searches are found."""
+"""How searches are found."""

@@ -53,13 +53,13 @@ def optimise(
         problem: the optimisation problem.
         out: the folder.
         objective: the score's name, for the record.
-        search: a search by its name, with options, or as an object.
-        seeds: a trial for each.
-        rounds: of each trial. A larger number than before goes on.
-        batch: codes a round.
-        votes: how often a code is decoded; the score's number by default.
-        about: what else belongs into the report.
-        show: progress on the terminal.
+        search: a search, by name with options or as an object.
+        seeds: one trial is run for each seed.
+        rounds: rounds per trial; existing trials are continued up to this number.
+        batch: codes per round.
+        votes: how often each code is decoded; None uses the score's default.
+        about: further entries of the report.
+        show: show progress on the terminal.
 
     Returns:
         The content of report.json.

@@ -1,4 +1,4 @@
-"""The methods: one file a paper, each method a function that spells out its composition."""
+"""The methods: one file per paper; each method is a function that composes its parts explicitly."""
 
 from noiseless.recipes.method import Method, find, names
 

@@ -3,12 +3,12 @@ r"""Adversarial autoencoders (Makhzani, Shlens, Jaitly, Goodfellow, Frey, 2015),
 .. math::
     \min_{E, D} L_{REC}, \qquad \min_C E_p\, \zeta(-C(p)) + E_z\, \zeta(C(z)), \qquad \min_E E_z\, \zeta(-C(z))
 
-in turn, with :math:`p \sim N(0, I)` and :math:`\zeta(a) = \log(1 + e^a)`: the reconstruction phase, then the
-regularisation phase, of the critic C and of the encoder alone (section 2). The terms meet in no sum, so that no weight
-stands between them but the rates of their updates.
+alternate, with :math:`p \sim N(0, I)` and :math:`\zeta(a) = \log(1 + e^a)`: the reconstruction phase, then the
+regularisation phase, which updates the critic C and the encoder (section 2). The losses are never summed, so only the
+learning rates of their updates weight them against each other.
 
-Codes are deterministic or Gaussian (section 2; the universal approximator is left out). Rates and critic are ours: the
-critic and its rate are WAE-GAN's on MNIST, and the encoder is updated against it at the same rate.
+Codes are deterministic or Gaussian (section 2; the universal approximator is omitted). Learning rates and critic are
+ours: the critic and its learning rate are WAE-GAN's on MNIST, and the encoder is updated against it at the same rate.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ def aae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Adversarial autoencoder: a critic of codes, and an encoder that is updated against it apart (AAE).
+    """Adversarial autoencoder: a critic of codes, and a separate update of the encoder against it (AAE).
 
     Arguments:
-        posterior: deterministic: the encoder gives the code; gaussian: mean and variance of its law.
-        generator_lr: Learning rate of the encoder against the critic, which weighs the prior against reconstruction.
-        critic_width: Units of the critic's hidden layers.
-        critic_depth: Hidden layers of the critic.
+        posterior: deterministic: the encoder returns the code; gaussian: it returns mean and variance of the code.
+        generator_lr: Learning rate of the encoder against the critic, which weights the prior against reconstruction.
+        critic_width: Units per hidden layer of the critic.
+        critic_depth: Number of hidden layers of the critic.
         critic_lr: Learning rate of the critic.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the latent size and epochs that Ghosh et al. have for this data set.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the latent dimension and epochs of Ghosh et al. for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[posterior])
     critic = Critic(critic_width, critic_depth, critic_lr, Logistic(), generator_lr)

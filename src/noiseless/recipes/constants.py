@@ -1,7 +1,7 @@
-"""The papers' sizes for each data set, and the data set whose constants are taken for other data.
+"""The papers' latent dimensions and epochs for each data set, and whose constants are used for other data.
 
-The papers measure on MNIST, CIFAR-10 and CelebA. For other data the constants of the nearest kind are taken: mnist for
-grey images, vectors and strings, celeba for images above 48 pixels, cifar10 for the rest.
+The papers use MNIST, CIFAR-10 and CelebA. Other data get the constants of the most similar of these: mnist for grey
+images, vectors and strings, celeba for images above 48 pixels, cifar10 for the rest.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ Constants = Literal["mnist", "cifar10", "celeba"]
 
 
 LATENT: dict[str, int] = {"mnist": 16, "cifar10": 128, "celeba": 64}
-"""The papers' latent sizes, d."""
+"""The papers' latent dimensions, d."""
 
 
 EPOCHS: dict[str, int] = {"mnist": 100, "cifar10": 100, "celeba": 70}
 
 
 DISCREPANCY: dict[str, float] = {"mnist": 0.03, "cifar10": 0.006, "celeba": 100 / 0.05 / 12288}
-"""The weight of wae-mmd's discrepancy in the code of Ghosh et al., relative to N: it takes the mean over pixels, and on
-CelebA 0.05 times the sum."""
+"""The weight of wae-mmd's discrepancy in the code of Ghosh et al., relative to N. Their reconstruction is a mean over
+pixels, and on CelebA 0.05 times the sum."""
 
 
 class PublishedSizes(ABC):
-    """How what the papers publish for images applies to a kind of data.
+    """How the constants that the papers publish for images apply to a kind of data.
 
     Attributes:
-        published: whether there are published weights and rates for such data.
+        published: whether weights and learning rates are published for such data.
     """
 
     published: ClassVar[bool]
 
     @abstractmethod
     def nearest(self, spec: Spec) -> str:
-        """The paper's data set that is most like the data."""
+        """The paper's data set that is most similar to the data."""
 
     @abstractmethod
     def latent_dim(self, spec: Spec, published: int) -> int:
-        """The latent size, where `published` is that of the nearest data set."""
+        """The latent dimension, given the one ``published`` for the most similar data set."""
 
     @abstractmethod
     def averaged(self, spec: Spec) -> int:
-        """Over how many values the authors' code averages where we sum."""
+        """The number of values over which the authors' code averages where we sum."""
 
     @abstractmethod
     def channels(self, spec: Spec) -> int:
@@ -69,17 +69,17 @@ class PublishedSizes(ABC):
 
 
 def sizes_of(spec: Spec) -> PublishedSizes:
-    """What applies to the kind of data that `spec` describes."""
+    """The published sizes for the kind of data that ``spec`` describes."""
     found: PublishedSizes = registry.modality(spec.modality)
     return found
 
 
 def constants_for(spec: Spec, constants: Constants | None) -> str:
-    """The paper's data set whose constants are taken: the one asked for, the data's own, or the nearest kind."""
+    """The data set whose constants are used: the requested one, the data themselves, or the most similar one."""
     name = constants or ("mnist" if spec.name == "fashion-mnist" else spec.name)
     return name if name in LATENT else sizes_of(spec).nearest(spec)
 
 
 def latent_of_strings(spec: Spec) -> int:
-    """GrammarVAE's latent sizes: expressions', and molecules' for long strings."""
+    """GrammarVAE's latent dimension for expressions or, for long strings, for molecules."""
     return 56 if spec.is_long else 25

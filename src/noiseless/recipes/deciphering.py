@@ -1,13 +1,15 @@
-r"""Deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712: new patterns give new data.
+r"""Deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712: new patterns yield new samples.
 
-Every training datum has a random pattern of active channels; an encoder that never sees the datum, and a decoder, learn
-to make the datum from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW at 2e-3 (2e-4 for the shift's
-embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted images and 2,000 without.
+Every training example has a random pattern of active channels. An encoder, which sees the pattern and not the example,
+and a decoder learn to generate the example from it (:mod:`noiseless.objectives.deciphering.objective`). AdamW with
+learning rate 2e-3 (2e-4 for the shift's embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted
+images and 2,000 without.
 
-The paper's distance is LPIPS, whose weights cannot come with this library: ``--reconstruction lpips`` takes them from a
-file. The default for images is the same construction on EfficientNet-Lite0, ``efficientnet``, which works offline.
+The paper's distance is LPIPS, whose weights cannot be distributed with this library: ``--reconstruction lpips`` reads
+them from a file. The default for images is the same construction on EfficientNet-Lite0, ``efficientnet``, which works
+offline.
 
-``tuned``, ours, is for a few thousand images and a few hundred epochs on a CPU.
+``tuned``, which is ours, is for a few thousand images and a few hundred epochs on a CPU.
 """
 
 from __future__ import annotations
@@ -62,26 +64,28 @@ def deciphering(
     decay_epochs: int | None = None,
     reconstruction: Choice | None = None,
 ) -> Method:
-    """Deciphering autoencoder: every datum has a random dropout pattern, and new patterns give new data.
+    """Deciphering autoencoder: every example has a random dropout pattern, and new patterns yield new samples.
 
     Arguments:
-        form: paper: as published, 3,000 epochs; tuned: for a few thousand images on a CPU, ours.
+        form: paper: as published, 3,000 epochs; tuned: our settings for a few thousand images on a CPU.
         pattern: dropout: active channels; gaussian: factors from N(0, 1) for all channels.
-        active: Active channels in the first three stages. Default: 1 4 16, times the root of width / 128, at least 1.
-        clusters: Groups of data by k-means, and of the first stage's channels. Default: 32, or as the width allows.
-        input: noise: what the encoder sees is drawn anew in every step; constant: it is learnt.
-        shift: Shift images, and tell the decoder by how much: horizontal, both axes, or none. Default: horizontal;
-            form tuned, and vectors: none.
-        shift_epochs: Epochs with shifts, before those without, where optimiser and average begin anew. Default: 1,000.
+        active: Active channels in the first three stages. Default: 1 4 16, times the square root of width / 128, at
+            least 1.
+        clusters: Number of clusters of the data (by k-means), and of groups of the first stage's channels. Default: 32,
+            or as many as the width allows.
+        input: Input of the encoder. noise: random, redrawn in every step; constant: learnt.
+        shift: Shift images along these axes and condition the decoder on the shift: horizontal, both, or none. Default:
+            horizontal; form tuned, and vectors: none.
+        shift_epochs: Epochs with shifts, after which the optimiser and the moving average are reset. Default: 1,000.
         mirrored: Mirror images and their patterns in every second epoch, as the code does. Default: true; form tuned,
             and vectors: false.
         shift_lr: Learning rate of the shift's embedding. Default: a tenth of the others'.
-        decay_epochs: Epochs in which the weight decay grows to its value. Default: 400; form tuned: none.
-        reconstruction: Distance of outputs to data, as efficientnet:SIDE, lpips or squared-error. Default: efficientnet
-            for images of 1 or 3 channels from 16 pixels on, else squared-error.
+        decay_epochs: Epochs during which the weight decay increases to its value. Default: 400; form tuned: none.
+        reconstruction: Reconstruction term: efficientnet:SIDE, lpips or squared-error. Default: efficientnet for images
+            of 1 or 3 channels with at least 16 pixels per side, otherwise squared-error.
     """
     if modality.of(spec).discrete:
-        raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; take grae")
+        raise InputError(f"deciphering is for images and vectors, and {spec.name} are sequences of tokens; use grae")
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
         raise InputError(
@@ -116,26 +120,26 @@ def deciphering(
 
 def _convolutional(spec: Spec, networks: Networks) -> bool:
     if networks.encoder is not None or networks.decoder is not None or networks.depth is not None:
-        raise InputError("deciphering has networks of its own; leave out --encoder, --decoder and --depth")
+        raise InputError("deciphering has fixed networks; leave out --encoder, --decoder and --depth")
     if networks.net not in (None, "mlp"):
-        raise InputError(f"deciphering has networks of its own; leave out --net {networks.net}, or give --net mlp")
+        raise InputError(f"deciphering has fixed networks; leave out --net {networks.net}, or give --net mlp")
     return modality.of(spec).pixels and networks.net is None
 
 
 def _distance(spec: Spec) -> str:
-    """A perceptual one where there is something to see."""
+    """The default reconstruction term: perceptual for images that are large enough."""
     perceptual = modality.of(spec).pixels and spec.shape[0] in (1, 3) and min(spec.shape[1:]) >= 16
     return "efficientnet" if perceptual else "squared-error"
 
 
 def _active(width: int) -> tuple[int, ...]:
-    """The paper's numbers at its width; between as many channels and as large a share at others."""
+    """The paper's numbers at its width; for other widths scaled between a constant number and a constant share."""
     factor = (width / PAPER_WIDTH) ** 0.5
     return tuple(min(n, max(1, round(k * factor))) for n, k in zip(widths(width), ACTIVE, strict=False))
 
 
 def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bool) -> Plan:
-    """The form's plan as far as width and networks allow, and what was given in its place."""
+    """The form's plan, adapted to width and networks, with given arguments in place of its defaults."""
     plan, given = PLANS[form], {name: value for name, value in arguments.items() if value is not None}
     asked = given.get("shift", "none") != "none"
     shifts = plan.shift_epochs or (PLANS["paper"].shift_epochs if asked else 0)

@@ -2,12 +2,12 @@ r"""Batch norm with entropic regularization turns deterministic autoencoders int
 
 .. math:: L_{EAE} = L_{REC} - \lambda \hat H(z), \qquad z = BN(E(x))
 
-A batch norm without affine part fixes mean and variance of every dimension of the code, and the entropy of the batch of
-codes is maximised: the distribution with these moments and the largest entropy is N(0, I), from which samples are then
-drawn, without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on the
-decoder's weights, on CelebA spectral normalisation; their weights are not recoverable, so those of RAE-L2 and RAE-SN
-are taken. Nor is the scale of :math:`\lambda`: the paper names 0.05 and 1.0, and 1, beside a sum over pixels and an
-entropy in nats, is ours.
+A batch norm without affine parameters fixes the mean and variance of every latent dimension, and the entropy of the
+codes of a batch is maximised: the distribution with these moments and the largest entropy is N(0, I), from which
+samples are drawn without fitting a density. On CIFAR-10 the paper (https://arxiv.org/abs/2002.10631) adds a penalty on
+the decoder's weights, on CelebA spectral normalisation. The corresponding constants cannot be recovered from the paper,
+so those of RAE-L2 and RAE-SN are used. The scale of :math:`\lambda` is not recoverable either: the paper gives 0.05 and
+1.0; our value of 1 refers to a reconstruction summed over pixels and an entropy in nats.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["eae"]
 
 LR: dict[str, float] = {"mnist": 5e-4, "cifar10": 5e-4, "celeba": 1e-3}
 DECAY: dict[str, float] = {"mnist": 0.0, "cifar10": 1e-6, "celeba": 0.0}
-"""The weight of the decoder's squared norm relative to N, as RAE-L2 has it in the code of Ghosh et al."""
+"""The weight of the decoder's squared norm relative to N, as for RAE-L2 in the code of Ghosh et al."""
 SPECTRAL = {"mnist": False, "cifar10": False, "celeba": True}
 SCHEDULE = {"mnist": "plateau", "cifar10": "exponential", "celeba": "plateau"}
 BOTTLENECKS = {"batch": BatchNormed, "l1": L1Normed, "none": Deterministic}
@@ -51,18 +51,18 @@ def eae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Entropic autoencoder: batch-normed codes of large entropy (EAE).
+    """Entropic autoencoder: batch-normalised codes whose entropy is maximised (EAE).
 
     Arguments:
         weight: Weight of the entropy of the codes, in nats.
-        k: Which nearest neighbour the entropy's estimate takes.
-        normalisation: batch: codes of mean 0 and variance 1, whose distribution of largest entropy is N(0, I); l1:
-            codes of mean absolute value 1, whose distribution is Laplace's; none: as the encoder gives them (no minimum
-            unless weight is 0).
-        decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, else 0.
-        spectral: Normalise all layers spectrally. Default: on CelebA alone.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        k: Which nearest neighbour the entropy estimate uses.
+        normalisation: batch: codes of mean 0 and variance 1, for which N(0, I) has the largest entropy; l1: codes of
+            mean absolute value 1, for which the Laplace distribution has; none: the encoder's outputs (the loss then
+            has no minimum unless weight is 0).
+        decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, otherwise 0.
+        spectral: Apply spectral normalisation to all layers. Default: on CelebA only.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
     if SPECTRAL[parts.constants] if spectral is None else spectral:

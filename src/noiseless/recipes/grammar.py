@@ -1,26 +1,30 @@
-r"""Autoencoders of structured objects: GVAE and CVAE of Kusner et al. (ICML 2017), GRAE and GCVVAE of Ghosh et al.
-(2020).
+r"""Autoencoders of strings: GVAE and CVAE of Kusner et al. (ICML 2017), GRAE and GCVVAE of Ghosh et al. (2020).
 
 .. math:: L = L_{REC} + \beta L_Z + \lambda L_{REG}
 
-| method | data are | code | :math:`L_Z` | :math:`L_{REG}` |
-|---|---|---|---|---|
-| grae | rules of a derivation | point | :math:`\tfrac12 \|z\|_2^2` | :math:`\|\theta_{dec}\|_2^2` |
-| gvae | rules of a derivation | :math:`N(\mu, \operatorname{diag} \sigma^2)` | divergence from N(0, I) | none |
-| gcv-vae | rules of a derivation | :math:`N(\mu, \sigma^2 I)` | divergence from N(0, I) | none |
-| character-vae | characters | :math:`N(\mu, \operatorname{diag} \sigma^2)` | divergence from N(0, I) | none |
+=============  =====================  ==============================================  ============================
+method         tokens                 posterior; :math:`L_Z`                          :math:`L_{REG}`
+=============  =====================  ==============================================  ============================
+grae           rules of a derivation  point; :math:`\tfrac12 \|z\|_2^2`               :math:`\|\theta_{dec}\|_2^2`
+gvae           rules of a derivation  :math:`N(\mu, \operatorname{diag} \sigma^2)`;   none
+                                      divergence from N(0, I)
+gcv-vae        rules of a derivation  :math:`N(\mu, \sigma^2 I)`;                     none
+                                      divergence from N(0, I)
+character-vae  characters             :math:`N(\mu, \operatorname{diag} \sigma^2)`;   none
+                                      divergence from N(0, I)
+=============  =====================  ==============================================  ============================
 
-Networks, rate, epochs and batches are those of the code of Kusner et al. (:mod:`noiseless.nn.sequence`), which Ghosh et
-al. say they take over. That code minimises T times the mean over steps and D tokens of a binary cross-entropy plus the
-mean over the d dimensions of the divergence. Times D, in our sums, it is the reconstruction ``binary`` with a
-divergence of weight
+Networks, learning rate, epochs and batch sizes are those of the code of Kusner et al. (:mod:`noiseless.nn.sequence`),
+which Ghosh et al. say they use as well. That code minimises T times the mean over steps and D tokens of a binary
+cross-entropy, plus the mean over the d latent dimensions of the divergence. Multiplied by D and written with sums, this
+is the reconstruction ``binary`` with a divergence of weight
 
 .. math:: \beta = D / d: \quad 12/25, \; 76/56 \;\text{(rules)}, \quad 15/25, \; 35/56 \;\text{(characters)}
 
-for expressions and molecules, which is the default of all four. It also multiplies the noise of the codes by 0.01, but
-not in the divergence, so that the published GVAE and CVAE are nearly deterministic; ``noise_scale=1`` is the
-variational autoencoder, and with ``reconstruction=categorical, beta=1`` its evidence bound. Weights of GRAE, and the
-deviation of GCVVAE's codes, were not published: those here are ours.
+for expressions and molecules, which is the default of all four methods. The code also multiplies the noise of the codes
+by 0.01, but not in the divergence, so the published GVAE and CVAE are nearly deterministic. ``noise_scale=1`` gives the
+standard variational autoencoder, and additionally ``reconstruction=categorical, beta=1`` its evidence lower bound. The
+weights of GRAE and the standard deviation of GCVVAE's codes were not published; those here are ours.
 
 Sources: Grammar Variational Autoencoder, https://arxiv.org/abs/1703.01925, and its code; From Variational to
 Deterministic Autoencoders, section 6.2, https://arxiv.org/abs/1903.12436.
@@ -55,7 +59,7 @@ LR = 1e-3
 DECAY = 1e-5
 """Ours: the weight of the decoder's squared norm in grae."""
 SIGMA = 0.1
-"""Ours: the deviation of gcv-vae's codes; at that of the papers' images, 0.7, expressions are not learnt."""
+"""Ours: the standard deviation of gcv-vae's codes. With 0.7, as for images, expressions are not learnt."""
 OURS = "the weights of grae were not published: these are ours"
 NEARLY = "the noise of the codes is 0.01 times their deviation, as published: nearly deterministic"
 
@@ -69,12 +73,12 @@ def grae(
     decay: float = DECAY,
     reconstruction: Choice = "binary",
 ) -> Method:
-    """Grammar RAE: derivations, reconstruction, code norm and the decoder's weights (GRAE, RAE-L2 on a grammar).
+    """Grammar RAE: derivations, code norm and a penalty on the decoder's weights (GRAE, i.e. RAE-L2 on a grammar).
 
     Arguments:
-        beta: Weight of half the squared norm of the code. Default: D / d, what gvae has for its mean.
+        beta: Weight of half the squared norm of the code. Default: D / d, as gvae weights the norm of its mean.
         decay: Weight of the squared norm of the decoder's parameters.
-        reconstruction: binary (as the code has it), categorical (the likelihood) or squared-error.
+        reconstruction: binary (as in the code), categorical (the likelihood) or squared-error.
     """
     autoencoder = _built(spec, networks, Deterministic)
     terms = {"code": Term(_weight(beta, spec, autoencoder), code_norm), "decoder": Term(decay, DecoderNorm())}
@@ -93,9 +97,9 @@ def gvae(
     """Grammar VAE: derivations and Gaussian codes (GVAE; Kusner et al., 2017).
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: D / d, the published one in our sums.
-        noise_scale: What the codes' noise is multiplied by: 0.01 as published, 1 for a variational autoencoder.
-        reconstruction: binary (as the code has it), categorical (the likelihood) or squared-error.
+        beta: Weight of the KL divergence from N(0, I). Default: D / d, the published one in our sums.
+        noise_scale: Factor on the noise of the codes: 0.01 as published, 1 for a standard variational autoencoder.
+        reconstruction: binary (as in the code), categorical (the likelihood) or squared-error.
     """
     if spec.alphabet:
         raise InputError(f"gvae is for derivations, and {spec.name} are characters; train character-vae, or grae")
@@ -111,12 +115,12 @@ def gcv_vae(
     sigma: float = SIGMA,
     reconstruction: Choice = "binary",
 ) -> Method:
-    """Grammar CV-VAE: derivations and Gaussian codes of one variance (GCVVAE; Ghosh et al., 2020).
+    """Grammar CV-VAE: derivations and Gaussian codes of constant variance (GCVVAE; Ghosh et al., 2020).
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: D / d, as gvae.
+        beta: Weight of the KL divergence from N(0, I). Default: D / d, as gvae.
         sigma: Standard deviation of the codes.
-        reconstruction: binary (as the code has it), categorical (the likelihood) or squared-error.
+        reconstruction: binary (as in the code), categorical (the likelihood) or squared-error.
     """
     autoencoder = _built(spec, networks, lambda d: ConstantVariance(d, sigma))
     terms = {"kl": Term(_weight(beta, spec, autoencoder), kl)}
@@ -136,9 +140,9 @@ def character_vae(
     """Character VAE: characters and Gaussian codes, no grammar (the papers' CVAE; Gómez-Bombarelli et al., 2018).
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: D / d, the published one in our sums.
-        noise_scale: What the codes' noise is multiplied by: 0.01 as published, 1 for a variational autoencoder.
-        reconstruction: binary (as the code has it), categorical (the likelihood) or squared-error.
+        beta: Weight of the KL divergence from N(0, I). Default: D / d, the published one in our sums.
+        noise_scale: Factor on the noise of the codes: 0.01 as published, 1 for a standard variational autoencoder.
+        reconstruction: binary (as in the code), categorical (the likelihood) or squared-error.
     """
     if spec.tokens and not spec.alphabet:
         raise InputError(
@@ -188,6 +192,6 @@ def _method(
 
 
 def _training(spec: Spec) -> Training:
-    """The published one: expressions are short, molecules long."""
+    """The published training settings for expressions (short strings) or molecules (long strings)."""
     epochs, batch, patience = (100, 500, 3) if spec.is_long else (50, 600, 1)
     return Training(epochs=epochs, batch=batch, schedule="plateau", lr_factor=0.2, lr_patience=patience, lr_floor=1e-4)

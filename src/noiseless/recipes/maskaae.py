@@ -1,30 +1,34 @@
-r"""MaskAAE (Mondal et al., UAI 2020), https://arxiv.org/abs/1912.04564: how many latent dimensions the data need.
+r"""MaskAAE (Mondal et al., UAI 2020), https://arxiv.org/abs/1912.04564: learning the number of latent dimensions.
 
-An encoder plays against a Wasserstein critic of its codes while a mask on codes and prior closes the dimensions that
-the data do not need; the losses are in :mod:`noiseless.objectives.maskaae`. ``wae_wgan`` is the same without mask: the
-baseline of the paper, whose samples are worse with a latent size on either side of the right one.
+An encoder is trained against a Wasserstein critic of its codes, while a mask on codes and prior closes the dimensions
+that the data do not need; the losses are in :mod:`noiseless.objectives.maskaae`. ``wae_wgan`` is the same method
+without the mask, the paper's baseline, whose samples get worse if the latent dimension is too small or too large.
 
-The paper's weights stand beside a mean over a datum's N numbers, and so do the arguments here; inside they are
-converted to our sum: :math:`\lambda N` for the variance of closed dimensions, :math:`\lambda / N` for the
-reconstruction in the mask's loss, which alone has no other weight. RMSProp with the paper's rates, 5e-4 for autoencoder
-and mask and 1e-4 for encoder and critic; batches of 64; perceptrons of 4 x 1024 with Glorot-normal weights for vectors
-and grey images up to 28x28 pixels, the convolutional networks of Ghosh et al. for other images, since those of the
-paper are not known.
+The paper's weights refer to a reconstruction that is a mean over the N values of an example, and so do the arguments
+here. Internally they are converted to our sum: :math:`\lambda N` for the variance of closed dimensions, and
+:math:`\lambda / N` for the reconstruction in the mask's loss, where it is the only weighted term. RMSProp with the
+paper's learning rates, 5e-4 for autoencoder and mask and 1e-4 for encoder and critic; batches of 64; perceptrons of 4 x
+1024 with Glorot-normal weights for vectors and grey images up to 28x28 pixels, and the convolutional networks of Ghosh
+et al. for other images, because the paper's networks for them are not known.
 
-Two forms differ in what decides the number of active dimensions. ``paper`` is the code's: its polarising weight begins
-at once, so that every dimension whose mask starts above 1/2 is soon driven to 1, and it needs 500,000 steps.
-``robust``, ours and the default, lets reconstruction and critic sort the dimensions for 60% of its 20,000 steps before
-anything is polarised, with a faster mask that is almost open everywhere at first, so that its start does not choose;
-critic and encoder circle around each other, most of all where every dimension is needed: so both have larger rates than
-the paper's, of vectors the critic the larger; all rates but the critic's fall to 0 over the last fifth; and what is
-kept is a moving average. The weight of reconstruction, 60 for vectors and 300 for images, was chosen by trials on
-``synthetic`` and on MNIST (docs/results/maskaae.md). The codes of images start far from N(0, I), and a mask that closes
-faster than the encoder moves closes too much: hence their encoder's larger rate and their mask's later closing.
+There are two forms, which differ in how the number of active dimensions is decided:
 
-For images the weight of the variance of closed dimensions is 1 in place of 100, at which a dimension costs as much from
-a mask of 2/3 down as all digits' reconstruction does (:mod:`noiseless.objectives.maskaae` has the formula): what is
-undecided is made constant, and how much is lost in this way depends on how many dimensions there were. At 1 the term
-reaches what is nearly closed, as it is meant to, and the rest may return.
+* ``paper`` follows the authors' code: the polarising weight starts immediately, so every dimension whose mask starts
+  above 1/2 is soon driven to 1, and 500,000 steps are needed.
+* ``robust``, ours and the default, lets reconstruction and critic separate the dimensions for 60% of its 20,000 steps
+  before polarisation starts. The mask has a larger learning rate and starts almost fully open, so that its random
+  initialisation does not decide. Critic and encoder tend to oscillate, above all if every dimension is needed; both
+  therefore have larger learning rates than in the paper (for vectors the critic's is the larger), all learning rates
+  except the critic's decay to 0 over the last fifth, and a moving average of the weights is used. The weight of the
+  reconstruction, 60 for vectors and 300 for images, was chosen by trials on ``synthetic`` and on MNIST
+  (docs/results/maskaae.md). The codes of images start far from N(0, I), and a mask that closes faster than the encoder
+  adapts closes too many dimensions; images therefore use a larger learning rate for the encoder and a mask that closes
+  later.
+
+For images the weight of the variance of closed dimensions is 1 instead of 100. At 100 a dimension with a mask of 2/3 or
+less costs as much as the whole reconstruction of digits (:mod:`noiseless.objectives.maskaae` has the formula):
+undecided dimensions become constant, and how many are lost this way depends on how many there were. At 1 the term only
+affects dimensions that are nearly closed, as intended, and the others can reopen.
 """
 
 from __future__ import annotations
@@ -52,22 +56,22 @@ __all__ = ["maskaae", "wae_wgan"]
 LR, CRITIC_LR = 5e-4, 1e-4
 BATCH, ROUNDS, DEPTH = 64, 5, 4
 CAPACITY = {"mnist": 64, "cifar10": 256, "celeba": 128}
-"""Latent sizes to begin with, larger than needed; ours."""
+"""Initial latent dimensions, larger than needed; ours."""
 STRICTNESS = 20.0
-"""What validation multiplies wae-mmd's weight of the discrepancy by; ours: else reconstruction alone decides."""
-SHARED = "the phases of a step share one batch and its encodings; in the paper each has a fresh batch"
+"""Factor on wae-mmd's weight of the discrepancy in validation; ours. At 1 only the reconstruction would decide."""
+SHARED = "the phases of a step share one batch and its codes; in the paper each has a fresh batch"
 GAMES: dict[str, Callable[[], Game]] = {"wasserstein": Wasserstein, "jensen-shannon": Logistic}
 
 
 @dataclass(frozen=True)
 class Balance:
-    """How reconstruction and critic are weighed against each other, and how fast each player moves.
+    """The weights of reconstruction and critic against each other, and their learning rates.
 
     Arguments:
-        reconstruction: its weight in the mask's loss, beside a mean over a datum's numbers.
+        reconstruction: its weight in the mask's loss, relative to a mean over the values of an example.
         mask, critic, generator: learning rates of the mask, of the critic, and of the encoder against it.
-        start: the bounds of the mask's M at the start.
-        variance: the weight of the mean variance of codes in closed dimensions, beside the same mean.
+        start: bounds of the mask's M at initialisation.
+        variance: the weight of the mean variance of codes in closed dimensions, relative to the same mean.
     """
 
     reconstruction: float
@@ -80,15 +84,15 @@ class Balance:
 
 @dataclass(frozen=True)
 class Form:
-    """What decides how many dimensions stay active.
+    """A set of constants that determine how many dimensions stay active.
 
     Arguments:
-        steps: of training.
-        images, vectors: the balance, by what a datum is.
-        polarising: the schedule of the polarising weight for a latent size and so many steps.
-        schedule: of the rates.
-        ema: decay of the average of the weights; None: the weights themselves are kept.
-        note: what belongs beside every number.
+        steps: number of training steps.
+        images, vectors: the balance for images and for vectors.
+        polarising: returns the schedule of the polarising weight for a latent dimension and a number of steps.
+        schedule: the learning-rate schedule.
+        ema: decay of the moving average of the weights; None uses the weights themselves.
+        note: the note recorded with every result.
     """
 
     steps: int
@@ -100,12 +104,12 @@ class Form:
     note: str = ""
 
     def balance(self, spec: Spec) -> Balance:
-        """That of these data."""
+        """The balance for these data."""
         return self.images if spec.modality == "images" else self.vectors
 
     @property
     def training(self) -> Training:
-        """How long, at which rates, and what is kept."""
+        """The form's training settings."""
         return Training(steps=self.steps, batch=BATCH, schedule=self.schedule, ema=self.ema)
 
 
@@ -117,7 +121,7 @@ FORMS = {
         lambda m, steps: Polarising.late(steps),  # noqa: ARG005
         "cooldown",
         0.998,
-        "rates and weights of the mask's game and its polarising schedule are ours, not the paper's",
+        "learning rates and weights of the mask's game and its polarising schedule are ours, not the paper's",
     ),
     "paper": Form(500_000, Balance(1000.0), Balance(1000.0), lambda m, steps: Polarising.paper(m)),  # noqa: ARG005
 }
@@ -144,28 +148,31 @@ def maskaae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Adversarial autoencoder with a mask that finds the number of latent dimensions (MaskAAE).
+    """Adversarial autoencoder with a mask that learns the number of latent dimensions (MaskAAE).
 
     Arguments:
-        game: wasserstein: a critic of differences; jensen-shannon: one of log-odds, as an AAE's.
-        form: robust: rates, weights and schedule that are ours; paper: those of the paper's code, for 500,000 steps.
-        mask_reconstruction: Weight of the mean error of a number in the mask's loss; larger keeps more dimensions.
-            Default: 300; for vectors, which are standardised, 60; form paper: 1000.
+        game: Losses of critic and encoder. wasserstein: as in WGAN-GP; jensen-shannon: as in an AAE.
+        form: robust: our learning rates, weights and schedule; paper: those of the paper's code, for 500,000 steps.
+        mask_reconstruction: Weight of the mean error per value in the mask's loss; a larger weight keeps more
+            dimensions. Default: 300; for vectors, which are standardised, 60; form paper: 1000.
         mask_lr: Learning rate of the mask. Default: 0.003; form paper: 0.0005.
-        polarising_start: Step before which the polarising weight is 0. Default: 60% of the steps; form paper: 0.
-        polarising_every: Steps in which the polarising weight doubles. Default: an eightieth of all; form paper: 300
-            up to 20 latent dimensions, then about 450 for each, at most 40,000.
+        polarising_start: Step at which the polarising weight starts; it is 0 before. Default: 60% of the steps; form
+            paper: 0.
+        polarising_every: Steps after which the polarising weight doubles. Default: an eightieth of all steps; form
+            paper: 300 for up to 20 latent dimensions, then about 450 per dimension, at most 40,000.
         variance: Weight of the mean variance of codes in closed dimensions. Default: 100; for images 1, so that
             dimensions that are not closed yet keep their codes and may open again; form paper: 100.
-        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
-            further to go, 0.0003; form paper: 0.0001.
+        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes start
+            further from the prior, 0.0003; form paper: 0.0001.
         critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
-        critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
-        critic_depth: Hidden layers of the critic.
-        critic_rounds: Updates of the critic in a step.
-        share_batch: One batch and its encodings for all phases of a step, faster; not the paper's fresh ones.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the latent size to begin with that is ours for this data set.
+        critic_width: Units per hidden layer of the critic. Default: 8 times the width of the networks, as in a
+            perceptron.
+        critic_depth: Number of hidden layers of the critic.
+        critic_rounds: Updates of the critic per step.
+        share_batch: Use the same batch and its codes for all phases of a step. Faster, but the paper uses fresh
+            batches.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use our initial latent dimension for this data set.
     """
     chosen, networks, optimiser = FORMS[form], _paper(spec, networks), _rmsprop(optimiser)
     balance = chosen.balance(spec)
@@ -177,7 +184,7 @@ def maskaae(
     )
     share = mask_reconstruction if mask_reconstruction is not None else balance.reconstruction
     hidden = variance if variance is not None else balance.variance
-    undecayed = replace(optimiser, lr=mask_lr, weight_decay=None)  # decay would close dimensions for no reason
+    undecayed = replace(optimiser, lr=mask_lr, weight_decay=None)  # weight decay would close dimensions without reason
     objective = MaskAAE(
         masked,
         LatentCritic(latent_dim, 8 * networks.width if critic_width is None else critic_width, critic_depth),
@@ -215,18 +222,19 @@ def wae_wgan(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Adversarial autoencoder with a Wasserstein critic: MaskAAE without mask (WAE-WGAN).
+    """Adversarial autoencoder with a Wasserstein critic: MaskAAE without its mask (WAE-WGAN).
 
     Arguments:
-        form: Whose rates, schedule, steps and average of the weights it shares: maskaae's robust ones, or the paper's.
-        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes have
-            further to go, 0.0003; form paper: 0.0001.
+        form: Learning rates, schedule, steps and moving average as in maskaae: robust (ours) or paper.
+        generator_lr: Learning rate of the encoder against the critic. Default: 0.00015; for images, whose codes start
+            further from the prior, 0.0003; form paper: 0.0001.
         critic_lr: Learning rate of the critic. Default: 0.0004; for images 0.0003; form paper: 0.0001.
-        critic_width: Units of the critic's hidden layers. Default: those of a perceptron, 8 times the networks' width.
-        critic_depth: Hidden layers of the critic.
-        critic_rounds: Updates of the critic in a step.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the latent size that Ghosh et al. have for this data set.
+        critic_width: Units per hidden layer of the critic. Default: 8 times the width of the networks, as in a
+            perceptron.
+        critic_depth: Number of hidden layers of the critic.
+        critic_rounds: Updates of the critic per step.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the latent dimension of Ghosh et al. for this data set.
     """
     networks, optimiser = _paper(spec, networks), _rmsprop(optimiser)
     parts = builder(spec, networks, optimiser, constants, reconstruction)
@@ -241,17 +249,17 @@ def wae_wgan(
 
 
 def _uncalibrated(form: str, game: str, reconstruction: str) -> str:
-    """What has to be said of the weights of the mask's loss where they were chosen beside other terms."""
+    """A note if the weights of the mask's loss were chosen for other terms; empty otherwise."""
     beside = [
         "a cross-entropy" if form == "paper" and reconstruction != "bernoulli" else "",
         "the Wasserstein game" if game != "wasserstein" else "",
     ]
     given = " and ".join(filter(None, beside))
-    return f"the weights of the mask's loss were chosen beside {given}" if given else ""
+    return f"the weights of the mask's loss were chosen for {given}" if given else ""
 
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
-    """The paper's perceptrons where its data are alike, unless others were asked for."""
+    """The paper's perceptrons for data like the paper's, unless other networks were requested."""
     alike = sizes_of(spec).perceptrons(spec)
     return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
 

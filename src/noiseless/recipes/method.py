@@ -1,10 +1,13 @@
-"""What a recipe gives, and how recipes are found.
+"""The result of a recipe, and how recipes are found.
 
 A recipe is a function of a :class:`~noiseless.values.Spec` and keyword arguments that returns a :class:`Method`. Its
 signature is the schema: the command line is generated from it, an unknown argument is an error, and its docstring is
-the help. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.methods`
-(:mod:`noiseless.registry`). Every public function that a module of this package lists in `__all__` and that returns a
-Method is one; its name on the command line has hyphens for underscores.
+the help. A recipe is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group
+``noiseless.methods`` (:mod:`noiseless.registry`). Every public function that a module of this package lists in
+``__all__`` and that returns a Method is a recipe; its name on the command line has hyphens instead of underscores.
+
+All recipes share the parameters ``spec``, a description of the data, ``networks``, the user's choice of networks, and
+``optimiser``, the user's choice of optimiser.
 """
 
 from __future__ import annotations
@@ -31,17 +34,17 @@ Recipe = Callable[..., "Method"]
 
 @dataclass(frozen=True)
 class Method:
-    """A method for one kind of data: what a recipe composes.
+    """A method for given data, composed by a recipe.
 
     Arguments:
-        objective: what is minimised.
-        training: the method's own way of being trained; what a user gives comes first.
-        densities: what is fitted to the codes by default, the best first; one at least. Names, or objects
+        objective: the objective to minimise.
+        training: the method's default training settings, which the user's override.
+        densities: the densities that are fitted to the codes by default, best first; at least one. Names, or objects
             (:func:`noiseless.densities.build`).
-        notes: deviations and choices that belong beside every number this method gives.
+        notes: deviations and choices that are recorded with every result of this method.
 
     Raises:
-        InputError: no densities are named.
+        InputError: there are no densities.
     """
 
     objective: Objective
@@ -51,11 +54,11 @@ class Method:
 
     def __post_init__(self) -> None:
         if not self.densities:
-            raise InputError("a method names one density at least, by which its codes are sampled, such as 'gmm'")
+            raise InputError("a method must name at least one density that samples its codes, such as 'gmm'")
 
 
 def names() -> dict[str, Recipe]:
-    """Every recipe of the package by its name on the command line."""
+    """The recipes of the package by their names on the command line."""
     others = [module for module in modules("noiseless.recipes") if module.__name__ != __name__]
     return dict(sorted(item for module in others for item in _recipes(module).items()))
 
@@ -70,14 +73,14 @@ def _recipes(module: ModuleType) -> dict[str, Recipe]:
 
 
 METHOD = Kind("method", "noiseless.methods", names)
-"""Where recipes are found."""
+"""How recipes are found."""
 
 
 def find(chosen: Choice) -> Recipe:
-    """The recipe that is chosen: one of the package by name, `MODULE:NAME`, an installed package's, or the function.
+    """The chosen recipe: one of the package by name, ``MODULE:NAME``, one of an installed package, or the function.
 
     Raises:
-        InputError: there is none, or what is named cannot be called.
+        InputError: there is no such recipe, or it is not callable.
     """
     part = METHOD.find(chosen)
     if not callable(part.value) or part.name != part.stem:
@@ -88,38 +91,40 @@ def find(chosen: Choice) -> Recipe:
 
 
 def defaults(recipe: Recipe) -> dict[str, Any]:
-    """The numbers and texts that stand in the recipe's signature for arguments which are not given."""
+    """The defaults in the recipe's signature that are numbers or texts."""
     values = {p.name: p.default for p in inspect.signature(recipe).parameters.values()}
     return {name: value for name, value in values.items() if isinstance(value, bool | int | float | str)}
 
 
 def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) -> Method:
-    """What the recipe composes for such data, with weights drawn by ``seed``.
+    """The method that the recipe composes for these data, with weights initialised by ``seed``.
 
     Arguments:
-        recipe: a function.
-        spec: the data.
-        arguments: its own, also as run.json has them.
-        seed: of the weights.
+        recipe: the recipe.
+        spec: describes the data.
+        arguments: the recipe's arguments, possibly as read from run.json.
+        seed: the seed of the initial weights.
 
     Raises:
-        InputError: it cannot be called so, or gives something else than a method.
+        InputError: the recipe cannot be called with these arguments, or does not return a method.
     """
     try:
         bound = inspect.signature(recipe).bind(spec, **_typed(recipe, arguments))
     except TypeError as error:
         takes = ", ".join(list(inspect.signature(recipe).parameters)[1:])
-        raise InputError(f"the recipe {recipe.__name__} cannot be called so ({error}); it takes {takes}") from error
+        raise InputError(
+            f"the recipe {recipe.__name__} cannot be called with these arguments ({error}); it takes {takes}"
+        ) from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         method = recipe(*bound.args, **bound.kwargs)
     if not isinstance(method, Method):
-        raise InputError(f"the recipe {recipe.__name__} gave a {type(method).__name__}; expected a Method")
+        raise InputError(f"the recipe {recipe.__name__} returned a {type(method).__name__}; expected a Method")
     return method
 
 
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, with tuples, and with dataclasses where the recipe's signature has such."""
+    """Arguments from run.json, converted to tuples and to the dataclasses of the recipe's signature."""
     hints = get_type_hints(recipe)
     return {
         name: hints[name](**value)

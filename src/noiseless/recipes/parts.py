@@ -1,7 +1,7 @@
-"""What the recipes share: the papers' sizes for each data set, and how an autoencoder and its terms become a method.
+"""What the recipes share: the papers' constants for each data set, and how a method is built from its parts.
 
-The papers measure on MNIST, CIFAR-10 and CelebA. Where the data are none of these, the constants of the nearest kind
-are taken: mnist for grey images, vectors and strings, celeba for images above 48 pixels, cifar10 for the rest.
+The papers use MNIST, CIFAR-10 and CelebA. Other data get the constants of the most similar of these: mnist for grey
+images, vectors and strings, celeba for images above 48 pixels, cifar10 for the rest.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ __all__ = ["Critic", "MethodBuilder", "builder"]
 
 @dataclass(frozen=True)
 class Critic:
-    """A critic of codes and how it is played against.
+    """A critic of codes, and the losses and learning rates of the adversarial training.
 
     Arguments:
-        width, depth: of its hidden layers.
-        lr: its learning rate, which --lr leaves alone.
+        width, depth: units per hidden layer, and number of hidden layers.
+        lr: its learning rate, which --lr does not change.
         game: the losses.
-        generator_lr: rate of the encoder's own update; None: it is part of the autoencoder's.
-        weight: of the encoder's loss.
-        rounds: its updates in a step.
-        strictness: what validation multiplies wae-mmd's weight of the discrepancy by.
+        generator_lr: learning rate of the separate update of the encoder; None makes it part of the autoencoder's.
+        weight: weight of the encoder's loss.
+        rounds: updates of the critic per step.
+        strictness: factor on wae-mmd's weight of the discrepancy in validation.
     """
 
     width: int
@@ -55,14 +55,14 @@ class Critic:
 
 @dataclass(frozen=True)
 class MethodBuilder:
-    """A method's parts before its terms.
+    """The parts of a method, to which terms are added.
 
     Arguments:
-        spec: what a datum looks like.
-        constants: the paper's data set whose constants are taken.
-        autoencoder: with the method's bottleneck.
-        reconstruction: the distance of outputs to data.
-        optimiser: the user's choice of it.
+        spec: describes an example.
+        constants: the data set whose published constants are used.
+        autoencoder: the autoencoder, with the method's bottleneck.
+        reconstruction: the reconstruction term.
+        optimiser: the user's choice of optimiser.
         distance: the name of ``reconstruction``.
     """
 
@@ -75,21 +75,22 @@ class MethodBuilder:
 
     @property
     def epochs(self) -> int:
-        """The papers' epochs."""
+        """The papers' number of epochs."""
         return EPOCHS[self.constants]
 
     @property
     def borrowed(self) -> tuple[str, ...]:
-        """What has to be said of constants on data for which none were published."""
+        """A note if no constants were published for this kind of data; empty otherwise."""
         kind = self.spec.modality
-        text = f"weights and rates are those of {self.constants} images: none are published for {kind}"
+        text = f"weights and learning rates are those of {self.constants} images: none are published for {kind}"
         return () if sizes_of(self.spec).published else (text,)
 
     @property
     def size(self) -> int:
-        """N, which makes a weight beside the authors' mean over an image one beside our sum.
+        """N, the factor that converts a weight relative to the authors' mean over pixels to one relative to our sum.
 
-        They pad MNIST's 28 pixels to 32, which adds to the values that are averaged and nothing to what is lost: 1,024.
+        They pad MNIST's 28 pixels to 32, which increases the number of averaged values to 1,024 without adding any
+        error.
         """
         return sizes_of(self.spec).averaged(self.spec)
 
@@ -100,11 +101,11 @@ class MethodBuilder:
 
     @property
     def discrepancy(self) -> float:
-        """The weight of the squared discrepancy of codes and prior, in wae-mmd of Ghosh et al., beside our sum."""
+        """The weight of the squared discrepancy in wae-mmd of Ghosh et al., relative to our sum."""
         return DISCREPANCY[self.constants] * self.size
 
     def training(self, epochs: int | None = None, batch: int | None = None, schedule: str = "plateau") -> Training:
-        """The papers' training, with what is given in its place."""
+        """The papers' training settings, with given arguments in place of theirs."""
         return Training(epochs=epochs or self.epochs, batch=batch or 100, schedule=schedule)  # type: ignore[arg-type]
 
     def regularised(
@@ -116,7 +117,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """Adds ``terms`` to the reconstruction; ``calibrated`` if no weight was made for another one."""
+        """Adds ``terms`` to the reconstruction; ``calibrated`` if no weight assumes another reconstruction."""
         objective = Regularised(self.autoencoder, self.reconstruction, terms, lambda p: self.optimiser.build(p, lr))
         notes = (*notes, *(() if calibrated or not terms else self.uncalibrated), *self.borrowed)
         return Method(objective, training or self.training(), densities, notes)
@@ -129,7 +130,7 @@ class MethodBuilder:
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:
-        """The method that plays ``critic`` against the encoder, validated as wae-mmd with a stricter discrepancy."""
+        """The method that trains the encoder against ``critic``; validated like wae-mmd, with a larger weight."""
         objective = Adversarial(
             self.autoencoder,
             LatentCritic(self.autoencoder.latent_dim, critic.width, critic.depth),
@@ -149,7 +150,7 @@ class MethodBuilder:
 
     @property
     def uncalibrated(self) -> tuple[str, ...]:
-        """What belongs beside the numbers where weights were published for another reconstruction."""
+        """A note if the weights were published for another reconstruction; empty otherwise."""
         said = f"default weights of the terms are for the squared error, and the reconstruction is {self.distance}"
         return () if self.distance == "squared-error" else (said,)
 
@@ -167,11 +168,11 @@ def builder(
     reconstruction: Choice,
     bottleneck: Callable[[int], Bottleneck] = Deterministic,
 ) -> MethodBuilder:
-    """The parts that the arguments of a recipe ask for.
+    """The parts that the arguments of a recipe define.
 
     Arguments:
-        spec, networks, optimiser, constants, reconstruction: the recipe's.
-        bottleneck: makes the bottleneck for a latent size.
+        spec, networks, optimiser, constants, reconstruction: the recipe's arguments.
+        bottleneck: builds the bottleneck for a latent dimension.
     """
     name = constants_for(spec, constants)
     distance = reconstructions.build(reconstruction, spec)

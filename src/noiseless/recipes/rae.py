@@ -4,18 +4,20 @@ r"""Regularized Autoencoders (Ghosh, Sajjadi, Vergari, Black, Schölkopf, ICLR 2
     L_{RAE} = L_{REC} + \beta L_Z + \lambda L_{REG}, \qquad
     L_{REC} = \|x - D(E(x))\|_2^2, \quad L_Z = \tfrac12 \|z\|_2^2
 
-| method | code norm | :math:`L_{REG}` |
-|---|---|---|
-| ae | no | none |
-| ae-l2 | no | :math:`\|\theta_{dec}\|_2^2` |
-| rae | yes | none |
-| rae-l2 | yes | :math:`\|\theta_{dec}\|_2^2` |
-| rae-gp | yes | :math:`\|\nabla_z D(z)\|_F^2` |
-| rae-sn | yes | none; spectral normalisation of all layers |
+======  =========  ==========================================
+method  code norm  :math:`L_{REG}`
+======  =========  ==========================================
+ae      no         none
+ae-l2   no         :math:`\|\theta_{dec}\|_2^2`
+rae     yes        none
+rae-l2  yes        :math:`\|\theta_{dec}\|_2^2`
+rae-gp  yes        :math:`\|\nabla_z D(z)\|_F^2`
+rae-sn  yes        none; spectral normalisation of all layers
+======  =========  ==========================================
 
-All are deterministic and generate by a density fitted to the training codes afterwards: a mixture of ten Gaussians, or
-one. Weights, rates and epochs are those of the authors' code, converted from its means to sums (the conversions stand
-beside :data:`PUBLISHED`).
+All are deterministic and sample from a density fitted to the training codes afterwards: a mixture of ten Gaussians, or
+a single one. Weights, learning rates and epochs are those of the authors' code, converted from its means to sums (see
+:class:`PublishedRAE`).
 """
 
 from __future__ import annotations
@@ -50,10 +52,10 @@ class PublishedRAE:
         beta: :math:`\beta_c`, weight of the mean over latent dimensions of :math:`z^2`, the reconstruction being a mean
             over pixels. Ours is :math:`\beta = 2 N \beta_c / d`.
         decay: :math:`\lambda_c`, weight of the sum of squared decoder kernels. Ours is :math:`\lambda = N \lambda_c`.
-        gradient: weight of the code's penalty
-            (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), a mean as above; N times that
-            here.
-        epochs: where they differ from the data set's.
+        gradient: weight of the penalty in the authors' code
+            (:class:`~noiseless.objectives.penalties.gradient.SquaredOutputGradient`), which is a mean as above; ours is
+            N times that.
+        epochs: number of epochs, if it differs from the data set's.
     """
 
     beta: float = 0.0
@@ -64,7 +66,12 @@ class PublishedRAE:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the methods of a data set share in the authors' code, and what each has of its own."""
+    """The constants of a data set in the authors' code.
+
+    Arguments:
+        lr: the learning rate of all methods.
+        methods: the constants of each method.
+    """
 
     lr: float
     methods: dict[str, PublishedRAE]
@@ -89,7 +96,7 @@ PUBLISHED: dict[str, Setting] = {
             "ae-l2": PublishedRAE(decay=1e-6),
             "rae": PublishedRAE(beta=1e-2),
             "rae-l2": PublishedRAE(beta=1e-3, decay=1e-6),
-            "rae-gp": PublishedRAE(beta=9e-4, epochs=70),  # shipped with a gradient weight of 0: no value to take over
+            "rae-gp": PublishedRAE(beta=9e-4, epochs=70),  # the code's gradient weight is 0: no value to use
             "rae-sn": PublishedRAE(beta=0.03),
         },
     ),
@@ -106,17 +113,17 @@ PUBLISHED: dict[str, Setting] = {
     ),
 }
 
-# Ours, chosen on validation data; docs/faithful.md has the figures. Relative to the number of a datum's values.
+# Ours, chosen on validation data (see docs/faithful.md). Relative to the number of values of an example.
 JACOBIAN_WEIGHT = 1e-4
 
 
 @dataclass(frozen=True)
 class _Paper:
-    """What the paper's code has for one method on these data, in our units.
+    """The constants of a method in the paper's code for these data, in our units.
 
     Arguments:
-        name: the method's.
-        shared: what all methods have.
+        name: the method's name.
+        shared: the parts that all methods share.
     """
 
     name: str
@@ -136,7 +143,7 @@ class _Paper:
 
     def decay(self, given: float | None, over: Literal["all", "kernels"]) -> Term:
         norm = DecoderNorm(over)
-        norm.parameters(self.shared.autoencoder.decoder)  # refuses before anything is written
+        norm.parameters(self.shared.autoencoder.decoder)  # raises an error before anything is written
         return Term(given if given is not None else self.shared.size * self.published.decay, norm)
 
     def gradient(self, form: Literal["paper", "code"], probes: int | None, every: int, given: float | None) -> Term:
@@ -147,13 +154,13 @@ class _Paper:
             return Term(JACOBIAN_WEIGHT * self.shared.spec.size, penalty, every)
         if self.published.gradient is None:
             raise InputError(
-                f"the authors' code ships a gradient weight of 0 for {self.shared.constants}, which is no default; "
+                f"the gradient weight for {self.shared.constants} is 0 in the authors' code, so there is no default; "
                 "give one with --gradient"
             )
         return Term(self.published.gradient * self.shared.size, penalty, every)
 
     def method(self, terms: dict[str, Term], weights: tuple[float | None, ...], notes: tuple[str, ...] = ()) -> Method:
-        """The method; default weights, those that are None, are calibrated for the squared error."""
+        """The method; default weights (for those that are None) are calibrated for the squared error."""
         training = self.shared.training(epochs=self.published.epochs)
         return self.shared.regularised(terms, self.setting.lr, training, notes=notes, calibrated=None not in weights)
 
@@ -167,13 +174,13 @@ def ae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Autoencoder: the reconstruction alone, or with penalties of your choice.
+    """Autoencoder trained for reconstruction only, or with penalties of your choice.
 
     Arguments:
-        penalty: One or several of noiseless list penalties, or MODULE:NAME of your own, each with its weight, as
-            code-norm@0.1.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the latent size, rate and epochs that the paper has for this data set.
+        penalty: One or several penalties, each with its weight, such as code-norm@0.1: names from noiseless list
+            penalties, or your own MODULE:NAME.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's latent dimension, learning rate and epochs for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction)
     return _Paper("ae", parts).method(penalties.build(penalty), ())
@@ -193,9 +200,9 @@ def ae_l2(
 
     Arguments:
         decay: Weight of the squared norm of the decoder's parameters. Default: the paper's.
-        decay_over: all parameters of the decoder (paper) or its convolution kernels alone (authors' code).
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        decay_over: all: all parameters of the decoder (paper); kernels: only its convolution kernels (authors' code).
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     paper = _Paper("ae-l2", builder(spec, networks, optimiser, constants, reconstruction))
     return paper.method({"decoder": paper.decay(decay, decay_over)}, (decay,))
@@ -210,12 +217,12 @@ def rae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Regularized autoencoder without explicit regulariser: reconstruction and code norm (RAE).
+    """Regularized autoencoder without a regulariser of the decoder: reconstruction and code norm (RAE).
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     paper = _Paper("rae", builder(spec, networks, optimiser, constants, reconstruction))
     return paper.method({"code": paper.beta(beta)}, (beta,))
@@ -237,9 +244,9 @@ def rae_l2(
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
         decay: Weight of the squared norm of the decoder's parameters. Default: the paper's.
-        decay_over: all parameters of the decoder (paper) or its convolution kernels alone (authors' code).
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        decay_over: all: all parameters of the decoder (paper); kernels: only its convolution kernels (authors' code).
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     paper = _Paper("rae-l2", builder(spec, networks, optimiser, constants, reconstruction))
     return paper.method({"code": paper.beta(beta), "decoder": paper.decay(decay, decay_over)}, (beta, decay))
@@ -258,8 +265,8 @@ def rae_sn(
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     paper = _Paper("rae-sn", builder(spec, networks, optimiser, constants, reconstruction))
     normalise(paper.shared.autoencoder)
@@ -283,15 +290,16 @@ def rae_gp(
 
     Arguments:
         beta: Weight of half the squared norm of the code. Default: the paper's.
-        gradient: Weight of the penalty. Default: ours for the paper's form (the published weights belong to the
-            other), the authors' for the code's form; CIFAR-10's was shipped as 0 and has to be given.
+        gradient: Weight of the penalty. Default: for form paper our value, because the published weights belong to the
+            other form; for form code the authors' value, except for CIFAR-10, whose published value is 0, so that it
+            must be given.
         form: paper: the squared norm of the decoder's Jacobian; code: what the authors' code computes, the mean
             square of the gradient of the sum of squared outputs.
-        probes: Random probes of the estimate of the Jacobian's norm. 0 is exact. Default: exact for up to
-            64 outputs from a decoder without batch norm, else 1.
-        every: Apply the penalty in every so many steps, that many times as strongly.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        probes: Number of random probes for estimating the norm of the Jacobian; 0 computes it exactly. Default: exact
+            for up to 64 outputs from a decoder without batch norm, otherwise 1.
+        every: Apply the penalty only in every EVERY-th step, with a weight increased by the same factor.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     paper = _Paper("rae-gp", builder(spec, networks, optimiser, constants, reconstruction))
     allow_second_gradients(paper.shared.autoencoder.decoder)

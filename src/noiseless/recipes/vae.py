@@ -1,16 +1,19 @@
-r"""Variational autoencoders, as Ghosh et al. (ICLR 2020) and Ghose et al. (UAI 2020) compare with them.
+r"""Variational autoencoders, as used for comparison by Ghosh et al. (ICLR 2020) and Ghose et al. (UAI 2020).
 
 .. math:: L = L_{REC} + \beta \, KL(q(z \mid x) \,\|\, N(0, I))
 
-| method | :math:`q(z \mid x)` | samples from |
-|---|---|---|
-| vae | :math:`N(\mu(x), \operatorname{diag} \sigma(x)^2)` | N(0, I) |
-| cv-vae | :math:`N(\mu(x), 0.7^2 I)` | N(0, I), or a fitted density |
-| two-stage-vae | as vae | a second VAE, on its codes |
+=============  ==================================================  =============================
+method         :math:`q(z \mid x)`                                 samples from
+=============  ==================================================  =============================
+vae            :math:`N(\mu(x), \operatorname{diag} \sigma(x)^2)`  N(0, I)
+cv-vae         :math:`N(\mu(x), 0.7^2 I)`                          N(0, I), or a fitted density
+two-stage-vae  as vae                                              a second VAE, on its codes
+=============  ==================================================  =============================
 
 Sources: Auto-encoding variational Bayes (Kingma, Welling, 2014), https://arxiv.org/abs/1312.6114; Diagnosing and
 enhancing VAE models (Dai, Wipf, 2019), https://arxiv.org/abs/1903.05789. Weights are those of models/std_vae in the
-code of Ghosh et al., whose reconstruction sums over pixels the mean over the C channels: theirs times C are ours.
+code of Ghosh et al., whose reconstruction is summed over pixels and averaged over the C channels: our weights are
+theirs times C.
 """
 
 from __future__ import annotations
@@ -39,8 +42,8 @@ class PublishedVAE:
     r"""A method's constants on one data set.
 
     Arguments:
-        weight: of the divergence in the authors' code; :math:`\beta = C` times it here.
-        epochs, batch: where they differ from the data set's.
+        weight: weight of the divergence in the authors' code; our :math:`\beta` is C times that.
+        epochs, batch: number of epochs and batch size, if they differ from the data set's.
     """
 
     weight: float
@@ -64,9 +67,9 @@ def vae(
     """Variational autoencoder (Kingma and Welling, 2014), with the constants of Ghosh et al.
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        beta: Weight of the KL divergence from N(0, I). Default: the paper's; 1 if the reconstruction is a likelihood.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, Variational)
     return variational(parts, VAE, beta, reconstruction, ("normal", "gmm", "gaussian"))
@@ -82,13 +85,13 @@ def cv_vae(
     reconstruction: Choice = "squared-error",
     constants: Constants | None = None,
 ) -> Method:
-    """Variational autoencoder whose codes all have the same variance (CV-VAE).
+    """Variational autoencoder with a constant posterior variance (CV-VAE).
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
+        beta: Weight of the KL divergence from N(0, I). Default: the paper's; 1 if the reconstruction is a likelihood.
         sigma: Standard deviation of the codes.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, lambda d: ConstantVariance(d, sigma))
     return variational(parts, CV_VAE, beta, reconstruction, ("gmm", "gaussian", "normal"))
@@ -105,13 +108,13 @@ def two_stage_vae(
 ) -> Method:
     """Variational autoencoder with a second one on its codes (2sVAE; Dai and Wipf, 2019).
 
-    The first stage is vae with the constants of Ghosh et al.; Dai and Wipf learn the decoder's variance, as
-    --reconstruction gaussian-learnt does.
+    The first stage is vae with the constants of Ghosh et al. Dai and Wipf learn the decoder's variance, for which use
+    --reconstruction gaussian-learnt.
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: the paper's; 1 where the reconstruction is a likelihood.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        beta: Weight of the KL divergence from N(0, I). Default: the paper's; 1 if the reconstruction is a likelihood.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, Variational)
     return variational(parts, VAE, beta, reconstruction, ("second-stage", "gmm", "normal"))

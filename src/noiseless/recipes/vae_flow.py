@@ -2,10 +2,10 @@ r"""A VAE whose posterior is a normalising flow (Rezende and Mohamed, 2015), htt
 
 .. math:: L = L_{REC} + \beta\, \mathbb E_{q} [\log q(z \mid x) - \log N(z; 0, I)]
 
-The method of the row "VAE + flow" that Dai and Wipf (2019, https://arxiv.org/abs/1903.05789) compare with, and others
-after them; of its flow and its settings we know none. Here the flow is a chain of affine autoregressive maps
-(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is ``vae``'s, so that the two differ in the
-posterior alone.
+Dai and Wipf (2019, https://arxiv.org/abs/1903.05789), and others after them, compare with such a method in the row "VAE
++ flow", without specifying the flow and its settings. Here the flow is a chain of affine autoregressive maps
+(:mod:`noiseless.autoencoder.bottlenecks.flow`), and everything else is as in ``vae``, so the two methods differ only in
+the posterior.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def vae_flow(
     """Variational autoencoder whose posterior is a normalising flow; needs noiseless[flow].
 
     Arguments:
-        beta: Weight of the divergence from N(0, I). Default: vae's; 1 where the reconstruction is a likelihood.
-        transforms: Autoregressive maps of the posterior.
-        hidden: Units of each of the two hidden layers of such a map.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that Ghosh et al. have for this data set.
+        beta: Weight of the KL divergence from N(0, I). Default: vae's; 1 if the reconstruction is a likelihood.
+        transforms: Number of autoregressive maps of the posterior.
+        hidden: Units of each of the two hidden layers of a map.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the constants of Ghosh et al. for this data set.
     """
     parts = builder(
         spec, networks, optimiser, constants, reconstruction, lambda d: FlowPosterior(d, transforms, hidden)

@@ -2,10 +2,10 @@ r"""Wasserstein autoencoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018
 
 .. math:: L = L_{REC} + \lambda \, D(q(z), N(0, I)), \qquad q(z) = \frac1n \sum_i \delta(z - E(x_i))
 
-Codes are deterministic, and their aggregated distribution is drawn to the prior: by the maximum mean discrepancy
-(wae-mmd) or by a critic on codes (wae-gan, algorithm 1: the critic's update and the autoencoder's in turn). The
-constants of wae-mmd are those with which Ghosh et al. (ICLR 2020) compare, models/wae_mmd in their code, converted from
-means over pixels to sums; its noise on CelebA's inputs is left out. Those of wae-gan are Tolstikhin et al.'s
+Codes are deterministic, and their aggregated distribution is pulled towards the prior: by the maximum mean discrepancy
+(wae-mmd) or by a critic of codes (wae-gan, algorithm 1: alternating updates of critic and autoencoder). The constants
+of wae-mmd are those that Ghosh et al. (ICLR 2020) use for comparison, models/wae_mmd in their code, converted from
+means over pixels to sums; its noise on CelebA's inputs is omitted. Those of wae-gan are from Tolstikhin et al.
 (:data:`PUBLISHED`).
 """
 
@@ -28,7 +28,7 @@ __all__ = ["wae_gan", "wae_mmd"]
 
 LR = 1e-3
 MMD_EPOCHS = {"cifar10": 70}
-"""Of wae-mmd, where the code of Ghosh et al. has others than for most methods."""
+"""Epochs of wae-mmd where the code of Ghosh et al. deviates from those of most methods."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class PublishedWAE:
     r"""The constants of wae-gan on one data set.
 
     Arguments:
-        weight: :math:`\lambda / N` for a reconstruction that is a sum. The code's is 0.05 times the sum, for CelebA's
-            images in [-1, 1] 0.05 times four times ours; so :math:`\lambda = \lambda_c / 0.05` or
-            :math:`\lambda_c / 0.2`.
-        lr, critic_lr: rates of autoencoder and critic.
-        epochs: where they differ from the data set's.
+        weight: :math:`\lambda / N` for a reconstruction that is a sum. The code's reconstruction is 0.05 times the sum;
+            for CelebA, whose images are in [-1, 1] there, that is 0.05 times four times ours. Hence :math:`\lambda =
+            \lambda_c / 0.05` or :math:`\lambda_c / 0.2`.
+        lr, critic_lr: learning rates of autoencoder and critic.
+        epochs: number of epochs, if it differs from the data set's.
     """
 
     weight: float
@@ -51,7 +51,7 @@ class PublishedWAE:
 
 PUBLISHED: dict[str, PublishedWAE] = {
     "mnist": PublishedWAE(10 / 0.05 / 784, 1e-3, 5e-4),
-    "cifar10": PublishedWAE(1 / 0.2 / 12288, 3e-4, 1e-3),  # none published: CelebA's, relative to N
+    "cifar10": PublishedWAE(1 / 0.2 / 12288, 3e-4, 1e-3),  # not published: CelebA's, relative to N
     "celeba": PublishedWAE(1 / 0.2 / 12288, 3e-4, 1e-3, epochs=55),
 }
 
@@ -70,15 +70,15 @@ def wae_mmd(
 
     Arguments:
         weight: Weight of the squared discrepancy. Default: that of Ghosh et al.
-        kernel: imq: inverse multiquadric (the papers'); rbf: Gaussian, with scales that are ours. Both are sums over
-            seven scales.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        kernel: imq: inverse multiquadric (as in the papers); rbf: Gaussian, with our scales. Both are sums over seven
+            scales.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction)
     chosen = weight if weight is not None else parts.discrepancy
     ours = kernel == "rbf" and weight is None
-    notes = ("the weight of the discrepancy is that of the other kernel: none is published for rbf",) if ours else ()
+    notes = ("the weight of the discrepancy is that of the kernel imq: none is published for rbf",) if ours else ()
     terms = {"mmd": Term(chosen, MMD(kernel), min_batch_size=2)}
     training = parts.training(epochs=MMD_EPOCHS.get(parts.constants))
     densities = ("normal", "gmm", "gaussian")
@@ -101,11 +101,11 @@ def wae_gan(
 
     Arguments:
         weight: Weight of the encoder's loss against the critic. Default: the paper's.
-        critic_width: Units of the critic's hidden layers.
-        critic_depth: Hidden layers of the critic.
+        critic_width: Units per hidden layer of the critic.
+        critic_depth: Number of hidden layers of the critic.
         critic_lr: Learning rate of the critic. Default: the paper's.
-        reconstruction: Distance of outputs to data, as squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
-        constants: Take the constants that the paper has for this data set.
+        reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
+        constants: Use the paper's constants for this data set.
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction)
     published = PUBLISHED[parts.constants]

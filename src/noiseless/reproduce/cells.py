@@ -10,41 +10,33 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from rich.console import Console
 
-from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, modality
 from noiseless.errors import InputError
-from noiseless.evaluate.distances import evaluate
-from noiseless.evaluate.results import Reference, Row, known, noted, record
+from noiseless.evaluate.measured import LABELS, Conditions, measured, recorded
+from noiseless.evaluate.results import Reference, Result
 from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
-from noiseless.model import Model
-from noiseless.recipes.method import defaults, find
+from noiseless.recipes.method import find
 from noiseless.reproduce.command import refuse_overwrite
 from noiseless.reproduce.request import Line, Request, Source
-from noiseless.runs import BatchNormMoments, Run, train
-from noiseless.runs.record import plain
+from noiseless.runs import BatchNormMoments, Run, reuse
 from noiseless.training import Stopped, Training, resolve
 from noiseless.training.settings import Optimiser, best_device
 
-__all__ = ["Cell", "Measured", "cells", "features_for", "measure", "parted", "told", "trained"]
+__all__ = ["ALWAYS", "Cell", "Judged", "Measured", "cells", "features_for", "measure", "trained"]
 
-LABELS: dict[BatchNormMoments, str] = {"running": "best", "batch": "best, moments of the batch"}
-"""What rows say of their weights, by the moments of batch norms."""
 ALWAYS = ("normal", "gaussian", "gmm")
 """Densities that are measured in every cell, whichever of them a table shows."""
-Protocol: TypeAlias = tuple[str | None, Reference, BatchNormMoments]
+Asked: TypeAlias = tuple[str | None, Reference, BatchNormMoments]
 """Features, unless the request's; the part that is compared with; the moments of batch norms."""
-INCIDENTAL = {"device", "precision", "threads", "compile", "deterministic", "batch_norm", "track"}
-INCIDENTAL |= {"log_every", "checkpoint_every", "pictures_every"}
-"""Settings of training in which runs of one line may differ."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +119,25 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A row of results, and under which features it was asked for: None for those of the request."""
+
+    result: Result
+    features: str | None = None
+
+    def stands_at(self, source: Source) -> bool:
+        """Whether a source means this row."""
+        about = self.result.protocol
+        found = (about.row, about.density, about.decoding, about.reference, about.weights, self.features)
+        wanted = (source.row, source.density, source.decoding, source.reference, LABELS[source.moments])
+        return found == (*wanted, source.features)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as one flat JSON object."""
+        return self.result.to_json() | {"asked features": self.features}
+
+
+@dataclass(frozen=True)
 class Measured:
     """What is known of a cell.
 
@@ -138,16 +149,19 @@ class Measured:
     """
 
     cell: Cell
-    rows: Mapping[float, Sequence[Row]] = field(default_factory=dict)
+    rows: Mapping[float, Sequence[Judged]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
 
+    @property
+    def results(self) -> list[Result]:
+        """All rows."""
+        return [row.result for rows in self.rows.values() for row in rows]
+
     def value(self, source: Source) -> float | None:
-        """The Fréchet distance that stands at a source, if it was measured."""
-        wanted = {"row": source.row, "density": source.density, "reference": source.reference}
-        wanted |= {"weights": LABELS[source.moments], "asked features": source.features}
-        found = (row for row in self.rows.get(source.part, ()) if all(row[key] == wanted[key] for key in wanted))
-        return next((row["fd"] for row in found), None)
+        """The number that stands at a source, if it was measured."""
+        found = (row.result for row in self.rows.get(source.part, ()) if row.stands_at(source))
+        return next((result.number(source.column) for result in found), None)
 
 
 def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]:
@@ -163,14 +177,11 @@ def cells(request: Request, study: str, lines: Sequence[Line]) -> Iterator[Cell]
         shared.setdefault(line.folder, []).append(line)
     total, began = len(request.seeds) * len(shared), time.perf_counter()
     for k, seed in enumerate(request.seeds):
-        data = parted(request, seed)
-        if isinstance(data, Data) and not modality.of(data.spec).features:
-            raise InputError(
-                f"{data.spec.name} are {data.spec.modality}, whose table is noiseless reproduce rae-structured"
-            )
+        load = cache(request.load)
         for j, (name, group) in enumerate(shared.items()):
             _announce(k * len(shared) + j, total, f"{name}, seed {seed}", began)
             sources = frozenset(source for line in group for source in line.sources.values())
+            data = load(request.source(group[0].recipe), seed)
             yield Cell(group[0], sources, seed, folder / f"{name}-{seed}", request, data)
 
 
@@ -191,124 +202,76 @@ def trained(cell: Cell, part: float = 1.0) -> Run:
     Raises:
         InputError: its folder holds another run, or there are no data.
     """
-    data, steps = cell.loaded, cell.steps(part)
-    if not (cell.folder / "run.json").is_file():
-        training, recipe = replace(cell.training, epochs=None, steps=cell.steps()), cell.line.recipe
-        size, data_dir = cell.request.size, cell.request.data_dir
-        write_json(cell.folder.parent / "terms.json", _terms(cell.request))
-        place, own = cell.folder, cell.arguments
-        return train(
-            recipe, data, place, training=training, size=size, data_dir=data_dir, until=steps, draw=False, **own
-        )
-    run = Run(cell.folder)
-    if cell.done < steps:
-        run.resume(data, until=steps, draw=False)
-    return run
+    data, request, training = cell.loaded, cell.request, replace(cell.training, epochs=None, steps=cell.steps())
+    fresh = not (cell.folder / "run.json").is_file()
+    if fresh and request.terms():
+        write_json(cell.folder.parent / "terms.json", request.terms())
+    if not fresh:
+        _check(Run(cell.folder), cell)
+    where: dict[str, Any] = {"size": request.size, "data_dir": request.data_dir, "draw": request.draws}
+    until, recipe = cell.steps(part), cell.line.recipe
+    return reuse.trained(recipe, data, cell.folder, cell.arguments, training=training, until=until, **where)
 
 
 def _measured(cell: Cell) -> Measured:
     if isinstance(cell.data, str):
         return Measured(cell, reasons=(cell.data,))  # the same for every line
-    features_for(cell.request, cell.data)  # whose name, if misspelt, is no line's own trouble
-    rows: dict[float, Sequence[Row]] = {}
+    _judged_by(cell)  # whose name, if misspelt, is no line's own trouble
+    rows: dict[float, Sequence[Judged]] = {}
     reasons: list[str] = []
     for part in sorted({1.0, *(source.part for source in cell.sources)}):
         try:
             rows[part], missing = _rows(cell, part)
         except Stopped:
             raise
-        except (InputError, RuntimeError) as error:  # RuntimeError: ours, or torch's where a method cannot be computed
-            reasons.append(_said(error))
+        except cell.request.forgiven as error:  # RuntimeError: ours, or torch's where a method cannot be computed
+            reasons.append(" ".join(str(error).split()))
             break
         reasons += missing
     about = _about(Run(cell.folder)) if any(rows.values()) else {}
     return Measured(cell, rows, about, tuple(f"{cell.line.label}, seed {cell.seed}: {reason}" for reason in reasons))
 
 
-def _rows(cell: Cell, part: float) -> tuple[Sequence[Row], list[str]]:
-    """The rows after a part of the steps under every protocol that a source asks for, and why some are missing."""
-    protocols: dict[Protocol, set[str]] = {}
+def _rows(cell: Cell, part: float) -> tuple[Sequence[Judged], list[str]]:
+    """The rows after a part of the steps under all that a source asks for, and why some are missing."""
+    wanted: dict[Asked, set[str]] = {}
     usual = [Source("samples", name) for name in ALWAYS] if part == 1 else []
     for source in [*usual, *sorted((s for s in cell.sources if s.part == part), key=repr)]:
-        names = protocols.setdefault((source.features, source.reference, source.moments), set())
+        names = wanted.setdefault((source.features, source.reference, source.moments), set())
         names |= {source.density} if source.density else set()
-    rows: list[Row] = []
+    rows: list[Judged] = []
     reasons: list[str] = []
-    for protocol, names in protocols.items():
-        found, missing = _under(cell, part, sorted(names), protocol)
-        rows += [row | {"asked features": protocol[0]} for row in found]
+    for asked, names in wanted.items():
+        found, missing = _under(cell, part, sorted(names), asked)
+        rows += [Judged(row, asked[0]) for row in found]
         reasons += missing
     return rows, list(dict.fromkeys(reasons))
 
 
-def _under(cell: Cell, part: float, names: Sequence[str], protocol: Protocol) -> tuple[Sequence[Row], list[str]]:
-    """The rows under one protocol, and why some are missing."""
-    data, n, seed, steps = cell.loaded, cell.request.setting.n, cell.seed, cell.steps(part)
-    asked, reference, moments = protocol
-    features, label = features_for(cell.request, data, asked), LABELS[moments]
+def _under(cell: Cell, part: float, names: Sequence[str], asked: Asked) -> tuple[Sequence[Result], list[str]]:
+    """The rows under one set of conditions, and why some are missing."""
+    data, steps, (features, reference, moments) = cell.loaded, cell.steps(part), asked
+    conditions = Conditions(_judged_by(cell, features), cell.request.setting.n, cell.seed, reference, moments)
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
-
-    def there(names: Sequence[str]) -> list[Row]:
-        return known(place, data.fingerprint, features.name, names, n=n, seed=seed, part=reference, weights=label)
-
-    rows = there(names) if done >= steps else []
+    rows = recorded(place, data, names, conditions) if done >= steps else []
     if rows:
         return rows, []
     if done > steps:
         return [], [f"the run is past step {steps:,}, where it was not measured under these terms"]
-    run = trained(cell, part)
-    model = run.model(device=str(features.device), data=data, moments=moments)
-    fitted, missing = _fitted(model, names)
-    rows = there(fitted) if done >= steps else []  # else they are of the weights of an earlier step
-    if not rows:
-        made = evaluate(model, data, fitted, features, n=n, part=reference, seed=seed)
-        rows = noted(made, label, run.record["notes"])
-        record(place, rows)
-    return rows, missing
-
-
-def _fitted(model: Model, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The densities that can be fitted, and why the others cannot."""
-    fitted, missing = [], []
-    for name in names:
-        try:
-            model.density(name)
-            fitted.append(name)
-        except (InputError, RuntimeError) as error:
-            missing.append(f"{name}: {_said(error)}")
-    return fitted, missing
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())
+    run, forgiven = trained(cell, part), cell.request.forgiven
+    return measured(run, data, names, conditions, folder=place, afresh=done < steps, forgiven=forgiven)
 
 
 def _check(run: Run, cell: Cell) -> None:
     """Refuses a run that is not the cell's."""
-    there, recipe, (chosen, constants) = run.record, cell.line.recipe, cell.decided
-    training, settled = there["training"], vars(chosen)
-    compared = [
-        ("recipe", there["recipe"], recipe),
-        ("data", there["data"]["fingerprint"], cell.loaded.fingerprint),
-        ("arguments", told(recipe, there["defaults"] | there["arguments"]), told(recipe, plain(cell.arguments))),
-        *((name, value, constants.get(name)) for name, value in there["constants"].items()),
-        *((name, training[name], settled[name]) for name in settled if name not in INCIDENTAL),
-    ]
-    for name, then, now in compared:
-        if then != now:
-            raise InputError(f"{run.directory} is another run: its {name} is {then}, and this row's is {now}")
-
-
-def told(recipe: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as run.json has them, without those that are at their default now."""
-    now = defaults(find(recipe))
-    return {k: v for k, v in arguments.items() if v != {} and v != now.get(k)}
-
-
-def _terms(request: Request) -> dict[str, Any]:
-    """What all runs of a folder share."""
-    terms = {"data": request.data_name, "size": request.size, "constants": request.constants}
-    return terms | {"width": request.setting.width, "steps": request.setting.steps}
+    training, constants = cell.decided
+    settings = cell.request.compared(training)
+    try:
+        reuse.refuse_other(run, cell.line.recipe, cell.loaded, cell.arguments, constants, settings)
+    except InputError as error:
+        if InputError in cell.request.forgiven:  # it becomes a note of a page
+            raise
+        raise InputError(f"{error}; choose other --runs") from error
 
 
 def _same_terms(folder: Path, request: Request) -> None:
@@ -317,7 +280,7 @@ def _same_terms(folder: Path, request: Request) -> None:
     if not path.is_file() or not any(folder.glob("*/run.json")):
         return
     then = read_json(path)
-    for key, value in _terms(request).items():
+    for key, value in request.terms().items():
         was = then.get(key) if isinstance(then, dict) else then
         if was != value:
             raise InputError(
@@ -325,14 +288,10 @@ def _same_terms(folder: Path, request: Request) -> None:
             )
 
 
-def parted(request: Request, seed: int) -> Data | str:
-    """The data in the parts of a seed, or why a data set of this name is not at hand; what is no name is refused."""
-    try:
-        return datasets.load(request.data, size=request.size, data_dir=request.data_dir, seed=seed)
-    except InputError as error:
-        if request.data not in datasets.names():
-            raise
-        return str(error).partition(";")[0]
+def _judged_by(cell: Cell, asked: str | None = None) -> Features | None:
+    """The features by which a cell is judged; none where its kind of data is judged without."""
+    usual = modality.of(cell.loaded.spec).features
+    return features_for(cell.request, cell.loaded, asked) if usual else None
 
 
 def features_for(request: Request, data: Data, asked: str | None = None) -> Features:

@@ -13,7 +13,8 @@ from noiseless.files import read_json
 __all__ = ["command", "refuse_loss", "refuse_overwrite"]
 
 ALWAYS = ("objects", "data", "scale")
-"""What is said even where it is the default."""
+"""What is said first, and even where it is the default."""
+LAST = ("threads",)
 PLACES = ("data_dir", "device", "runs", "out", "overwrite")
 """What belongs to a machine, or to where things lie."""
 DEFAULTS = {"--scale": {"small"}, "--seeds": {"0", "1", "2"}}
@@ -30,7 +31,7 @@ def command(study: str, request: Any) -> str:
         request: a dataclass of options.
     """
     words = ["noiseless", "reproduce", study]
-    for option in fields(request):
+    for option in sorted(fields(request), key=lambda option: _place(option.name)):
         value = getattr(request, option.name)
         told = option.name in ALWAYS or option.default is MISSING or value != option.default
         if option.name in PLACES or value is None or not told:
@@ -39,6 +40,11 @@ def command(study: str, request: Any) -> str:
         shown = [Path(v).name if option.name == "data" and Path(v).is_absolute() else str(v) for v in given]
         words += ["-n" if option.name == "n" else f"--{option.name}", *shown]
     return shlex.join(words)
+
+
+def _place(option: str) -> int:
+    """Where an option stands in a command; those of one place stand as the request declares them."""
+    return ALWAYS.index(option) if option in ALWAYS else len(ALWAYS) + (option in LAST)
 
 
 def refuse_overwrite(study: str, request: Any) -> None:

@@ -1,48 +1,42 @@
 """What a study is, what may be asked of it, and where it is found.
 
 A study is a function of a :class:`Request` that returns a :class:`Report`: a table or a figure of a paper, measured
-again; it refuses, before anything is trained, to make one that would take another's place. (One on other things than
-images states a request of its own, a dataclass with `threads`, `device`, `overwrite` and `place`.) Its docstring is the
-help. It is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.studies`
+again; it refuses, before anything is trained, to make one that would take another's place. Its docstring is the help.
+It is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.studies``
 (:mod:`noiseless.registry`). Every public function that a module of :mod:`noiseless.reproduce.studies` lists in
-`__all__` and whose parameter is called `request` is one; its name on the command line has hyphens for underscores.
+``__all__`` and whose parameter is called ``request`` is one; its name on the command line has hyphens for underscores.
 
 A study states its :class:`Line` s, the rows of its table: which recipe with which arguments, and where each column's
-number stands among a run's results. Two scales are offered. `paper` trains the papers' networks for their epochs;
-`small` trains narrow ones for 1,200 steps of 100, which shows on a few CPU cores what is better than what, and no more.
-Its rate is the same for all methods (a VAE's published one, 1e-4, would not get far in so few steps) and halved every
-500 steps, since at a constant one the running moments of the batch norms lag behind so short a run, and distances of
-runs of equal loss then differ by tens.
+number stands among a run's results. What is asked of it is a kind of :class:`Request`, which says what the runs have in
+common: their data, their :class:`Scale`, and by what a run that is found is known to be one of them.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from noiseless.data import names as data_sets
+from noiseless.data import Data
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write, write_json
 from noiseless.recipes.constants import Constants
-from noiseless.registry import Choice, Kind, is_named, modules
+from noiseless.registry import Choice, Kind, modules
 from noiseless.reproduce.command import refuse_loss
+from noiseless.training import Training
 
 __all__ = [
-    "SCALES",
     "STUDY",
     "Line",
-    "Many",
     "Report",
     "Request",
-    "Rows",
     "Scale",
-    "Seeds",
     "Source",
     "Study",
+    "check",
     "chosen",
     "find",
     "names",
@@ -57,7 +51,7 @@ class Scale:
     """How large the networks of a study are, and how long and on how much it is trained and measured.
 
     Arguments:
-        width: channels of the first convolution.
+        width: of the networks, such as the channels of the first convolution.
         steps: updates; None for the paper's epochs.
         n: data in each row and in the reference.
         resize: the side that EfficientNet sees; None for its default.
@@ -69,8 +63,8 @@ class Scale:
     width: int
     steps: int | None
     n: int
-    resize: int | None
-    second_stage: str
+    resize: int | None = None
+    second_stage: str = "second-stage"
     lr: float | None = None
     schedule: Literal["exponential"] | None = None
     lr_factor: float | None = None
@@ -83,48 +77,40 @@ class Scale:
         return {name: getattr(self, name) for name in ("steps", "batch", "schedule", "lr_factor", "validate_every")}
 
 
-SCALES = {
-    "small": Scale(16, 1200, 2500, 96, "second-stage:width=256,steps=3000", 5e-4, "exponential", 0.5, 500, 100),
-    "paper": Scale(128, None, 10_000, None, "second-stage"),
-}
+def check(request: Request, *names: str) -> None:
+    """Refuses seeds that are none, negative or twice the same, numbers that are too low, and a place without a name.
 
-Seeds = tuple[int, ...]
-Rows = tuple[str, ...]
-Many = int | None
-Overwrite = bool
-
-
-def bare(path: Path | None) -> Path | None:
-    """Where a table is written, if it was given with the ending of one of its files."""
-    return path.with_suffix("") if path is not None and path.suffix in (".md", ".json") else path
-
-
-def check_numbers(seeds: Sequence[int], given: Mapping[str, tuple[int | None, int]]) -> None:
-    """Refuses seeds that are none, negative or twice the same, and numbers below the least that stands beside each."""
+    Arguments:
+        request: what was asked for.
+        names: its numbers, which must be 1 or more; n must be 2 or more.
+    """
+    seeds = request.seeds
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise InputError(f"seeds are {seeds}; give one or several different ones, 0 or more")
-    for name, (value, least) in given.items():
+    for name in names:
+        value, least = getattr(request, name), 2 if name == "n" else 1
         if value is not None and value < least:
             raise InputError(f"{name} is {value}, and must be {least} or more")
+    if request.out is not None and not request.out.name:
+        raise InputError(f"--out is {str(request.out)!r}, which names no file; give a path without an ending")
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of a study.
+class Request(ABC):
+    """What is asked of a study, and what its runs have in common.
+
+    All studies take these options, but for ``constants``, ``size``, ``batch``, ``lr`` and ``features``: a kind of
+    request that takes one declares it anew, as it does with those that it documents otherwise.
 
     Arguments:
-        data: A data set's name, a folder, an archive, a .npy or .npz file, or MODULE:NAME.
-        scale: small: narrow networks, 1,200 steps of 100 or the study's own, and n = 2,500; paper: the papers' networks
-            and epochs, n = 10,000.
-        constants: Take the constants that the papers have for this data set, and show its published numbers.
+        data: Which data.
+        scale: small: narrow networks and few steps; paper: the paper's networks and epochs.
         seeds: A run of every row for each; the table shows means and standard deviations.
         rows: Labels of the rows to make. Default: all.
-        size: Crop images to squares and resize them to so many pixels.
         data_dir: Where to look first for the files of a named data set.
-        steps: Updates, in place of the scale's; at small the rate falls over them as it does over 1,200.
-        width: Channels of the first convolution, in place of the scale's.
-        n: Data in each row and in the reference, in place of the scale's.
-        features: One of noiseless list features. Default: efficientnet for images, identity for vectors.
+        steps: Updates, in place of the scale's.
+        width: Of the networks, in place of the scale's.
+        n: Data in each row, in place of the scale's.
         threads: CPU threads. Default: torch's.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-DATA-SCALE.
@@ -132,45 +118,61 @@ class Request:
         overwrite: Replace a report of other terms, or with rows or seeds that this one lacks.
     """
 
-    data: str
+    example: ClassVar[str]
+    """Options of a first command."""
+    forgiven: ClassVar[tuple[type[Exception], ...]]
+    """Errors that leave a cell blank, with the reason, where others end the study."""
+    draws: ClassVar[bool]
+    """Whether runs draw pictures when they end."""
+
+    data: str | None
     scale: Literal["small", "paper"] = "small"
-    constants: Constants | None = None
-    seeds: Seeds = (0, 1, 2)
-    rows: Rows = ()
-    size: int | None = None
+    constants: Constants | None = field(default=None, init=False)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: tuple[str, ...] = ()
+    size: int | None = field(default=None, init=False)
     data_dir: Path | None = None
     steps: int | None = None
     width: int | None = None
-    n: Many = None
-    features: str | None = None
+    batch: int | None = field(default=None, init=False)
+    lr: float | None = field(default=None, init=False)
+    n: int | None = None
+    features: str | None = field(default=None, init=False)
     threads: int | None = None
     device: str = "auto"
     runs: Path | None = None
     out: Path | None = None
-    overwrite: Overwrite = False
-
-    def __post_init__(self) -> None:
-        check_numbers(self.seeds, {"steps": (self.steps, 1), "width": (self.width, 1), "n": (self.n, 2)})
-        if self.out is not None and not self.out.name:
-            raise InputError(f"--out is {str(self.out)!r}, which names no file; give a path without an ending")
+    overwrite: bool = False
 
     @property
-    def setting(self) -> Scale:
-        """The scale, with what was given in place of its own."""
-        scale = SCALES[self.scale]
-        given = {name: getattr(self, name) for name in ("width", "steps", "n")}
-        if self.steps is not None and scale.steps is not None and scale.validate_every is not None:
-            given["validate_every"] = max(1, round(scale.validate_every * self.steps / scale.steps))
-        return replace(scale, **{name: value for name, value in given.items() if value is not None})
-
-    @property
+    @abstractmethod
     def data_name(self) -> str:
         """What the data are called in the names of files."""
-        if self.data in data_sets():
-            return self.data
-        if is_named(self.data):
-            return self.data.split(":")[1]
-        return re.sub(r"[^\w-]+", "-", Path(self.data).resolve().name.partition(".")[0])
+
+    @property
+    @abstractmethod
+    def setting(self) -> Scale:
+        """The scale, with what was given in place of its own."""
+
+    @abstractmethod
+    def source(self, recipe: str) -> str:
+        """The name of the data on which a recipe is trained."""
+
+    @abstractmethod
+    def load(self, source: str, seed: int) -> Data | str:
+        """The data of this name in the parts of a seed, or why they are not at hand.
+
+        Raises:
+            InputError: it is no name of data, or they are of another kind.
+        """
+
+    @abstractmethod
+    def terms(self) -> dict[str, Any]:
+        """What all runs of a folder share, and is kept beside them; nothing where rows may differ in it."""
+
+    @abstractmethod
+    def compared(self, training: Training) -> dict[str, Any]:
+        """Those of the settings of a run's training in which a run that is found has to agree."""
 
     def name(self, study: str) -> str:
         """What the folder of runs and the results of a study are called."""
@@ -178,7 +180,9 @@ class Request:
 
     def place(self, study: str) -> Path:
         """Where the results of a study are written, without an ending."""
-        return bare(self.out) or Path("docs") / "results" / self.name(study)
+        out = self.out
+        bare = out.with_suffix("") if out is not None and out.suffix in (".md", ".json") else out
+        return bare or Path("docs") / "results" / self.name(study)
 
     def folder(self, study: str) -> Path:
         """The folder of the runs of a study."""
@@ -196,6 +200,8 @@ class Source:
         reference: the part of the data that is compared with.
         features: under which features; None for those of the request.
         moments: of batch norms.
+        decoding: of strings.
+        column: which of the row's numbers.
     """
 
     row: str
@@ -204,6 +210,13 @@ class Source:
     reference: Literal["test", "train"] = "test"
     features: str | None = None
     moments: Literal["running", "batch"] = "running"
+    decoding: str | None = None
+    column: str = "fd"
+
+    def to_json(self) -> dict[str, Any]:
+        """Where the number of a table of distances stands."""
+        about = ("row", "density", "part", "reference", "features", "moments")
+        return {name: getattr(self, name) for name in about}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from scipy.stats import rankdata, spearmanr
 
 from noiseless.reproduce.cells import Measured
 from noiseless.reproduce.command import command
-from noiseless.reproduce.request import Line, Report, Request
+from noiseless.reproduce.images import ImageRequest
+from noiseless.reproduce.request import Line, Report
 from noiseless.runs.record import plain
 from noiseless.show.tables import markdown
 
@@ -83,7 +84,7 @@ class Table:
 
     study: str
     title: str
-    request: Request
+    request: ImageRequest
     lines: Sequence[Line]
     columns: Sequence[str]
     measured: Sequence[Measured]
@@ -128,8 +129,7 @@ class Table:
     @cached_property
     def notes(self) -> list[str]:
         """What belongs beside the numbers, each sentence once."""
-        rows = [row for m in self.measured for part in m.rows.values() for row in part]
-        of_rows = once(text for row in rows for text in (*row.get("notes", ()), *row["warnings"]))
+        of_rows = once(text for m in self.measured for row in m.results for text in (*row.notes, *row.warnings))
         other = [f"published numbers are those of {self.like}, and the data are others"]
         borrowed = other if self.compared and self.like != self.request.data else []
         reasons = [f"{NOTHING}: {reason}" for m in self.measured for reason in m.reasons]
@@ -224,7 +224,7 @@ class Table:
         return "\n\n".join(lines)
 
     def _content(self) -> dict[str, Any]:
-        rows = [row for m in self.measured for part in m.rows.values() for row in part]
+        protocols = [row.protocol for m in self.measured for row in m.results]
         return {
             "format": FORMAT,
             "study": self.study,
@@ -234,10 +234,10 @@ class Table:
             "constants": self.request.constants,
             "setting": asdict(self.request.setting),
             "seeds": list(self.request.seeds),
-            "features": _each(row["features"] for row in rows),
-            "n": _each(row["n"] for row in rows),
-            "references": _each(row["reference"] for row in rows),
-            "fingerprints": _each(row["fingerprint"] for row in rows),
+            "features": _each(protocol.features for protocol in protocols),
+            "n": _each(protocol.n for protocol in protocols),
+            "references": _each(protocol.reference for protocol in protocols),
+            "fingerprints": _each(protocol.fingerprint for protocol in protocols),
             "machine": machine(),
             "noiseless": version("noiseless"),
             "torch": torch.__version__,
@@ -259,7 +259,7 @@ class Table:
         values, said = self.values(line, column), self.said(line, column)
         known = list(values.values())
         return {
-            "source": asdict(line.sources[column]) if column in line.sources else None,
+            "source": line.sources[column].to_json() if column in line.sources else None,
             "values": {str(seed): value for seed, value in values.items()},
             "mean": statistics.fmean(known) if known else None,
             "std": statistics.stdev(known) if len(known) > 1 else None,
@@ -316,6 +316,6 @@ def _each(values: Iterable[Any]) -> list[Any]:
 
 def _run(measured: Measured) -> dict[str, Any]:
     cell = measured.cell
-    rows = {f"{part:g}": list(found) for part, found in measured.rows.items()}
+    rows = {f"{part:g}": [row.to_json() for row in found] for part, found in measured.rows.items()}
     about = {"run": cell.folder.name, "seed": cell.seed, **measured.about}
     return about | {"rows": rows, "reasons": list(measured.reasons)}

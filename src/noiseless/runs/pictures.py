@@ -25,11 +25,11 @@ class Pictures(ABC):
 
     @abstractmethod
     def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
-        """Writes reconstructions beside originals, samples under the densities `names`, and paths."""
+        """Writes reconstructions beside originals, samples under the densities ``names``, and paths."""
 
     @abstractmethod
     def snapshot(self, model: Model, data: Data, codes: Tensor, path: Path) -> None:
-        """Writes what draws `codes` of a Gaussian stand for, to `path` or to a file beside it with another ending."""
+        """Decodes ``codes``, drawn from a Gaussian, and writes the data to ``path``; the kind may change its ending."""
 
     @abstractmethod
     def has_tiles(self, spec: Spec) -> bool:
@@ -41,7 +41,7 @@ class Pictures(ABC):
 
 
 def of(spec: Spec) -> Pictures:
-    """The pictures of the kind of data that `spec` describes."""
+    """The pictures of the kind of data that ``spec`` describes."""
     found: Pictures = registry.modality(spec.modality)
     return found
 

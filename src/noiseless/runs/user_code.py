@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -126,12 +126,13 @@ class UserCode:
             DATA.refuse_own(recorded, str(run), "with --source")
         return recorded
 
-    def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> Choice:
+    def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> object:
         if not kind.is_own(recorded):
             return recorded
         if getattr(self, part) is None:
             kind.refuse_own(recorded, str(run), f"with --{part}")
-        return cast(Choice, getattr(self, part))
+        chosen: object = getattr(self, part)
+        return chosen
 
     def _penalties(self, recorded: Sequence[Any], run: Path) -> tuple[Any, ...]:
         """The recorded penalties, with those of the user's own replaced in order."""

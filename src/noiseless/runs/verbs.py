@@ -71,7 +71,7 @@ def train(
     """Trains a method on data, and fits its densities.
 
     Arguments:
-        recipe: a method's name or function, or `MODULE:NAME`.
+        recipe: a method's name or function, or ``MODULE:NAME``.
         data: a data set's name, a path, a function that returns a :class:`noiseless.data.Raw`; an array, a tensor, a
             frame of numbers, a torch ``Dataset``, a split of a Hugging Face data set; or what
             :func:`noiseless.data.load` gave, which also takes labels.
@@ -83,8 +83,8 @@ def train(
         init_from: a run whose weights to start from.
         until: the step to stop at for now, without changing the plan: the run can be resumed.
         batches: what is trained on in place of the training part: a ``DataLoader``, or any iterable of batches in the
-            units of `data` (:class:`noiseless.training.BatchStream`). Densities and validation still use `data`. Such a
-            run is resumed with new batches, and not bit for bit.
+            units of ``data`` (:class:`noiseless.training.BatchStream`). Densities and validation still use ``data``.
+            Such a run is resumed with new batches, and not bit for bit.
         callback: called every so many steps with the number of steps that are done, the terms of the last, and the
             model as it is then; what it raises ends the training after a checkpoint.
         every: so many.
@@ -151,7 +151,7 @@ def resume(
         data_dir, until, batches, callback, every, show, draw: as for :func:`train`.
 
     Raises:
-        InputError: there is no such run, its data are missing or others, or `steps` is negative.
+        InputError: there is no such run, its data are missing or others, or ``steps`` is negative.
         RunError, Stopped: see :func:`noiseless.training.fit`.
     """
     if steps < 0:
@@ -292,7 +292,7 @@ def interpolate(
 
 
 def pairs(array: Tensor | np.ndarray, n: int, seed: int) -> tuple[Tensor | np.ndarray, Tensor | np.ndarray]:
-    """`n` random pairs of rows, no row twice.
+    """``n`` random pairs of rows, no row twice.
 
     Raises:
         InputError: there are not so many.

@@ -25,7 +25,7 @@ class Export(ABC):
     """The files of a kind of data.
 
     Attributes:
-        ending: of the file that is written where the user names none.
+        ending: of the file that is written by default.
     """
 
     ending: ClassVar[str]
@@ -44,7 +44,7 @@ class Export(ABC):
 
 
 def of(spec: Spec) -> Export:
-    """The files of the kind of data that `spec` describes."""
+    """The files of the kind of data that ``spec`` describes."""
     found: Export = registry.modality(spec.modality)
     return found
 
@@ -56,18 +56,19 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
         path: where data are to be written.
         spec: what they look like.
         count: how many they are.
-        overwrite: whether `path` may be replaced.
+        overwrite: whether ``path`` may be replaced.
         folders: whether a folder will do.
 
     Raises:
-        InputError: `path` exists and may not be replaced, these data cannot be pictures, or too many for one.
+        InputError: ``path`` exists and may not be replaced, these data cannot be pictures, or too many for one.
     """
     of(spec).check_place(path, spec, count, overwrite, folders)
 
 
 def save(drawn: Drawn, spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes data as an array (.npy), one picture (.png, a grid), a folder of pictures or a text (.txt), by what `path`
-    ends in.
+    """Writes data as an array (.npy), a picture (.png, a grid), a folder of pictures or a text (.txt).
+
+    The ending of ``path`` decides which.
 
     Raises:
         InputError: as for :func:`check`.

@@ -261,7 +261,7 @@ def of(spec: Spec) -> Codec:
 
 
 def codec_of(spec: Spec) -> Codec | None:
-    """The same, or None where data are numbers."""
+    """The codec as from :func:`of`, or None if the data are numbers."""
     return of(spec) if spec.tokens else None
 
 

@@ -69,7 +69,7 @@ def shown(strings: Iterable[String]) -> list[str]:
 
 
 def identity_of(spec: Spec) -> Callable[[str], str | None]:
-    """What a string is known by, or None where it is not valid: molecules by RDKit, all else by the language."""
+    """Maps strings to identifiers (canonical SMILES for molecules, otherwise the string), invalid strings to None."""
     if is_molecules(spec):
         return canonical
     codec = of(spec)

@@ -90,7 +90,7 @@ def test_the_estimate_is_not_negative_on_average() -> None:
 
 def test_a_code_without_density_is_refused() -> None:
     z = torch.zeros(2, 3)
-    with pytest.raises(InputError, match="a code that is a flow, not Dirac"):
+    with pytest.raises(InputError, match="needs a flow as posterior, not Dirac"):
         sampled_kl(trace(Dirac(z), z), AUTOENCODER)
 
 

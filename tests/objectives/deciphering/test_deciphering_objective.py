@@ -256,7 +256,7 @@ def test_moments_of_the_batch_leave_no_datum_alone(n: int) -> None:
     take_moments(made, of_batch=True)
     model = Model(made.autoencoder, Spec("mnist", (1, 8, 8)), lambda _: Pattern(3).bind(made), batch=50)
     assert len(model.sample(n, "pattern")) == n
-    with pytest.raises(InputError, match="a single datum has no moments"):
+    with pytest.raises(InputError, match="a batch of one example has no variance"):
         model.sample(1, "pattern")
 
 
@@ -341,7 +341,7 @@ def test_a_density_of_patterns_can_draw_clusters_as_often_as_the_data(tmp_path: 
 
 def test_a_density_of_patterns_belongs_to_deciphering(tmp_path: Path) -> None:
     made = run("ae", images(), tmp_path / "run", steps=2, draw=False)
-    with pytest.raises(InputError, match=r"and .*run \(ae\) has none; take another"):
+    with pytest.raises(InputError, match=r"and .*run \(ae\) has none; use another"):
         made.model(data=images()).sample(3, "pattern")
     with pytest.raises(InputError, match="call bind"):
         Pattern(3).sample(2, torch.Generator())
@@ -363,31 +363,31 @@ def test_the_empirical_density_keeps_some_codes_and_repeats_them_evenly() -> Non
 
 
 def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: {"warnings": []})
+    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: ({}, []))
     data = images(held=40)
     arguments = {"reconstruction": "efficientnet:32"}
     made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)
     model = made.model(data=data)
     assert (model.amortised, model.trained_on) == (False, "efficientnet-lite0")
     rows = evaluate(model, data, ["pattern", "empirical"], features("efficientnet", data.spec, resize=32), n=30)
-    assert [(r["row"], r["density"]) for r in rows] == [
+    assert [(r.protocol.row, r.protocol.density) for r in rows] == [
         ("training data", None),
         ("samples", "pattern"),
         ("samples", "empirical"),
         ("interpolation, spherical", None),
         ("interpolation, linear", None),
     ]
-    flattered = ["these very features" in " ".join(r["warnings"]) for r in rows]
+    flattered = ["these very features" in " ".join(r.warnings) for r in rows]
     assert flattered == [False, True, True, True, True]
     rows = evaluate(model, data, ["pattern"], features("pixels", data.spec), n=30)
-    assert not any("these very features" in " ".join(r["warnings"]) for r in rows)
+    assert not any("these very features" in " ".join(r.warnings) for r in rows)
 
 
 @pytest.mark.parametrize(
     ("networks", "arguments", "message"),
     [
         (Networks(net="conv-small"), {}, "leave out --net conv-small"),
-        (Networks(depth=3), {}, "networks of its own"),
+        (Networks(depth=3), {}, "has fixed networks"),
         (NETWORKS, {"active": (1, 2)}, r"expected 3 numbers"),
         (NETWORKS, {"clusters": 0}, "clusters is 0"),
         (replace(NETWORKS, net="mlp"), {"shift": "both"}, "no axis to shift or mirror along"),
@@ -402,7 +402,7 @@ def test_what_cannot_be_is_refused(networks: Networks, arguments: dict[str, Any]
 
 def test_strings_are_refused() -> None:
     language = Spec("words", (9,), (), (), 4, "S -> 'a' | 'b' S")
-    with pytest.raises(InputError, match="words are sequences of tokens; take grae"):
+    with pytest.raises(InputError, match="words are sequences of tokens; use grae"):
         names()["deciphering"](language)
 
 
@@ -416,7 +416,7 @@ def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> 
     [
         (4, {"clusters": 5}, "5 clusters cannot share 4 channels"),
         (128, {"clusters": 81}, "81 clusters of 80 data"),
-        (4, {"active": (4, 8, 16), "clusters": 1}, "80 data cannot get 80 different patterns"),
+        (4, {"active": (4, 8, 16), "clusters": 1}, "80 examples cannot get 80 different patterns"),
     ],
 )
 def test_what_the_data_make_impossible_leaves_no_folder(
@@ -428,7 +428,7 @@ def test_what_the_data_make_impossible_leaves_no_folder(
 
 
 def test_data_without_a_pattern_are_refused() -> None:
-    with pytest.raises(InputError, match="none for datum 99"):
+    with pytest.raises(InputError, match="none for example 99"):
         objective().eval().code(batch(first=80))
 
 

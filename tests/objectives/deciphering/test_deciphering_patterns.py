@@ -58,13 +58,13 @@ def test_unique_patterns_are_different_to_the_last_one_there_is() -> None:
     assert distinct(unique(SMALL, 5000, generator())) == 5000
     tiny = Layout((4, 3), (1, 2))
     assert distinct(unique(tiny, tiny.size, generator())) == tiny.size == 12
-    with pytest.raises(InputError, match=r"13 data cannot get 13 different patterns: .* make 12 of them"):
+    with pytest.raises(InputError, match=r"13 examples cannot get 13 different patterns: .* allow 12;"):
         unique(tiny, 13, generator())
 
 
 def test_unique_patterns_have_to_fit_into_their_clusters_channels() -> None:
     layout, cluster = Layout((8, 3), (1, 2)), torch.zeros(20, dtype=torch.int64)
-    with pytest.raises(InputError, match=r"20 data of cluster 0 cannot get 20 .* of \(1, 3\) channels make 3 of them"):
+    with pytest.raises(InputError, match=r"20 examples of cluster 0 cannot get 20 .* of \(1, 3\) channels allow 3;"):
         unique(layout, 20, generator(), cluster, 8)
     cluster = torch.arange(24) % 8
     assert distinct(unique(layout, 24, generator(), cluster, 8)) == layout.size == 24
@@ -72,7 +72,7 @@ def test_unique_patterns_have_to_fit_into_their_clusters_channels() -> None:
 
 def test_unique_patterns_that_draws_do_not_find_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.objectives.deciphering.patterns.ROUNDS", 1)
-    with pytest.raises(InputError, match=r"500 data are too close to all the patterns there are: \d+ of them"):
+    with pytest.raises(InputError, match=r"500 examples are nearly as many as there are patterns: \d+ of them"):
         unique(Layout((500,), (1,)), 500, generator())
 
 
@@ -156,7 +156,7 @@ def test_fresh_patterns_can_have_the_shares_of_the_data() -> None:
 def test_shares_of_several_active_channels_are_those_of_the_data_too() -> None:
     patterns = Patterns(Layout((6, 5), (2, 2)))
     u = torch.rand(6000, 11, generator=generator())
-    with pytest.raises(InputError, match="no training data"):
+    with pytest.raises(InputError, match="no patterns of training examples"):
         patterns.fresh(u, torch.float32, even=False)
     patterns.stage0 = torch.tensor([[0, 1], [0, 4], [0, 4]], dtype=torch.uint8)
     first, second = patterns.fresh(u, torch.float32, even=False)

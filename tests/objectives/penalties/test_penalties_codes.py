@@ -32,7 +32,7 @@ def test_the_divergence_is_torch_s() -> None:
     prior = distributions.Normal(torch.zeros_like(mean), 1.0)
     expected = distributions.kl_divergence(distributions.Normal(mean, log_std.exp()), prior).sum(1).mean()
     torch.testing.assert_close(kl(traced(DiagonalGaussian(mean, log_std)), MODEL), expected, rtol=1e-12, atol=0)
-    with pytest.raises(InputError, match="needs a Gaussian code, not Dirac"):
+    with pytest.raises(InputError, match="needs a Gaussian posterior, not Dirac"):
         kl(traced(Dirac(mean)), MODEL)
 
 

@@ -87,7 +87,7 @@ def test_a_certain_decoder_costs_nothing_and_stays_finite() -> None:
 @pytest.mark.parametrize(
     ("name", "spec", "sentence"),
     [
-        ("bernoulli", RULES, "'bernoulli' is for numbers, and expressions are sequences of tokens; take binary, categ"),
+        ("bernoulli", RULES, "'bernoulli' is for numbers, and expressions are sequences of tokens; use binary, categ"),
         ("gaussian:0.5", RULES, "is for numbers"),
         ("categorial", RULES, "did you mean 'categorical'"),
         ("categorical:2", RULES, "unknown reconstruction"),

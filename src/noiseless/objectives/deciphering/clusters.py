@@ -1,9 +1,9 @@
-r"""Clusters of data: k-means on the principal components that keep 95% of the variance of standardised pixels.
+r"""Clusters of the training data: k-means on the principal components that explain 95% of the standardised variance.
 
 .. math:: \min_{\mu, c} \sum_i \|W^\top \tilde x_i - \mu_{c_i}\|^2, \qquad
     \tilde x_{ij} = (x_{ij} - \bar x_j) / s_j
 
-with the principal axes W of :math:`\tilde x`. Above 20,000 data k-means runs in mini-batches.
+with the principal axes W of :math:`\tilde x`. For more than 20,000 examples, mini-batch k-means is used.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """
@@ -25,21 +25,21 @@ LARGE = 20_000
 
 
 def check_clusters(count: int, k: int) -> None:
-    """Refuses more clusters than data, or fewer than 1."""
+    """Refuses more clusters than examples, or fewer than 1."""
     if not 1 <= k <= count:
-        raise InputError(f"{k} clusters of {count} data were asked for; ask for 1 to {count}")
+        raise InputError(f"{k} clusters of {count} examples were requested; expected 1 to {count}")
 
 
 def clusters(x: Float[Tensor, "n d"], k: int, seed: int) -> Int[Tensor, " n"]:
-    """The cluster of each datum, from 0 to k - 1.
+    """The cluster of each example, from 0 to k - 1.
 
     Arguments:
-        x: the data as vectors.
-        k: how many clusters, from 1 to n.
-        seed: of the starting points.
+        x: the examples as vectors.
+        k: number of clusters, from 1 to n.
+        seed: seeds the initial centres.
 
     Raises:
-        InputError: more clusters than data, or fewer than 1.
+        InputError: there are more clusters than examples, or fewer than 1.
     """
     check_clusters(len(x), k)
     if k == 1:
@@ -53,9 +53,9 @@ def clusters(x: Float[Tensor, "n d"], k: int, seed: int) -> Int[Tensor, " n"]:
     scale = torch.where(data.std(0) > 0, data.std(0), 1)
     white = ((data - data.mean(0)) / scale).numpy()
     seed %= 2**32
-    # one thread: the same clusters on any number of cores
+    # one thread, so that the clusters do not depend on the number of cores
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different data than clusters
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct examples than clusters
         parts = PCA(KEPT, svd_solver="full" if len(data) < data.shape[1] else "covariance_eigh").fit_transform(white)
         if len(data) > LARGE:
             means = MiniBatchKMeans(k, random_state=seed, n_init=3, batch_size=4096)

@@ -1,31 +1,33 @@
-r"""Deciphering autoencoders: a network that never sees the datum learns to read it from a pattern that only it has.
+r"""Deciphering autoencoders: each training example is decoded from a random pattern, which the encoder sees instead.
 
-Datum :math:`x_i` has a random pattern :math:`p_i`, drawn once. An encoder e, whose channels the pattern switches on and
-off, and a decoder d minimise
+Example :math:`x_i` has a random pattern :math:`p_i`, drawn once. An encoder e, whose channels the pattern switches on
+and off, and a decoder d minimise
 
 .. math:: L = \frac1B \sum_i L_{REC}(d(e(p_i, \varepsilon), r_i), T_{r_i} x_i), \qquad \varepsilon \sim N(0, I)
 
-with a shift :math:`T_r` by as many pixels as the decoder is told, drawn for every datum in every step. New patterns
-:math:`p` give new data :math:`d(e(p))`. In mirrored epochs, every second one, images are mirrored and so is their
-pattern: the order of the last stage's channels is reversed.
+with a shift :math:`T_r` of the image on which the decoder is conditioned, drawn for every example in every step. New
+patterns :math:`p` yield new samples :math:`d(e(p))`. In every second epoch, images are mirrored, and so are their
+patterns: the order of the last stage's channels is reversed.
 
-Training has two parts: with shifts for some epochs, then without, where optimiser and moving average begin anew. In
-the first epochs the weight decay grows linearly to its value.
+Training has two stages: first with shifts for some epochs, then without; the optimiser and the moving average are reset
+in between. In the first epochs the weight decay increases linearly to its value.
 
-**Moments** of batch norms in use are those of fresh patterns, told shifts like those of training as long as there are
-such. Moments of unshifted data alone would take away what the decoder is told of a shift, since that is then the same
-for the whole batch, and do to weights of the first part what they never saw.
+**Moments** of batch norms in evaluation mode are those of fresh patterns. While training uses shifts, they are computed
+with random shifts as in training. With moments of unshifted data only, the batch norms would remove the conditioning on
+the shift, which is then the same for the whole batch, and the weights of the first stage would be used on activations
+unlike those in training.
 
-**Validation** has no reconstruction, since data that were not trained on have no pattern. It is the squared energy
-distance between as many images of fresh patterns and the validation data, by the norm :math:`\|x - y\|_2` of pixels,
+**Validation** has no reconstruction term, because examples outside the training set have no pattern. It is the squared
+energy distance between the validation data and equally many images of fresh patterns, with the norm :math:`\|x -
+y\|_2` of pixels,
 
 .. math:: 2\, \overline{\|x - y\|} - \overline{\|x - x'\|} - \overline{\|y - y'\|},
 
-unbiased, 0 for equal distributions and sometimes negative: it asks for variety as well as for likeness. The paper keeps
-the last weights.
+which is unbiased, 0 for equal distributions and sometimes negative. It measures diversity as well as fidelity. The
+paper uses the last weights.
 
-Not enforced: that what lies between patterns looks like data. Patterns of different data have nothing in common, and it
-is the encoder's limits that make it smooth.
+Not enforced: that codes between those of training patterns decode to plausible data. Patterns of different examples are
+unrelated, and only the limited capacity of the encoder makes the map smooth.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """
@@ -56,29 +58,29 @@ from noiseless.values import Batch, Noise
 __all__ = ["Deciphering", "Plan", "energy_distance", "shifted"]
 
 BATCH = 250
-"""Data that are drawn together, as the code does."""
+"""Number of samples drawn together, as in the author's code."""
 CALIBRATION = 20
-"""Batches over which running moments are taken."""
+"""Number of batches over which running moments are computed."""
 Axes = Literal["none", "horizontal", "both"]
 ALONG = (3, 2)
-"""Of images, horizontally first."""
+"""Axes of an image batch, horizontal first."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the training goes; everything is counted in epochs, so that a run may be longer than was planned.
+    """The training schedule, in epochs, so that a run can be extended beyond its planned length.
 
     Arguments:
         shift: the axes along which images are shifted.
-        shift_epochs: epochs of the first part, with shifts; 0 leaves it out.
-        mirrored: whether every second epoch is mirrored.
-        clusters: groups of the first stage's channels, by k-means of the data; 1 has no clusters.
+        shift_epochs: epochs of the first stage, with shifts; 0 omits it.
+        mirrored: whether images are mirrored in every second epoch.
+        clusters: groups of the first stage's channels, one per cluster found by k-means; 1 disables clusters.
         decay: the weight decay.
-        decay_epochs: epochs in which it grows from 0.
-        lr, shift_lr: learning rates of everything, and of the shift's embedding; None is a tenth of the others'.
+        decay_epochs: epochs during which it increases from 0.
+        lr, shift_lr: learning rates of the networks and of the shift's embedding; None means a tenth of ``lr``.
 
     Raises:
-        InputError: one of them is out of range.
+        InputError: a value is out of range.
     """
 
     shift: Axes = "horizontal"
@@ -93,26 +95,26 @@ class Plan:
     def __post_init__(self) -> None:
         for name, least in (("shift_epochs", 0), ("decay_epochs", 0), ("clusters", 1), ("decay", 0)):
             if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}, and must be {least} or more")
+                raise InputError(f"{name} is {getattr(self, name)}, but must be {least} or more")
         if not (self.lr > 0 and (self.shift_lr is None or self.shift_lr > 0)):
-            raise InputError(f"the learning rates are {self.lr} and {self.shift_lr}, and must be above 0")
+            raise InputError(f"the learning rates are {self.lr} and {self.shift_lr}, but must be above 0")
 
     def weight_decay(self, epoch: int) -> float:
-        """The weight decay of an epoch: linear from 0."""
+        """The weight decay of an epoch, which increases linearly from 0."""
         return self.decay * min(1.0, epoch / self.decay_epochs) if self.decay_epochs else self.decay
 
 
 class Deciphering(Objective):
-    """Patterns, an encoder of patterns, a decoder, and how they are trained.
+    """Patterns, an encoder of patterns, a decoder, and their training.
 
     Arguments:
-        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.DecoderInversion` in place of an encoder of
+        autoencoder: the decoder, with a :class:`~noiseless.nn.inversion.DecoderInversion` instead of an encoder of
             data.
-        cipher: patterns to latents.
-        patterns: of the training data, and fresh ones.
-        reconstruction: output (or its logits, where the decoder gives them) and data to a number.
-        make: the optimiser of parameters at a rate.
-        plan: of the training.
+        cipher: maps patterns to latent codes.
+        patterns: provides the patterns of the training set, and fresh ones.
+        reconstruction: maps the output (or its logits, if the decoder returns them) and the data to a scalar.
+        make: builds the optimiser of some parameters with a learning rate.
+        plan: the training schedule.
     """
 
     shifting: Tensor
@@ -133,16 +135,16 @@ class Deciphering(Objective):
         self.reconstruction, self.make, self.plan = reconstruction, make, plan
         self.info: TrainingInfo | None = None
         self.epoch = 0
-        self.register_buffer("shifting", torch.zeros((), dtype=torch.bool))  # whether the weights come of shifted data
+        self.register_buffer("shifting", torch.zeros((), dtype=torch.bool))  # trained on shifted data
         self.register_load_state_dict_pre_hook(_add_shifting)
 
     def check_count(self, count: int) -> None:
-        """Refuses more data than patterns, and clusters that are too many for data or channels."""
+        """Refuses more examples than patterns, and more clusters than the examples or channels allow."""
         self.patterns.check(count, self._clusters)
         check_clusters(count, self._clusters)
 
     def setup(self, info: TrainingInfo, rows: Callable[[], Tensor]) -> None:
-        """Draws a pattern for each training example, unless there are as many already."""
+        """Draws a pattern for each training example, unless a checkpoint provided them."""
         self.info = info
         if len(self.patterns) == info.count:
             return
@@ -151,13 +153,13 @@ class Deciphering(Objective):
         self.patterns.assign(info.count, torch.Generator().manual_seed(info.seed), found, k)
 
     def restarts(self) -> frozenset[int]:
-        """The first step of the part without shifts."""
+        """The first step of the stage without shifts."""
         if self.info is None or not self._axes or not self.plan.shift_epochs:
             return frozenset()
         return frozenset({self.plan.shift_epochs * self.info.per_epoch})
 
     def phases(self) -> list[Phase]:
-        """One update of everything; the shift's embedding has a rate of its own."""
+        """One update of all parameters; the shift's embedding has a separate learning rate."""
         return [Phase("autoencoder", list(self.parameters()), self.loss, self._optimiser)]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -174,34 +176,34 @@ class Deciphering(Objective):
         return {"reconstruction": self.reconstruction(y, x)}
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """The energy distance of fresh data to those of the batch."""
+        """The energy distance between fresh samples and the batch."""
         u = batch.noise.uniform(batch.x.new_zeros(len(batch.x), sum(self.patterns.layout.channels)))
         noise = self._noise(batch)
         y = self.autoencoder.decode(self._latents(self.patterns.fresh(u, batch.x.dtype), noise))
         return {"discrepancy": energy_distance(gather(batch.x.flatten(1)), gather(y.flatten(1)))}
 
     def code(self, batch: Batch) -> Tensor:
-        """The latents of the data's patterns, with the input that is kept."""
+        """The latent codes of the examples' patterns, with the stored encoder input."""
         if int(batch.index.max()) >= len(self.patterns):
             raise InputError(
-                f"there are {len(self.patterns)} patterns, and none for datum {int(batch.index.max())}: only data of "
-                f"the training part have one, once the training has begun"
+                f"there are {len(self.patterns)} patterns, but none for example {int(batch.index.max())}: only "
+                f"training examples have one, once training has started"
             )
         return self._latents(self.patterns.of(batch.index, batch.x.dtype), None)
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator, even: bool = True) -> Float[Tensor, "n d"]:
-        """Latents of fresh patterns (``even`` as in :meth:`noiseless.objectives.deciphering.patterns.Patterns.fresh`).
+        """Codes of fresh patterns (``even`` as in :meth:`noiseless.objectives.deciphering.patterns.Patterns.fresh`).
 
-        They are made in batches of up to 250, as equal as may be; what the draws are does not depend on the device.
+        They are computed in batches of up to 250, of nearly equal size; the patterns do not depend on the device.
         """
         like = self.cipher.dense.weight.new_zeros(())
-        parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no rest of one, whose moments there are none of
+        parts = torch.arange(n).tensor_split(-(-n // BATCH))  # no last batch of one, which has no moments
         return torch.cat([self._drawn(len(part), generator, like, even) for part in parts])
 
     @torch.no_grad()
     def recalibrated(self) -> Deciphering:
-        """A copy whose moments are those of fresh patterns, and whose search begins at some of their latents."""
+        """A copy with the moments of fresh patterns, whose inversion starts from some of their codes."""
         other = copy.deepcopy(self).eval()
         generator = torch.Generator().manual_seed(0)
         recalibrate(other, lambda: other._decoded(other.draw(BATCH, generator), generator), CALIBRATION)
@@ -210,7 +212,7 @@ class Deciphering(Objective):
         return other
 
     def _decoded(self, z: Float[Tensor, "n d"], generator: torch.Generator) -> Tensor:
-        """The decoder's output, told such shifts as the weights come of."""
+        """The decoder's output, with random shifts if the weights were trained on shifted data."""
         if not self.shifting:
             return self.autoencoder.decode(z)
         u = torch.rand(len(z), self._axes, generator=generator, device=generator.device)
@@ -231,7 +233,7 @@ class Deciphering(Objective):
         return None if self.cipher.learnt else batch.noise.normal(self.cipher.noise(batch.x))
 
     def _moved(self, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor | None]:
-        """The data shifted, and what the decoder is told of it; None where it asks for nothing."""
+        """The shifted data, and the shift that conditions the decoder; None if the decoder takes none."""
         if not self._axes:
             return x, None
         if self.epoch >= self.plan.shift_epochs:
@@ -242,11 +244,11 @@ class Deciphering(Objective):
         return x, r
 
     def _shifts(self, u: Float[Tensor, "b axes"]) -> tuple[Int[Tensor, "b axes"], Float[Tensor, "b axes"]]:
-        """Pixels along each axis, up to a quarter of the side, from uniform draws; and what the decoder is told."""
+        """Shifts along each axis in pixels, up to a quarter of the side, from uniform numbers; and as inputs."""
         height, breadth = cast(Shifted, self.autoencoder.decoder).network.size
         by, r = [], []
         for draws, side in zip(u.unbind(1), (breadth, height), strict=False):
-            most = side // 4  # 8 of 32
+            most = side // 4  # 8 pixels of 32
             by.append((draws * (2 * most + 1)).floor() - most)
             r.append(LARGEST_SHIFT * (by[-1] + most) / (2 * most))
         return torch.stack(by, 1).long(), torch.stack(r, 1)
@@ -291,12 +293,12 @@ class Deciphering(Objective):
 
 
 def _add_shifting(_module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Older checkpoints do not say whether their weights come of shifted data; their moments were taken unshifted."""
+    """For older checkpoints, which do not record whether training used shifts; their moments are of unshifted data."""
     state.setdefault(f"{prefix}shifting", torch.zeros((), dtype=torch.bool))
 
 
 def shifted(x: Float[Tensor, "b c h w"], by: Int[Tensor, " b"], axis: int) -> Float[Tensor, "b c h w"]:
-    """Each image shifted along an axis by its own number of pixels; what enters is reflected, the edge not repeated.
+    """Shifts each image along an axis by its own number of pixels, with reflection padding (edges are not repeated).
 
     >>> x = torch.arange(5.0).view(1, 1, 1, 5)
     >>> shifted(x, torch.tensor([2]), 3).flatten().tolist(), shifted(x, torch.tensor([-1]), 3).flatten().tolist()
@@ -311,7 +313,7 @@ def shifted(x: Float[Tensor, "b c h w"], by: Int[Tensor, " b"], axis: int) -> Fl
 
 
 def energy_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, ""]:
-    """The unbiased squared energy distance of two samples; 0 where one has a single row."""
+    """The unbiased squared energy distance between two samples; 0 if one has a single row."""
     if min(len(x), len(y)) < 2:
         return x.new_zeros(())
     within = sum(torch.cdist(a, a).sum() / (len(a) * (len(a) - 1)) for a in (x, y))

@@ -1,28 +1,29 @@
-r"""Patterns: which channels are active for a datum, drawn by seed, stored as indices, applied on the device.
+r"""Patterns: which channels are active for an example; drawn by seed, stored as indices, expanded on the device.
 
-Stage s of a network has :math:`n_s` channels, of which a pattern leaves :math:`k_s` active. Subsets are uniform and
-independent, so a space of patterns has the size
+Stage s of a network has :math:`n_s` channels, of which :math:`k_s` are active in a pattern. Subsets are uniform and
+independent, so the number of patterns is
 
 .. math:: S = \prod_s \binom{n_s}{k_s},
 
-1.88e40 for 1 of 128, 4 of 256 and 16 of 512 (the paper prints a sum, and means this product). Of N independent patterns
+1.88e40 for 1 of 128, 4 of 256 and 16 of 512 (the paper prints a sum but means this product). For N independent patterns
+the birthday formulae are
 
 .. math::
     \mathbb E[\text{pairs that collide}] = \binom N2 / S, \qquad
     \mathbb E[\text{different ones}] = S (1 - (1 - 1/S)^N),
 
-the birthday formulae: :func:`draw` gives such patterns, and :func:`unique` draws again those that have occurred.
+:func:`draw` returns independent patterns, and :func:`unique` redraws duplicates.
 
-Stored are the indices of active channels, a byte each where a stage has up to 256 channels and two above: 37 bytes a
-datum for the paper's stages, 370 MB for 10 million data, where dense masks of one byte a channel would take 9 GB.
-Everything is drawn on the CPU, so that patterns are the same for every device.
+Patterns are stored as indices of active channels, with one byte per index for stages of up to 256 channels and two
+otherwise: 37 bytes per example for the paper's stages, 370 MB for 10 million examples, where dense masks of one byte
+per channel would take 9 GB. Everything is drawn on the CPU, so that patterns do not depend on the device.
 
-Gaussian patterns, for comparison, are factors from N(0, 1) for every channel. They are a function of 8 bytes a datum,
-from which the factors are made anew in every batch.
+Gaussian patterns, for comparison, are factors from N(0, 1) for every channel. They are a function of 8 bytes per
+example, from which the factors are recomputed in every batch.
 
-Not enforced: that close data get close patterns. Clusters (:mod:`noiseless.objectives.deciphering.clusters`) do a
-little of it: the first stage's channels are cut into as many groups, and a datum's pattern is drawn in the group of its
-cluster.
+Not enforced: that similar examples get similar patterns. Clusters (:mod:`noiseless.objectives.deciphering.clusters`)
+achieve this partly: the first stage's channels are divided into one group per cluster, and the pattern of an example
+uses the group of its cluster.
 
 Source: Generative autoencoding of dropout patterns (Maeda, 2023), https://arxiv.org/abs/2310.01712, and its code.
 """
@@ -44,21 +45,21 @@ __all__ = ["Kind", "Layout", "Patterns", "draw", "masks", "subsets", "unique"]
 
 Kind = Literal["dropout", "gaussian"]
 ROWS = 8192
-"""Patterns that are drawn at a time, to bound memory."""
+"""Number of patterns drawn at a time, to bound memory."""
 ROUNDS = 1000
 ADVICE = "use a larger --width, more --active channels or fewer --clusters"
 
 
 @dataclass(frozen=True)
 class Layout:
-    r"""How many channels each stage has, and how many of them a pattern leaves active.
+    r"""The number of channels of each stage, and how many of them are active in a pattern.
 
     Arguments:
         channels: :math:`n_s`.
         active: :math:`k_s`, from 1 to :math:`n_s`.
 
     Raises:
-        InputError: they do not fit.
+        InputError: the numbers are inconsistent.
 
     >>> paper = Layout((128, 256, 512), (1, 4, 16))
     >>> f"{paper.size:.3g}", paper.bytes
@@ -73,16 +74,16 @@ class Layout:
             raise InputError(f"the active channels are {self.active}; expected {len(self.channels)} numbers")
         for n, k in zip(self.channels, self.active, strict=True):
             if not 1 <= k <= n <= 2**15:
-                raise InputError(f"{k} active channels of {n} were asked for; expected 1 to {min(n, 2**15)}")
+                raise InputError(f"{k} active channels of {n} were requested; expected 1 to {min(n, 2**15)}")
 
     @property
     def size(self) -> int:
-        """How many patterns there are, S."""
+        """The number of patterns, S."""
         return math.prod(math.comb(n, k) for n, k in zip(self.channels, self.active, strict=True))
 
     @property
     def bytes(self) -> int:
-        """What a datum's pattern takes."""
+        """The size of an example's pattern in bytes."""
         return sum(k * _type(n).itemsize for n, k in zip(self.channels, self.active, strict=True))
 
 
@@ -91,12 +92,12 @@ def _type(channels: int) -> torch.dtype:
 
 
 def subsets(u: Float[Tensor, "b n"], k: int, allowed: Float[Tensor, "b n"] | None = None) -> Int[Tensor, "b k"]:
-    """Uniform subsets of k of n channels, from uniform draws: the channels of the k largest, ascending.
+    """Uniform subsets of k of n channels, from uniform numbers: the channels of the k largest, in ascending order.
 
     Arguments:
-        u: draws in [0, 1).
-        k: how many channels, no more than are allowed.
-        allowed: 1 where a channel may be chosen, else 0.
+        u: uniform numbers in [0, 1).
+        k: number of channels, at most as many as are allowed.
+        allowed: 1 where a channel may be chosen, otherwise 0.
     """
     keys = u if allowed is None else torch.where(allowed > 0, u, -1.0)
     return keys.topk(k, dim=1).indices.sort(dim=1).values
@@ -109,17 +110,17 @@ def draw(
     cluster: Int[Tensor, " count"] | None = None,
     clusters: int = 1,
 ) -> list[Tensor]:
-    """Independent patterns, a tensor (count, k) of indices for each stage, on the CPU.
+    """Independent patterns: a tensor (count, k) of indices for each stage, on the CPU.
 
     Arguments:
-        layout: of the stages.
-        count: how many.
-        generator: on the CPU.
-        cluster: of each datum, from 0; the first stage is then drawn in its group of channels.
-        clusters: how many there are.
+        layout: the layout of the stages.
+        count: number of patterns.
+        generator: a generator on the CPU.
+        cluster: the cluster of each example, from 0; the first stage then uses the cluster's group of channels.
+        clusters: number of clusters.
 
     Raises:
-        InputError: a group has fewer channels than are to be active.
+        InputError: a group has fewer channels than must be active.
     """
     _check_groups(layout, clusters)
     found: list[list[Tensor]] = [[] for _ in layout.channels]
@@ -127,8 +128,8 @@ def draw(
         mine = cluster[start : start + ROWS] if cluster is not None else None
         for stage, (n, k) in enumerate(zip(layout.channels, layout.active, strict=True)):
             rows = min(ROWS, count - start)
-            # float64: of float32 keys the k-th ties with the next in one of 2^24 / n patterns, and favours some
-            # channels, too seldom to matter in fresh patterns, which are drawn on any device
+            # float64: with float32 keys the k-th ties with the next in one of 2^24 / n patterns, which favours some
+            # channels; this is too rare to matter for fresh patterns, which are drawn on any device
             u = torch.rand(rows, n, generator=generator, dtype=torch.float64)
             allowed = _group(mine, n, clusters) if stage == 0 and mine is not None else None
             found[stage].append(subsets(u, k, allowed).to(_type(n)))
@@ -142,10 +143,10 @@ def unique(
     cluster: Int[Tensor, " count"] | None = None,
     clusters: int = 1,
 ) -> list[Tensor]:
-    """As :func:`draw`, no two alike: what has occurred is drawn again.
+    """Distinct patterns, as from :func:`draw`, with duplicates redrawn.
 
     Raises:
-        InputError: there are not so many patterns, or hardly more than that.
+        InputError: there are fewer patterns than that, or hardly more.
     """
     _check_groups(layout, clusters)
     _check_room(layout, count, cluster, clusters)
@@ -158,16 +159,16 @@ def unique(
         for old, new in zip(rows, fresh, strict=True):
             old[again] = new
     raise InputError(
-        f"{count:,} data are too close to all the patterns there are: {len(_repeated(rows)):,} of them have none of "
-        f"their own after {ROUNDS:,} draws; {ADVICE}"
+        f"{count:,} examples are nearly as many as there are patterns: {len(_repeated(rows)):,} of them still have "
+        f"the pattern of another after {ROUNDS:,} draws; {ADVICE}"
     )
 
 
 def _repeated(rows: Sequence[Tensor]) -> Tensor:
-    """The positions of patterns that have occurred before."""
+    """The positions of patterns that duplicate an earlier one."""
     constants = torch.Generator().manual_seed(0)
     key = torch.zeros(len(rows[0]), dtype=torch.int64)
-    for stage in rows:  # sums modulo 2^64 of odd 63-bit multiples: different rows have different keys, all but surely
+    for stage in rows:  # hash: sums modulo 2^64 of odd 63-bit multiples; collisions are negligible
         odd = torch.randint(2**62, (stage.shape[1],), generator=constants) * 2 + 1
         key += (stage.long() * odd).sum(1) * 0x9E3779B1
     order = key.argsort(stable=True)
@@ -180,35 +181,35 @@ def _check_groups(layout: Layout, clusters: int) -> None:
     if least < layout.active[0]:
         raise InputError(
             f"{clusters} clusters cannot share {layout.channels[0]} channels with {layout.active[0]} active in each; "
-            f"give fewer --clusters or a larger --width"
+            f"use fewer --clusters or a larger --width"
         )
 
 
 def _check_room(layout: Layout, count: int, cluster: Tensor | None, clusters: int) -> None:
-    """Refuses more data of a cluster than its group of channels makes patterns."""
+    """Refuses clusters with more examples than their group of channels has patterns."""
     counts = [count] if cluster is None else cluster.bincount().tolist()
     sizes = _groups(layout.channels[0], 1 if cluster is None else clusters).bincount().tolist()
     for k, (n, size) in enumerate(zip(counts, sizes, strict=False)):
         mine = replace(layout, channels=(size, *layout.channels[1:]))
         if n > mine.size:
             raise InputError(
-                f"{n:,} data{f' of cluster {k}' if len(sizes) > 1 else ''} cannot get {n:,} different patterns: "
-                f"{mine.active} active of {mine.channels} channels make {mine.size:,} of them; {ADVICE}"
+                f"{n:,} examples{f' of cluster {k}' if len(sizes) > 1 else ''} cannot get {n:,} different patterns: "
+                f"{mine.active} active of {mine.channels} channels allow {mine.size:,}; {ADVICE}"
             )
 
 
 def _groups(n: int, clusters: int) -> Tensor:
-    """The cluster of each channel: contiguous groups, as even as may be."""
+    """The cluster of each channel: contiguous groups of nearly equal size."""
     return torch.arange(n) * clusters // n
 
 
 def _group(cluster: Tensor, n: int, clusters: int) -> Tensor:
-    """1 for the channels of each datum's cluster."""
+    """1 for the channels of each example's cluster, otherwise 0."""
     return (_groups(n, clusters) == cluster[:, None]).double()
 
 
 def masks(layout: Layout, rows: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """A factor for every channel, (b, n) for each stage: 1 for active channels, else 0."""
+    """A factor for every channel, (b, n) for each stage: 1 for active channels, otherwise 0."""
     found = []
     for n, index in zip(layout.channels, rows, strict=True):
         zeros = torch.zeros(len(index), n, dtype=dtype, device=index.device)
@@ -217,11 +218,11 @@ def masks(layout: Layout, rows: Sequence[Tensor], dtype: torch.dtype) -> list[Te
 
 
 class Patterns(nn.Module):
-    """A pattern for every training datum, as buffers that a checkpoint keeps, and fresh ones.
+    """A pattern for every training example, stored as buffers of the checkpoint, and fresh patterns.
 
     Arguments:
-        layout: of the stages.
-        kind: dropout, active channels; or gaussian, factors from N(0, 1).
+        layout: the layout of the stages.
+        kind: dropout (active channels) or gaussian (factors from N(0, 1)).
     """
 
     def __init__(self, layout: Layout, kind: Kind = "dropout") -> None:
@@ -239,17 +240,17 @@ class Patterns(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Patterns:
         other = Patterns(self.layout, self.kind)
-        for name, buffer in self.named_buffers():  # drawn once: an average of weights need not hold others
+        for name, buffer in self.named_buffers():  # never change, so a moving average of the weights can share them
             setattr(other, name, buffer)
         return other
 
     @property
     def rows(self) -> list[Tensor]:
-        """What is stored: a tensor for each stage, a row for each datum."""
+        """The stored patterns: a tensor for each stage, with a row per example."""
         return list(self.buffers())
 
     def check(self, count: int, clusters: int = 1) -> None:
-        """Refuses more data than there are patterns, and more clusters than channels can be shared among."""
+        """Refuses more examples than there are patterns, and more clusters than the channels can be divided among."""
         if self.kind == "dropout":
             _check_groups(self.layout, clusters)
             _check_room(self.layout, count, None, 1)
@@ -257,10 +258,10 @@ class Patterns(nn.Module):
     def assign(
         self, count: int, generator: torch.Generator, cluster: Int[Tensor, " count"] | None = None, clusters: int = 1
     ) -> None:
-        """Draws a pattern for each of ``count`` data, no two alike.
+        """Draws distinct patterns for ``count`` examples.
 
         Raises:
-            InputError: there are not so many.
+            InputError: there are fewer patterns than that.
         """
         if self.kind == "gaussian":
             drawn = [torch.randint(2**62, (count, 1), generator=generator)]
@@ -270,12 +271,12 @@ class Patterns(nn.Module):
             setattr(self, name, new.to(old.device))
 
     def of(self, index: Int[Tensor, " b"], dtype: torch.dtype, mirrored: bool = False) -> list[Tensor]:
-        """The factors of training data.
+        """The factors of training examples.
 
         Arguments:
-            index: of the data.
-            dtype: of the factors.
-            mirrored: the last stage's channels in reversed order, the pattern of the mirrored datum.
+            index: indices of the examples.
+            dtype: dtype of the factors.
+            mirrored: return the patterns of the mirrored examples, with the last stage's channels in reverse order.
         """
         rows = [stage.index_select(0, index) for stage in self.rows]
         if self.kind == "gaussian":
@@ -286,17 +287,17 @@ class Patterns(nn.Module):
         return [*found[:-1], found[-1].flip(1)] if mirrored else found
 
     def fresh(self, u: Float[Tensor, "b total"], dtype: torch.dtype, even: bool = True) -> list[Tensor]:
-        r"""The factors of new patterns, from uniform draws in [0, 1) for every channel.
+        r"""The factors of new patterns, from uniform numbers in [0, 1) for every channel.
 
         Arguments:
-            u: the draws.
-            dtype: of the factors.
-            even: whether the first stage is a uniform subset of its channels, as in the paper's code, whatever the
-                clusters of the data; else it is that of a training datum, drawn uniformly, so that clusters have the
-                shares that they have of the data. Gaussian patterns have no clusters, and are the same either way.
+            u: the uniform numbers.
+            dtype: dtype of the factors.
+            even: if true, the first stage is a uniform subset of its channels, as in the paper's code, regardless of
+                clusters; otherwise it is that of a uniformly drawn training example, so that clusters are sampled by
+                their share of the data. Gaussian patterns have no clusters, and are the same either way.
 
         Raises:
-            InputError: there are no training data yet whose first stage could be taken.
+            InputError: there are no training patterns yet from which to take the first stage.
         """
         parts = u.split(self.layout.channels, dim=1)
         if self.kind == "gaussian":
@@ -305,13 +306,13 @@ class Patterns(nn.Module):
         rows = [subsets(p, k) for p, k in zip(parts, self.layout.active, strict=True)]
         if not even:
             if not len(self):
-                raise InputError("there are no training data whose patterns could be taken: train first")
+                raise InputError("there are no patterns of training examples to sample from: train first")
             rows[0] = self.rows[0][(parts[0][:, 0] * len(self)).long()]
         return masks(self.layout, rows, dtype)
 
 
 def _make_room(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Takes as many patterns as a checkpoint has, whatever number there was."""
+    """Resizes the buffers to the number of patterns in a checkpoint."""
     for name, buffer in list(module.named_buffers()):
         stored = state.get(prefix + name)
         if stored is not None and stored.shape[1:] == buffer.shape[1:] and len(stored) != len(buffer):
@@ -319,14 +320,14 @@ def _make_room(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -
 
 
 def _normal(key: Int[Tensor, "b 1"], count: int) -> Float[Tensor, "b count"]:
-    """Normal factors, a function of each datum's key: two hashed uniform numbers by Box and Muller."""
+    """Normal factors as a function of each example's key: Box-Muller transform of two hashed uniform numbers."""
     column = torch.arange(count, device=key.device)
     u, v = (_hashed(key + (2 * column + odd) * 0x632BE59BD9B4E019) for odd in (0, 1))
     return (-2 * (1 - u).log()).sqrt() * (2 * math.pi * v).cos()
 
 
 def _hashed(x: Int[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-    """Uniform numbers in [0, 1) in float64, by the finaliser of splitmix64 modulo 2^64."""
+    """Uniform numbers in [0, 1) in float64, by the finaliser of splitmix64 (modulo 2^64)."""
     x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
     x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
     x = x ^ ((x >> 31) & 0x1FFFFFFFF)

@@ -1,14 +1,14 @@
-r"""The entropy of the batch of codes, maximised: the term of EAE.
+r"""The entropy of the codes of a batch, which is maximised: the term of EAE.
 
 .. math:: L_H = -\hat H_k(z_1, \dots, z_B)
 
-With codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is
-largest for N(0, I), at :math:`\frac d2 \log 2 \pi e`; so minimising the term draws the aggregated distribution of the
-codes there. The estimate is :func:`noiseless.metrics.entropy.entropy`, on the joint batch of all processes. Without a
-bottleneck that fixes the codes' scale the term has no minimum.
+Among codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is
+largest for N(0, I), with value :math:`\frac d2 \log 2 \pi e`, so minimising the term pulls the aggregated posterior
+towards N(0, I). The estimate is :func:`noiseless.metrics.entropy.entropy` on the global batch of all processes. Without
+a bottleneck that fixes the scale of the codes, the term has no minimum.
 
-Not enforced: normality itself. In 16 dimensions and more, a batch of 100 tells little of the distribution's shape
-beyond its spread, and the weight decides how much of the reconstruction is given up for it.
+Not enforced: normality itself. In 16 or more dimensions, a batch of 100 contains little information about the shape of
+the distribution beyond its spread, and the weight determines the trade-off against reconstruction.
 
 Source: Batch norm with entropic regularization turns deterministic autoencoders into generative models (Ghose, Rashwan,
 Poupart, UAI 2020), section 3, https://arxiv.org/abs/2002.10631. The scale of the weight is not recoverable from it;
@@ -33,15 +33,15 @@ class NegativeEntropy:
     r"""Minus the estimate of the entropy of the codes, in nats.
 
     Arguments:
-        k: which nearest neighbour the estimate takes, 1 or more and fewer than the batch has data.
+        k: which nearest neighbour the estimate uses, at least 1 and less than the batch size.
     """
 
     def __init__(self, k: int = 1) -> None:
         if k < 1:
-            raise InputError(f"k is {k}, and must be 1 or more: the first neighbour is the nearest")
+            raise InputError(f"k is {k}, but must be 1 or more: the first neighbour is the nearest")
         self.k = k
 
     def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG002
-        """Minus the entropy of the joint batch; 0 for a last batch of validation that is too small for an estimate."""
+        """Minus the entropy of the global batch; 0 for a last batch of validation that is too small for an estimate."""
         z = gather(trace.z)
         return z.new_zeros(()) if len(z) <= self.k and trace.batch.step is None else -entropy(z, self.k)

@@ -9,8 +9,8 @@ with kernels summed over seven scales, :math:`s \in \{0.1, 0.2, 0.5, 1, 2, 5, 10
 .. math::
     k_{imq}(a, b) = \sum_s \frac{C_s}{C_s + \|a - b\|^2}, \qquad k_{rbf}(a, b) = \sum_s \exp(-\|a - b\|^2 / C_s)
 
-The estimate is unbiased, so it is zero in the mean for codes that follow the prior, and negative about as often as
-positive. It is over the joint batch of all processes.
+The estimate is unbiased, so its expectation is zero for codes that follow the prior, and it is negative about as often
+as positive. It is computed on the global batch of all processes.
 
 Source: Wasserstein auto-encoders (Tolstikhin, Bousquet, Gelly, Schölkopf, ICLR 2018), algorithm 2 and section 4,
 https://arxiv.org/abs/1711.01558; the scales of imq are those of its code and of the code of Ghosh et al. (2020), those
@@ -40,7 +40,7 @@ def mmd(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], kernel: Kernel = "imq"
     """The unbiased estimate of the squared discrepancy between the distributions of two samples.
 
     Raises:
-        InputError: fewer than 2 rows on either side.
+        InputError: a sample has fewer than 2 rows.
     """
     if min(len(a), len(b)) < 2:
         raise InputError(f"an unbiased discrepancy needs at least 2 codes on each side, not {len(a)} and {len(b)}")
@@ -62,10 +62,10 @@ def _kernel(distances: Tensor, d: int, kernel: Kernel) -> Tensor:
 
 
 class MMD:
-    """The squared discrepancy between the codes of a batch and as many draws of N(0, I).
+    """The squared discrepancy between the codes of a batch and as many samples of N(0, I).
 
     Arguments:
-        kernel: imq, inverse multiquadric, or rbf, Gaussian.
+        kernel: imq (inverse multiquadric) or rbf (Gaussian).
     """
 
     min_batch_size = 2

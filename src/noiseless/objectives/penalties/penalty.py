@@ -1,12 +1,12 @@
-"""How a penalty with its weight is chosen, found and built.
+"""How penalties and their weights are chosen, found and built.
 
-A penalty is a function of a trace and an autoencoder to a number (:data:`noiseless.objectives.regularised.Penalty`). It
-is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.penalties`
-(:mod:`noiseless.registry`). What is named so is the penalty itself, or a class or function that makes it and needs no
+A penalty is a function from a trace and an autoencoder to a scalar (:data:`noiseless.objectives.regularised.Penalty`).
+It is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.penalties``
+(:mod:`noiseless.registry`). The chosen object is the penalty itself, or a class or function that builds it and needs no
 arguments; its parameters are then options in the name (``decoder-norm:kernels``). The weight follows the name,
-``code-norm@0.1``. One that needs several data in a batch says so in an attribute ``min_batch_size``.
+``code-norm@0.1``. A penalty that needs more than one example per batch has an attribute ``min_batch_size``.
 
-A module of this folder names the penalties that it offers in a dictionary ``PENALTIES``.
+A module of this folder lists the penalties that it provides in a dictionary ``PENALTIES``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from noiseless.registry import Kind, Part, name_of, offered
 __all__ = ["PENALTY", "PenaltyChoice", "build", "names", "weighted"]
 
 PenaltyChoice = str | Term | Mapping[str, Any]
-"""A penalty with its weight: a name and perhaps @WEIGHT, a term, or a term as run.json has it."""
+"""A penalty with its weight: a name, optionally with @WEIGHT, a term, or a term from run.json."""
 
 
 def names() -> dict[str, str]:
-    """Every penalty by the name that the command line takes, with a line on each."""
+    """The penalties by the names that the command line accepts, with a one-line description of each."""
     return {name: (inspect.getdoc(penalty) or name).splitlines()[0] for name, penalty in sorted(_catalogue().items())}
 
 
 def build(chosen: Iterable[PenaltyChoice]) -> dict[str, Term]:
-    """The terms that are chosen, by the names that logs show.
+    """The chosen terms by the names shown in logs.
 
     Raises:
-        InputError: a name, an option or a weight that cannot be used, or two terms of one name.
+        InputError: a name, an option or a weight is invalid, or two terms have the same name.
     """
     found: dict[str, Term] = {}
     for one in chosen:
@@ -47,7 +47,7 @@ def build(chosen: Iterable[PenaltyChoice]) -> dict[str, Term]:
 
 
 def weighted(name: str) -> tuple[str, str]:
-    """The name of a penalty, options included, and its weight, as they are written.
+    """The name of a penalty, including options, and its weight, as strings.
 
     >>> weighted("code-norm@0.1"), weighted("my_module:my_penalty")
     (('code-norm', '0.1'), ('my_module:my_penalty', '1'))
@@ -93,4 +93,4 @@ def _catalogue() -> dict[str, Any]:
 
 
 PENALTY = Kind("penalty", "noiseless.penalties", lambda: _catalogue())
-"""Where penalties are found."""
+"""How penalties are found."""

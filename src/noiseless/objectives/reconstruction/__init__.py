@@ -1,4 +1,4 @@
-"""How far an output is from its datum: one kind of distance a file."""
+"""Reconstruction terms: distances between an output and its example, one kind per file."""
 
 from noiseless.objectives.reconstruction.likelihood import GaussianLikelihood, bernoulli, gaussian_learnt
 from noiseless.objectives.reconstruction.lpips import lpips

@@ -6,13 +6,13 @@ r"""Negative log-likelihoods of the data given the output: sums over dimensions,
     \text{gaussian-learnt} \quad & \min_\sigma \text{ of the mean of the last} =
         \frac N2 \log (2 \pi e \, \overline{(x - y)^2})
 
-The first is computed from the log-odds :math:`a`; for data strictly between 0 and 1 it is no likelihood (Loaiza-Ganem
-and Cunningham, 2019), but widely used. The last has the variance that is optimal for the batch in closed form, so that
-it needs no parameter; its gradient is that of the second with this :math:`\sigma`. The mean runs over the batch (all
-processes) and all dimensions.
+The first is computed from the log-odds :math:`a`; for data strictly between 0 and 1 it is not a likelihood
+(Loaiza-Ganem and Cunningham, 2019), but widely used. The last uses the variance that is optimal for the batch, in
+closed form, so it needs no parameter; its gradient is that of the second with this :math:`\sigma`. The mean runs over
+the batch (all processes) and all dimensions.
 
-Weights published for the squared error are not those for a likelihood: at :math:`\sigma^2 = 1/2` alone the Gaussian's
-gradient is the squared error's.
+Weights published for the squared error do not apply to a likelihood: the gradient of the Gaussian likelihood equals
+that of the squared error only for :math:`\sigma^2 = 1/2`.
 
 Source: Simple and effective VAE training with calibrated decoders (Rybkin, Daniilidis, Levine, ICML 2021), section 4,
 https://arxiv.org/abs/2006.13202; Diagnosing and enhancing VAE models (Dai, Wipf, ICLR 2019), which learns the variance,
@@ -35,7 +35,7 @@ from noiseless.objectives.reconstruction.term import Reconstruction
 __all__ = ["ON_LOGITS", "RECONSTRUCTIONS", "GaussianLikelihood", "bernoulli", "gaussian_learnt"]
 
 FLOOR = 1e-10
-"""Smallest variance that is taken for learnt, where a decoder reproduces its data exactly."""
+"""Lower bound on the learnt variance, for decoders that reproduce their data exactly."""
 
 
 def bernoulli(logits: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float[Tensor, ""]:
@@ -47,12 +47,12 @@ class GaussianLikelihood:
     """Gaussian likelihood with a fixed standard deviation.
 
     Arguments:
-        sigma: the standard deviation of every number of a datum, above 0.
+        sigma: the standard deviation of every value of an example, above 0.
     """
 
     def __init__(self, sigma: float = 1.0) -> None:
         if not 0 < sigma < math.inf:
-            raise InputError(f"the standard deviation of a Gaussian likelihood is {sigma}, and must be above 0")
+            raise InputError(f"the standard deviation of a Gaussian likelihood is {sigma}, but must be above 0")
         self.sigma = sigma
 
     def __call__(self, y: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float[Tensor, ""]:

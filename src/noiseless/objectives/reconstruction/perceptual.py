@@ -1,18 +1,19 @@
-r"""Perceptual distances: how far images are apart to a network that was trained to tell objects.
+r"""Perceptual distances between images, computed from the activations of a classification network.
 
 .. math:: d(y, x) = \sum_l \frac1{H_l W_l} \sum_{ij} \big\| w_l \odot (\hat f^l_{ij}(y) - \hat f^l_{ij}(x)) \big\|_2^2,
     \qquad \hat f^l_{ij} = f^l_{ij} / \|f^l_{ij}\|_2
 
-over activations :math:`f^l` of a frozen network, normalised at every pixel. ``lpips`` is the published one: five
-activations of AlexNet with channel weights :math:`w_l^2` that were fitted to human judgement
-(:mod:`noiseless.objectives.reconstruction.lpips`). ``efficientnet`` is ours: the ends of five stages of
+with activations :math:`f^l` of a frozen network, normalised at every pixel. ``lpips`` is the published distance: five
+activations of AlexNet with channel weights :math:`w_l^2` that were fitted to human judgements
+(:mod:`noiseless.objectives.reconstruction.lpips`). ``efficientnet`` is ours: the outputs of five stages of
 EfficientNet-Lite0, whose weights come with this library, and :math:`w_l = 1 / \sqrt 5`.
 
-As all terms here, it is given as a sum over the N numbers of a datum: N times the distance, as if it were a mean over
-pixels. The weights of other terms beside it keep their order of magnitude, and no more.
+Like all reconstruction terms, it is scaled as a sum over the N values of an example: N times the distance, as if that
+were a mean over pixels. The weights of other terms therefore keep their order of magnitude, but not their exact
+meaning.
 
-**Evaluations under EfficientNet's features of a model that was trained on them flatter it**: they say so, and bring
-a second feature space (:mod:`noiseless.evaluate.distances`).
+**Evaluating a model under EfficientNet's features is biased in its favour if it was trained on them**: such evaluations
+say so and add a second feature space (:mod:`noiseless.evaluate.distances`).
 
 Source: The unreasonable effectiveness of deep features as a perceptual metric (Zhang, Isola, Efros, Shechtman, Wang,
 CVPR 2018), https://arxiv.org/abs/1801.03924.
@@ -35,7 +36,7 @@ from noiseless.objectives.reconstruction.term import Reconstruction
 __all__ = ["RECONSTRUCTIONS", "Perceptual", "distance", "trained_on"]
 
 STAGES = (0, 1, 2, 4, 6)
-"""Of EfficientNet-Lite0's seven: the last of each resolution, strides 2, 4, 8, 16 and 32."""
+"""The last of EfficientNet-Lite0's seven stages at each resolution, strides 2, 4, 8, 16 and 32."""
 EPSILON = 1e-10
 
 
@@ -44,7 +45,7 @@ def distance(left: Sequence[Tensor], right: Sequence[Tensor], weights: Sequence[
 
     Arguments:
         left, right: activations (b, c, h, w) of the same layers.
-        weights: of the squares of each layer's channels, (c,).
+        weights: the weights of each layer's squared channel differences, (c,).
     """
     parts = []
     for a, b, weight in zip(left, right, weights, strict=True):
@@ -59,14 +60,14 @@ def _unit(f: Tensor) -> Tensor:
 
 
 class Perceptual:
-    """A perceptual distance as a reconstruction term; the network is no part of what holds it.
+    """A perceptual distance as a reconstruction term; the network is not registered as a submodule.
 
     Arguments:
-        features: what the network is called in the names of features that evaluations use.
-        network: normalised images to activations; frozen.
-        weights: of the squares of each activation's channels.
-        side: images are resized to it, bilinearly.
-        mean, std: by which images in [0, 1] are normalised.
+        features: the name of the network among the features of evaluations.
+        network: maps normalised images to activations; frozen.
+        weights: the weights of each activation's squared channel differences.
+        side: the side to which images are resized, bilinearly.
+        mean, std: normalisation of images in [0, 1].
     """
 
     def __init__(
@@ -83,13 +84,13 @@ class Perceptual:
         self._copies: dict[tuple[torch.device, torch.dtype], Callable[[Tensor], list[Tensor]]] = {}
 
     def __deepcopy__(self, memo: Any) -> Perceptual:
-        return self  # it is frozen, and an average of weights need not hold another
+        return self  # frozen, so a moving average of the weights can share it
 
     def __call__(self, y: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float[Tensor, ""]:
         """N times the mean over the batch.
 
         Raises:
-            InputError: neither one nor three channels.
+            InputError: images have neither one nor three channels.
         """
         if y.ndim != 4 or y.shape[1] not in (1, 3):
             raise InputError(
@@ -111,7 +112,7 @@ class Perceptual:
 
 
 def trained_on(reconstruction: Reconstruction | None) -> str | None:
-    """The features under which a model that was trained with this term is flattered; None for most terms."""
+    """The features that this term uses, under which evaluations are biased; None for most terms."""
     return reconstruction.features if isinstance(reconstruction, Perceptual) else None
 
 

@@ -1,4 +1,4 @@
-r"""Distances between numbers: sums over dimensions, means over the batch.
+r"""Distances between values: summed over dimensions, averaged over the batch.
 
 .. math:: L_{REC} = \|x - y\|_2^2
 """
@@ -25,7 +25,7 @@ def squared_error(y: Float[Tensor, "b ..."], x: Float[Tensor, "b ..."]) -> Float
 
 
 def _squared_error() -> Reconstruction:
-    """Squared error, summed over dimensions: what the papers' weights are given for."""
+    """Squared error, summed over dimensions; the papers' weights refer to it."""
     return squared_error
 
 

@@ -1,7 +1,7 @@
-r"""Distances of a decoder's output from a sequence of tokens: sums over steps and tokens, means over the batch.
+r"""Distances between a decoder's output and a sequence of tokens: summed over steps and tokens, means over the batch.
 
-With one-hot data :math:`x_{tk}`, the decoder's numbers :math:`a_{tk}` and the tokens :math:`A_t` that may stand where
-the true one does (all of them, where tokens are characters),
+With one-hot data :math:`x_{tk}`, the decoder's logits :math:`a_{tk}` and the set :math:`A_t` of tokens that are allowed
+where the true one is (all tokens, if these are characters),
 
 .. math::
     p_{tk} &= \frac{[k \in A_t] \, e^{a_{tk}}}{\sum_{j \in A_t} e^{a_{tj}}} \\
@@ -9,13 +9,13 @@ the true one does (all of them, where tokens are characters),
     \text{binary} \quad & -\sum_{t, k} x_{tk} \log p_{tk} + (1 - x_{tk}) \log (1 - p_{tk}) \\
     \text{squared-error} \quad & \sum_{t, k} (x_{tk} - p_{tk})^2
 
-The first is the negative log-likelihood of the rules, in nats, and for a grammar of the derivation. The second is what
-the code of GrammarVAE computes, in sums: that code has T times the mean over steps and tokens, which is 1 / D of it,
-and a divergence averaged over the d dimensions of the code, so that its weight is :math:`D / d` here. The third,
-Brier's score, is proper as well, and bounded; it is what "squared error" means for tokens. Steps at which only one
-token is allowed, those that pad a derivation above all, contribute nothing.
+The first is the negative log-likelihood of the tokens, in nats; for a grammar, that of the derivation. The second is
+what the code of GrammarVAE computes, as a sum: that code uses T times the mean over steps and tokens, which is 1 / D of
+it, and a divergence averaged over the d latent dimensions, whose weight is therefore :math:`D / d` here. The third, the
+Brier score, is also a proper scoring rule, and bounded; it is what "squared error" means for tokens. Steps at which
+only one token is allowed, in particular padding, contribute nothing.
 
-Probabilities are kept :data:`EPSILON` away from 0 and 1 in the second, as Keras does.
+In the second, probabilities are clipped to a distance of :data:`EPSILON` from 0 and 1, as in Keras.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EPSILON = 1e-7
 
 
 class _Allowed:
-    """What may stand at each step, for data like ``spec``; on the device where it is asked for."""
+    """The tokens that are allowed at each step, for data like ``spec``; cached per device."""
 
     def __init__(self, spec: Spec) -> None:
         self.table = of(spec).alternatives()
@@ -49,7 +49,7 @@ class _Allowed:
 
 
 class Categorical:
-    """Cross-entropy of the true token among those allowed, in nats."""
+    """Cross-entropy of the true token among the allowed ones, in nats."""
 
     def __init__(self, spec: Spec) -> None:
         self.allowed = _Allowed(spec)
@@ -61,7 +61,7 @@ class Categorical:
 
 
 class Binary:
-    """Binary cross-entropy of every token's probability: what the code of GrammarVAE computes."""
+    """Binary cross-entropy of every token's probability, as in the code of GrammarVAE."""
 
     def __init__(self, spec: Spec) -> None:
         self.allowed = _Allowed(spec)

@@ -1,18 +1,18 @@
-"""How a reconstruction term is chosen, found and built.
+"""How reconstruction terms are chosen, found and built.
 
-A term is a function of output and data to a number: a sum over dimensions, a mean over the batch. It is chosen by
-name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.reconstructions`
-(:mod:`noiseless.registry`). What is named so is the term itself, or a class or function that makes it and needs no
-arguments; its parameters are then options in the name (``my_terms:Huber:0.5``). If it has an attribute ``on_logits``
-that is true, it takes the log-odds of pixels in place of pixels; with ``in_nats`` it is in the unit of likelihoods,
-beside which a divergence weighs 1.
+A term is a function from output and data to a scalar: summed over dimensions, averaged over the batch. It is chosen by
+name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.reconstructions``
+(:mod:`noiseless.registry`). The chosen object is the term itself, or a class or function that builds it and needs no
+arguments; its parameters are then options in the name (``my_terms:Huber:0.5``). If its attribute ``on_logits`` is true,
+it takes the log-odds of pixels instead of pixels; if ``in_nats`` is true, it is in the unit of likelihoods, for which
+the natural weight of a divergence is 1.
 
-A module of this folder names the terms that it offers in
+A module of this folder lists the terms that it provides in
 
     ``RECONSTRUCTIONS: dict[str, Callable[..., Reconstruction]]``
 
-whose values make the term and have numbers as options (``gaussian:0.5``). Names in the module's ``ON_LOGITS`` and
-``IN_NATS`` are of terms with these properties.
+whose values build the term and have numbers as options (``gaussian:0.5``). The module's ``ON_LOGITS`` and ``IN_NATS``
+list the terms with these properties.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Reconstruction = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Distance:
-    """A reconstruction term as a recipe needs it.
+    """A reconstruction term, as recipes use it.
 
     Arguments:
-        of: output and data to a number.
-        logits: whether the output has to be logits.
-        name: what notes and run.json call it.
+        of: maps output and data to a scalar.
+        logits: whether the output must be logits.
+        name: its name in notes and in run.json.
     """
 
     of: Reconstruction
@@ -54,13 +54,13 @@ class Distance:
 
 
 def names() -> dict[str, str]:
-    """Every reconstruction term by the name that the command line takes, with a line on each."""
+    """The reconstruction terms by the names that the command line accepts, with a one-line description of each."""
     makers: dict[str, Callable[..., Reconstruction]] = _sequences() | {k: make for k, (make, _) in _catalogue().items()}
     return {name: (inspect.getdoc(make) or name).splitlines()[0] for name, make in sorted(makers.items())}
 
 
 def in_nats(chosen: Choice) -> bool:
-    """Whether the reconstruction term that is chosen is in the unit of likelihoods."""
+    """Whether the chosen reconstruction term is in the unit of likelihoods."""
     part = RECONSTRUCTION.find(chosen)
     if part.own:
         return bool(getattr(part.value, "in_nats", False))
@@ -68,15 +68,15 @@ def in_nats(chosen: Choice) -> bool:
 
 
 def build(chosen: Choice, spec: Spec) -> Distance:
-    """The reconstruction term that is chosen, for data like `spec`.
+    """The chosen reconstruction term, for data like ``spec``.
 
     Arguments:
-        chosen: one of :func:`names`, with values of its options after a colon, separated by commas; `MODULE:NAME` of
-            your own; the name of an installed package's; or the term itself.
-        spec: what a datum looks like.
+        chosen: one of :func:`names`, with values of its options after a colon, separated by commas; your own
+            ``MODULE:NAME``; the name of a term of an installed package; or the term itself.
+        spec: describes an example.
 
     Raises:
-        InputError: a name or a value that does not exist, or that is for other data, or what is named is no term.
+        InputError: the name or a value is unknown or for other data, or the object is not a reconstruction term.
     """
     part = RECONSTRUCTION.find(chosen)
     if part.own:
@@ -101,23 +101,23 @@ def build(chosen: Choice, spec: Spec) -> Distance:
 
 
 def _own(part: Part, spec: Spec) -> Distance:
-    """A term of the user's own, tried once on zeros."""
+    """A user-defined term, tested once on zeros."""
     term = part.instance()
     logits = bool(getattr(part.value, "on_logits", False))
     try:
         value = term(torch.zeros(2, *spec.outputs), torch.zeros(2, *spec.shape))
-    except Exception as error:  # whatever the user's term raises
+    except Exception as error:  # the user's term may raise anything
         reason = f"{type(error).__name__}: {error}"
         shapes = f"an output {(2, *spec.outputs)} and data {(2, *spec.shape)}"
         raise InputError(f"the reconstruction {part.name} cannot be computed for {shapes} ({reason})") from error
     if not isinstance(value, Tensor) or value.ndim:
         given = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise InputError(f"the reconstruction {part.name} gave {given}; expected a tensor of one number")
+        raise InputError(f"the reconstruction {part.name} returned {given}; expected a scalar tensor")
     return Distance(_Frozen(term) if isinstance(term, nn.Module) else term, logits, part.name)
 
 
 class _Frozen:
-    """A term that is a module: no part of the objective that holds it, neither trained nor saved with it."""
+    """A term that is a module, but not a submodule of the objective: it is neither trained nor saved with it."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module.eval().requires_grad_(False)
@@ -139,7 +139,7 @@ def _sequence(name: str, spec: Spec) -> Reconstruction:
     if name.partition(":")[0] not in _sequences():
         known = ", ".join(sorted(_sequences()))
         raise InputError(
-            f"the reconstruction {name!r} is for numbers, and {spec.name} are sequences of tokens; take {known}"
+            f"the reconstruction {name!r} is for numbers, and {spec.name} are sequences of tokens; use {known}"
         )
     raise unknown("reconstruction", name, _sequences())
 
@@ -156,7 +156,7 @@ def _catalogue() -> dict[str, tuple[Callable[..., Reconstruction], bool]]:
 
 
 RECONSTRUCTION = Kind("reconstruction", "noiseless.reconstructions", lambda: {**_sequences(), **_built_in()})
-"""Where reconstruction terms are found."""
+"""How reconstruction terms are found."""
 
 
 def _built_in() -> dict[str, Callable[..., Reconstruction]]:

@@ -8,10 +8,10 @@ error of an expression is minimised, a molecule's logP is maximised. Searches mi
 and reports are in the score's own units. An invalid string has no score (None, or a number that is not finite); in the
 search it is assigned the score's ``failure``, or else the worst score of the training objects.
 
-A score is chosen by name, as an object, as `MODULE:NAME` or by an entry point in the group `noiseless.scores`
-(:mod:`noiseless.registry`). One of the user's own is a function of a string (:func:`of_ones_own`), a :class:`Score`,
-or a function of the training strings that is annotated to return one. A module of this folder names those that it
-offers in
+A score is chosen by name, as an object, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.scores``
+(:mod:`noiseless.registry`). A user-defined score is a function of a string (:func:`of_ones_own`), a :class:`Score`, or
+a function of the training strings that is annotated to return one. A module of this folder lists those that it provides
+in
 
     ``SCORES: dict[str, Callable[[Sequence[str]], Score]]``
 
@@ -83,22 +83,22 @@ def names() -> dict[str, str]:
 
 
 def check(chosen: Choice, goal: Goal | None = None) -> None:
-    """Refuses a name, an option or a goal that cannot be used, before there are training strings."""
+    """Refuses an invalid name, option or goal, before training strings are available."""
     _maker(SCORE.find(chosen), goal)
 
 
 def build(chosen: Choice, training: Sequence[str], goal: Goal | None = None) -> Score:
-    """The score that is chosen.
+    """The chosen score.
 
     Arguments:
-        chosen: one of :func:`names`, with options after a colon if the score has any; `MODULE:NAME` of your own; the
-            name of an installed package's; or the object.
+        chosen: one of :func:`names`, optionally with options after a colon; your own ``MODULE:NAME``; the name of a
+            score of an installed package; or the object.
         training: the training strings.
-        goal: which way is better, for a function of a string, which does not say it itself.
+        goal: whether the score is minimised or maximised; required for functions of a string, which do not define it.
 
     Raises:
-        InputError: a name, an option or a value that does not exist, a missing extra, or a goal that is missing or is
-            not needed.
+        InputError: the name, an option or a value is unknown, an extra is not installed, or a goal is missing or not
+            needed.
     """
     return _maker(SCORE.find(chosen), goal)(training)
 
@@ -128,7 +128,7 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
 
 
 def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
-    """What makes the score, given the training strings."""
+    """The function that builds the score, given the training strings."""
     if not callable(part.value):
         raise InputError(f"the score {part.name} is a {type(part.value).__name__}; expected a function of a string")
     if part.own and not _says_its_goal(part.value):
@@ -136,7 +136,7 @@ def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
         own = of_ones_own(part.name, function, goal)
         return lambda _: own
     if goal is not None:
-        raise InputError(f"--goal is for a score of your own, and {part.name} says itself which way is better")
+        raise InputError(f"--goal is for user-defined scores, and {part.name} defines its own; leave it out")
     if isinstance(part.value, Score):
         score = part.value
         return lambda _: score
@@ -144,7 +144,7 @@ def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
 
 
 def _says_its_goal(value: object) -> bool:
-    """Whether it is a score, or a function that is annotated to make one."""
+    """Whether it is a score, or a function that is annotated to return one."""
     return isinstance(value, Score) or getattr(value, "__annotations__", {}).get("return") in (Score, "Score")
 
 
@@ -154,4 +154,4 @@ def _catalogue() -> dict[str, Callable[[Sequence[str]], Score]]:
 
 
 SCORE = Kind("score", "noiseless.scores", lambda: _catalogue())
-"""Where scores are found."""
+"""How scores are found."""

@@ -38,8 +38,9 @@ from noiseless.errors import InputError
 from noiseless.evaluate.heldout import reference
 from noiseless.files import slug
 from noiseless.recipes.deciphering import TRAININGS
-from noiseless.reproduce.cells import Cell, Measured, features_for, measure, parted
-from noiseless.reproduce.request import Line, Report, Request, Source, chosen
+from noiseless.reproduce.cells import Cell, Measured, features_for, measure
+from noiseless.reproduce.images import ImageRequest
+from noiseless.reproduce.request import Line, Report, Source, chosen
 from noiseless.reproduce.table import PublishedNumbers, Table
 from noiseless.training.settings import Optimiser
 
@@ -81,7 +82,7 @@ LONGER = (
 )
 
 
-def deciphering_table_1(request: Request) -> Report:
+def deciphering_table_1(request: ImageRequest) -> Report:
     """Deciphering autoencoders: fresh patterns, training patterns, densities fitted to latents, and a mean image."""
     request = _sized(request)
     distributions = {
@@ -97,7 +98,7 @@ def deciphering_table_1(request: Request) -> Report:
     )
 
 
-def deciphering_table_2(request: Request) -> Report:
+def deciphering_table_2(request: ImageRequest) -> Report:
     """Deciphering autoencoders by the number of clusters of data, shifted to the end."""
     request = _sized(request)
     lines = []
@@ -110,7 +111,7 @@ def deciphering_table_2(request: Request) -> Report:
     return _report("deciphering-table-2", title, request, lines, TABLE_2, origins=(IN_DOUBT,))
 
 
-def deciphering_ablations(request: Request) -> Report:
+def deciphering_ablations(request: ImageRequest) -> Report:
     """Deciphering autoencoders with one thing changed: shifts, clusters, patterns, input, mirroring, second part."""
     request, mirrored = _sized(request), request.scale == "paper"
     changes: dict[str, dict[str, Any]] = {
@@ -132,13 +133,13 @@ def deciphering_ablations(request: Request) -> Report:
     return _report("deciphering-ablations", title, request, lines, ABLATIONS, (LONGER,), (IN_DOUBT,))
 
 
-def _sized(request: Request) -> Request:
+def _sized(request: ImageRequest) -> ImageRequest:
     """With the width and the steps of these studies, where none are given."""
     scale = request.scale
     return replace(request, width=request.width or WIDTHS[scale], steps=request.steps or STEPS[scale])
 
 
-def _second_part(request: Request) -> Line:
+def _second_part(request: ImageRequest) -> Line:
     """A line of runs as `base`, to the nearest epoch, which go on without shifts."""
     label, epochs, training = "second part without shift", _first_part(request), dict[str, Any]()
     if request.setting.steps is not None:
@@ -146,14 +147,14 @@ def _second_part(request: Request) -> Line:
     return _line(label, request, _columns("pattern"), {"shift_epochs": epochs}, slug(label), training)
 
 
-def _first_part(request: Request) -> int:
+def _first_part(request: ImageRequest) -> int:
     """Epochs with shifts: the paper's, or those of the steps that are given, to the nearest."""
     steps = request.setting.steps
     return FIRST_PART if steps is None else max(1, round(steps / _steps_of_an_epoch(request)))
 
 
-def _steps_of_an_epoch(request: Request) -> int:
-    data = parted(request, request.seeds[0])
+def _steps_of_an_epoch(request: ImageRequest) -> int:
+    data = request.load(request.data, request.seeds[0])
     batch = request.setting.batch or cast(int, TRAININGS[FORMS[request.scale]].batch)
     return max(1, len(data.train) // batch) if isinstance(data, Data) else 1  # without data no line is measured
 
@@ -163,7 +164,7 @@ def _columns(density: str, moments: str = "running") -> dict[str, Source]:
 
 
 def _changed(
-    label: str, request: Request, change: Mapping[str, Any], name: str, sources: Mapping[str, Source] | None = None
+    label: str, request: ImageRequest, change: Mapping[str, Any], name: str, sources: Mapping[str, Source] | None = None
 ) -> Line:
     """A line of runs that are shifted to the end, with a change; where epochs are counted, of the first part alone."""
     training = {"epochs": FIRST_PART} if request.setting.steps is None else {}
@@ -172,7 +173,7 @@ def _changed(
 
 def _line(
     label: str,
-    request: Request,
+    request: ImageRequest,
     sources: Mapping[str, Source],
     arguments: Mapping[str, Any] | None = None,
     name: str = "deciphering",
@@ -195,7 +196,7 @@ LAWS = {"moments of the batch": _columns("pattern", "batch"), "training patterns
 def _report(
     study: str,
     title: str,
-    request: Request,
+    request: ImageRequest,
     lines: Sequence[Line],
     published: PublishedNumbers,
     remarks: Sequence[str] = (),

@@ -31,7 +31,8 @@ from noiseless.metrics.frechet import frechet_distance
 from noiseless.model import Model
 from noiseless.reproduce.cells import Cell, cells, features_for, trained
 from noiseless.reproduce.command import refuse_overwrite
-from noiseless.reproduce.request import Line, Request, Source
+from noiseless.reproduce.images import ImageRequest
+from noiseless.reproduce.request import Line, Source
 from noiseless.runs.writer import RunWriter
 from noiseless.training import Stopped
 
@@ -68,13 +69,13 @@ CRITIC = 2
 """Hidden layers of the small scale's critic: with the paper's four, most of the time is the critic's."""
 
 
-def sized(asked: Request) -> Request:
+def sized(asked: ImageRequest) -> ImageRequest:
     """The request with the steps and the width of these studies, where it has none of its own."""
     size = SIZES[asked.scale]
     return replace(asked, steps=asked.steps or size.steps, width=asked.width or size.width)
 
 
-def lines(request: Request, capacities: Sequence[int], shown: int | None = None) -> list[Line]:
+def lines(request: ImageRequest, capacities: Sequence[int], shown: int | None = None) -> list[Line]:
     """A line for each method and latent size.
 
     Arguments:
@@ -85,7 +86,7 @@ def lines(request: Request, capacities: Sequence[int], shown: int | None = None)
     return [_line(request, label, m, m == shown) for label in METHODS for m in capacities]
 
 
-def _line(request: Request, label: str, m: int, shown: bool) -> Line:
+def _line(request: ImageRequest, label: str, m: int, shown: bool) -> Line:
     size, steps, recipe = SIZES[request.scale], request.setting.steps or 0, METHODS[label]
     stages = [k / STAGES for k in range(1, STAGES)] if shown and steps >= STAGES else []
     sources = {f"{part:g}": Source("samples", "normal", part) for part in (*stages, 1.0)}
@@ -129,7 +130,7 @@ class Reading:
         return int(self.cell.line.networks["latent_dim"])
 
 
-def readings(request: Request, study: str, wanted: Sequence[Line]) -> list[Reading]:
+def readings(request: ImageRequest, study: str, wanted: Sequence[Line]) -> list[Reading]:
     """Every run, trained and measured as far as it is not yet.
 
     Raises:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from noiseless.reproduce.cells import measure
-from noiseless.reproduce.request import Line, Report, Request, Source, chosen
+from noiseless.reproduce.images import ImageRequest
+from noiseless.reproduce.request import Line, Report, Source, chosen
 from noiseless.reproduce.table import PublishedNumbers, Table
 
 __all__ = ["PUBLISHED", "rae_table"]
@@ -76,7 +77,7 @@ ORIGINS = (
 )
 
 
-def rae_table(request: Request) -> Report:
+def rae_table(request: ImageRequest) -> Report:
     """The table of image data of Ghosh et al. (2020): ten methods, by reconstructions, samples and mid-points."""
     lines = chosen(_lines(request.setting.second_stage), request)
     measured = measure(request, "rae-table", lines)
