@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from noiseless.model import Model
     from noiseless.objectives import penalties, reconstruction
     from noiseless.recipes import Method
-    from noiseless.runs import Run, decode, encode, interpolate, load, prune, reconstruct, resume, sample, train
+    from noiseless.registry import catalogue
+    from noiseless.runs import Run, decode, encode, interpolate, load, reconstruct, resume, sample, train
+    from noiseless.runs.prune import prune
     from noiseless.runs.user_code import UserCode
     from noiseless.training import Optimiser, Optimizer, Training, fit
     from noiseless.values import Batch, Noise, Spec, Trace
@@ -45,6 +47,7 @@ __all__ = [
     "UserCode",
     "autoencoder",
     "bottlenecks",
+    "catalogue",
     "data",
     "decode",
     "densities",
@@ -85,12 +88,13 @@ PLACES = {
     "Trace": "values",
     "Training": "training",
     "UserCode": "runs.user_code",
+    "catalogue": "registry",
     "decode": "runs",
     "encode": "runs",
     "fit": "training",
     "interpolate": "runs",
     "load": "runs",
-    "prune": "runs",
+    "prune": "runs.prune",
     "reconstruct": "runs",
     "resume": "runs",
     "sample": "runs",

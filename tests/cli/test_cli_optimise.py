@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import noiseless.cli.optimise as verb
+import noiseless.optimise.verbs as verb
 from noiseless.cli import run
 
 OWN = """
@@ -29,7 +29,7 @@ def decode(codes: Tensor, generator: torch.Generator) -> list[str | None]:
     return [f"{value:.2f}" for value in codes[:, 0].tolist()]
 
 
-def strings(opened: object, model: object, use: object) -> verb.Strings:
+def strings(opened: object, model: object, *places: object) -> verb.Strings:
     codes = torch.linspace(0.5, 1.0, 40)[:, None]
     return verb.Strings(decode(codes, torch.Generator()), codes, decode)  # type: ignore[arg-type]
 

@@ -12,13 +12,12 @@ import torch
 from PIL import ImageFont
 
 from noiseless.cli import run
-from noiseless.cli.optimise import strings as searched_strings
-from noiseless.cli.options import Use
 from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
 from noiseless.evaluate.strings import evaluate_strings, identity_of
 from noiseless.model import Model
 from noiseless.optimise.scores.expression import distance
+from noiseless.optimise.verbs import strings as searched_strings
 from noiseless.reproduce import find
 from noiseless.reproduce.studies.grammar import StringRequest, page
 from noiseless.runs import Run, reuse
@@ -223,7 +222,7 @@ def test_shares_of_a_run(trained: Path, capsys) -> None:
 
 def test_codes_are_searched_for_better_strings(trained: Path, tmp_path: Path) -> None:
     opened, model = Run(trained), Run(trained).model()
-    kept = searched_strings(opened, model, Use())
+    kept = searched_strings(opened, model)
     assert len(kept.strings) == len(kept.codes) == json.loads((trained / "run.json").read_text())["data"]["train"]
     assert all(map(parser(shipped("expressions")).accepts, kept.strings))
     torch.testing.assert_close(kept.codes, model.encode(kept.strings))

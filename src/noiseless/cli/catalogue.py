@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from noiseless.cli.console import tell
-from noiseless.registry import Kind
+from noiseless.registry import catalogue
 
 __all__ = ["list_"]
-
-PLACES = {
-    "methods": ("recipes.method", "names", "METHOD"),
-    "data": ("data", "names", "DATA"),
-    "networks": ("autoencoder.networks", "nets", "NET"),
-    "reconstructions": ("objectives.reconstruction", "names", "RECONSTRUCTION"),
-    "penalties": ("objectives.penalties.penalty", "names", "PENALTY"),
-    "densities": ("densities", "names", "DENSITY"),
-    "features": ("metrics", "names", "FEATURES"),
-    "metrics": ("metrics", "metric_names", "METRIC"),
-    "tables": ("reproduce.request", "names", "STUDY"),
-    "scores": ("optimise.scores", "names", "SCORE"),
-    "searches": ("optimise", "names", "SEARCH"),
-}
-"""Of each kind of part, the module, its function that gives a line on each by name, and its :class:`Kind`."""
 
 
 def list_(
@@ -53,20 +35,6 @@ def list_(
 
     Example: noiseless list methods
     """
-    module, names, kind = PLACES[what]
-    found = importlib.import_module(f"noiseless.{module}")
-    catalogue = [*_lines(getattr(found, names)()).items(), *_installed(getattr(found, kind)).items()]
-    width = max(len(name) for name, _ in catalogue)
-    tell(*(f"{name:{width}}  {text}" for name, text in catalogue))
-
-
-def _lines(parts: Mapping[str, str | Callable[..., Any]]) -> dict[str, str]:
-    """A line on each part: what is said of it, or the first line of its docstring."""
-    return {
-        name: part if isinstance(part, str) else (inspect.getdoc(part) or "").partition("\n")[0]
-        for name, part in parts.items()
-    }
-
-
-def _installed(kind: Kind) -> dict[str, str]:
-    return {name: f"from {text}" for name, text in kind.listed().items()}
+    found = catalogue(what)
+    width = max(map(len, found))
+    tell(*(f"{name:{width}}  {text}" for name, text in found.items()))

@@ -9,7 +9,6 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 
 from noiseless import data as datasets
-from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import (
@@ -24,19 +23,15 @@ from noiseless.cli.options import (
     UserCode,
     Using,
     check_threads,
-    decided,
     panel,
 )
-from noiseless.data import Data, modality
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluation, latent
-from noiseless.evaluate.compare import compare as compare_methods
-from noiseless.evaluate.distances import second_look
 from noiseless.evaluate.results import Reference, Result, noted, record
+from noiseless.evaluate.verbs import compare as compare_methods
+from noiseless.evaluate.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
-from noiseless.strings import codec_of, refuse_other
-from noiseless.training import Stopped, Training, check_device
+from noiseless.training import Stopped, Training
 from noiseless.training.settings import Optimiser
 
 __all__ = ["compare", "evaluate"]
@@ -126,38 +121,37 @@ def evaluate(
     if run is None and (samples is None or data is None):
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
     check_threads(use.threads or 1)
-    opened = Run(run, own) if run is not None else None
-    codes: list[Result] = []
-    more: list[Result] = []
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
-    size = size or (opened.record["data"]["size"] if opened is not None else None)
-    loaded = _reference(opened, data, size, use)
-    chosen, kind = _features(features, loaded, resize, use.place), evaluation.of(loaded.spec)
-    about: Any = {"n": n, "part": reference, "seed": seed}
-    further = [metrics.build_metric(name) for name in metric]
+    opened = Run(run, own) if run is not None else None
+    loaded = reference_for(opened, data, size, use.data_dir)
+    about: Any = {"n": n, "seed": seed}
+    judged: Any = {"features": features, "metric": metric, "resize": resize}
     if samples is not None:
-        rows = kind.rows_of_samples(samples, loaded, chosen, size=size, more=further, **about)
-    else:
-        opened, model = use.open(cast(Path, run), own)
-        if not model.amortised:
-            note(["no row reconstruction: held-out data would be encoded by search"])
-        names = density or opened.method().densities
-        rows = kind.rows(model, loaded, names, chosen, more=further, **about)
-        other = second_look([model.trained_on], loaded, chosen) if chosen is not None else None
-        more = kind.rows(model, loaded, names, other, more=further, **about) if other is not None else []
-        rows, more = (noted(found, use.label, opened.record["notes"]) for found in (rows, more))
-        folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
-        codes = latent.latent(model, loaded, picture=folder / "latent.png", **about)
-        codes = noted(codes, use.label, opened.record["notes"])
-        wrote(folder)
-    for found in filter(None, (rows, more)):
-        _show({"": found})
-    if out is not None or run is not None:
-        wrote(record(cast(Path, out or run), rows + more))
-    if codes:
+        size = size or (opened.record["data"]["size"] if opened is not None else None)
+        place: Any = {"size": size, "reference": reference, "device": use.place}
+        rows = evaluate_samples(samples, loaded, **judged, **place, **about)
+        return _shown(rows, [], out or run)
+    opened, model = use.open(cast(Path, run), own)
+    if not model.amortised:
+        note(["no row reconstruction: held-out data would be encoded by search"])
+    names, noted_by = density or opened.method().densities, (use.label, opened.record["notes"])
+    rows = noted(rows_of(model, loaded, names, **judged, part=reference, **about), *noted_by)
+    folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
+    codes = noted(evaluate_codes(model, loaded, picture=folder / "latent.png", part=reference, **about), *noted_by)
+    wrote(folder)
+    return _shown(rows, codes, out or run)
+
+
+def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None) -> None:
+    """Prints rows, a table for each kind of features, and records them."""
+    for kind in dict.fromkeys(row.protocol.features for row in rows):
+        _show({"": [row for row in rows if row.protocol.features == kind]})
+    if folder is not None:
+        wrote(record(folder, rows))
+    if codes and folder is not None:
         _show_latent(codes)
-        wrote(record(cast(Path, out or run), codes, "latent.json"))
+        wrote(record(folder, codes, "latent.json"))
 
 
 def compare(
@@ -184,19 +178,19 @@ def compare(
     check_threads(training.threads or 1)
     loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"compare-{loaded.spec.name}"
-    chosen = _features(features, loaded, None, decided(training.device))
     note([datasets.describe(loaded), *loaded.notes])
     try:
         found = compare_methods(
             methods,
             loaded,
             folder,
-            chosen,
-            training=training,
-            size=size,
-            arguments={"networks": networks, "optimiser": optimiser},
-            names=density,
+            density=density,
             n=n,
+            features=features,
+            size=size,
+            networks=networks,
+            optimiser=optimiser,
+            training=training,
         )
     except Stopped:
         note(["go on with the same command"])
@@ -213,28 +207,6 @@ def compare(
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")
-
-
-def _reference(run: Run | None, data: str | None, size: int | None, use: Use) -> Data:
-    if data is not None:
-        seed = run.training.seed if run is not None else 0  # the run's parts: none of its training data may test
-        loaded = datasets.load(data, size=size, data_dir=use.data_dir, seed=seed)
-        if run is not None:
-            refuse_other(codec_of(loaded.spec), run.spec, str(run.directory))
-        return loaded
-    return cast(Run, run).data(use.data_dir)
-
-
-def _features(name: str | None, data: Data, resize: int | None, device: str) -> metrics.Features | None:
-    """The features asked for, or the default; None for kinds of data that are evaluated without."""
-    usual = modality.of(data.spec).features
-    if not usual and name is not None:
-        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out --features")
-    if not usual:
-        return None
-    check_device(device)
-    chosen = name if name is not None else usual[0]
-    return metrics.build(chosen, data.spec, resize=resize, device=device)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], *labels: str) -> list[str]:

@@ -1,33 +1,20 @@
-"""Optimisation in the latent space of a run on strings: `optimise`.
-
-:func:`strings` is the one place that knows how a run's strings are encoded and decoded.
-"""
+"""Optimisation in the latent space of a run on strings: `optimise`."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from cyclopts import Parameter
-from torch import Tensor
 
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Owning, Use, UserCode, Using
-from noiseless.files import slug
-from noiseless.model import Model
-from noiseless.optimise import Decode, Problem, build, scored, scores
-from noiseless.optimise import optimise as run_trials
-from noiseless.optimise.progress import Meter
-from noiseless.optimise.protocol import place
+from noiseless.optimise import build, scores
+from noiseless.optimise.protocol import place as place_of
 from noiseless.optimise.report import COLUMNS
 from noiseless.optimise.scores import Goal
-from noiseless.runs import Run
-from noiseless.show import drawings, grids, tables
-from noiseless.values import Spec
+from noiseless.optimise.verbs import optimise as optimise_run
+from noiseless.show import tables
 
 __all__ = ["optimise"]
 
@@ -40,26 +27,6 @@ Seeds = Annotated[
     tuple[int, ...],
     Parameter(consume_multiple=True, negative=(), show_default=_spaced, help="A trial for each."),
 ]
-
-
-@dataclass(frozen=True)
-class Strings:
-    """What the search needs of a run: its training strings, their codes, and what codes stand for."""
-
-    strings: Sequence[str]
-    codes: Tensor
-    decode: Decode
-
-
-def strings(run: Run, model: Model, use: Use) -> Strings:
-    """The training strings of a run, and its model as their encoder and decoder.
-
-    Raises:
-        InputError: it was not trained on strings.
-    """
-    codec, data = model.codec, run.data(use.data_dir)
-    raw = data.train.take(range(len(data.train)))
-    return Strings([string or "" for string in codec.read(raw)], model.encode(raw), model.strings)
 
 
 def optimise(
@@ -101,64 +68,22 @@ def optimise(
 
     Example: noiseless optimise runs/expressions --objective expression --search paper:epochs=5 --seeds 0 1 2
     """
-    _check(objective, goal, search)
+    build(search)
+    scores.check(objective, goal)
     opened, model = use.open(run, own)
-    kept = strings(opened, model, use)
-    folder = out or place(run, objective, search)
-    known = run / "optimise" / f"{slug(objective)}.safetensors"
-    problem = _problem(opened, model, kept, objective, goal, known)
+    trials: Any = {"search": search, "seeds": seeds, "rounds": rounds, "batch": batch, "votes": votes, "goal": goal}
+    place: Any = {"out": out, "model": model, "weights": use.weights, "data_dir": use.data_dir}
     try:
-        content = run_trials(
-            problem,
-            folder,
-            objective=objective,
-            search=search,
-            seeds=seeds,
-            rounds=rounds,
-            batch=batch,
-            votes=votes,
-            about={"data": opened.record["data"]["name"], "weights": use.weights},
-        )
+        content = optimise_run(opened, objective, **trials, **place)
     except KeyboardInterrupt:
         note(["go on with the same command: rounds that are done are not done again"])
         raise
     _report(content)
     note(opened.record["notes"])
-    _draw(content["best new"], opened.spec, folder / "best-new.png")
+    folder = out or place_of(run, objective, search)
     for file in ("report.json", "table.md", "best-so-far.png", "best-new.png"):
         if (folder / file).is_file():
             wrote(folder / file)
-
-
-def _check(objective: str, goal: Goal | None, search: str) -> None:
-    """Refuses names before anything is loaded."""
-    build(search)
-    scores.check(objective, goal)
-
-
-def _problem(run: Run, model: Model, kept: Strings, objective: str, goal: Goal | None, path: Path) -> Problem:
-    score = scores.build(objective, kept.strings, goal)
-    source = scores.SCORE.find(objective).digest  # of a score of the user's own, which may change
-    data = str(run.record["data"]["fingerprint"])
-    with Meter(objective) as meter:
-        values, identities = scored(kept.strings, score, path, {"objective": objective, "data": data + source}, meter)
-    fingerprint = _fingerprint(model, data, source, score.goal)
-    return Problem(kept.codes, values, identities, kept.decode, score, model.density, fingerprint)
-
-
-def _fingerprint(model: Model, *about: str) -> str:
-    """What is the same for the same weights, data and score."""
-    digest = hashlib.blake2b("/".join(about).encode(), digest_size=8)
-    for name, value in sorted(model.autoencoder.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _draw(rows: Sequence[Mapping[str, Any]], spec: Spec, path: Path) -> None:
-    """The best objects that are not in the training data, where such can be drawn."""
-    tiles = drawings.tiles([row["string"] for row in rows], spec) if rows and drawings.has_pictures(spec) else None
-    if tiles is not None:
-        grids.grid(tiles, path, columns=5)
 
 
 def _report(content: dict[str, Any]) -> None:

@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, get_type_hints
 
-import torch
 from cyclopts import App
 
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import as_options, check_threads, panel
 from noiseless.errors import InputError
-from noiseless.files import slug
-from noiseless.reproduce import Request, find, names, write
-from noiseless.training import Stopped, check_device
+from noiseless.reproduce import Request, find, names
+from noiseless.reproduce.verbs import reproduce
+from noiseless.training import Stopped
 
 __all__ = ["application"]
 
@@ -59,14 +58,13 @@ def _command(name: str) -> Callable[..., None]:
 
 
 def _reproduce(name: str, request: Request) -> None:
-    check_device(request.device if request.device != "auto" else "cpu")
     if request.threads is not None:
-        torch.set_num_threads(check_threads(request.threads))
+        check_threads(request.threads)
     try:
-        report = find(name)(request)
+        report, written = reproduce(name, request)
     except (Stopped, KeyboardInterrupt):
         note(["go on with the same command: what is done is not done again"])
         raise
-    for path in write(report, request.place(slug(name)), request.overwrite):
+    for path in written:
         wrote(path)
     tell(report.text)

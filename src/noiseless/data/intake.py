@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from noiseless.data.arrays import standard
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
 
-__all__ = ["described", "taken"]
+__all__ = ["called", "described", "taken"]
 
 EXPECTED = (
     "expected a name or a path, a NumPy array, a torch tensor, a pandas or polars frame of numbers, a torch Dataset, a "
@@ -50,6 +51,11 @@ def taken(data: object, *, size: int | None = None, labels: object = None, name:
     if labels is not None:
         raw = replace(raw, labels=_array(labels, "the array of labels"))
     return replace(raw, name=name or raw.name)
+
+
+def called(data: object) -> str:
+    """What results call data: the name or the path that was given, or else what they are."""
+    return str(data) if isinstance(data, str | PurePath) else described(data)
 
 
 def described(data: Any) -> str:

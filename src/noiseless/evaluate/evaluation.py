@@ -50,7 +50,7 @@ class Evaluation(ABC):
     @abstractmethod
     def rows_of_samples(
         self,
-        source: str,
+        source: object,
         data: Data,
         features: Features | None,
         *,
@@ -63,7 +63,7 @@ class Evaluation(ABC):
         """The rows of data that we did not make.
 
         Arguments:
-            source: where they are: a path, or the name of a data set.
+            source: what :func:`noiseless.data.load` takes; of strings a text file, or a list.
             data, features, n, part, seed, more: as for :meth:`rows`.
             size: resizes images.
         """

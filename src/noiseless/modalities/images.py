@@ -17,6 +17,7 @@ from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
 from noiseless.data import Data
+from noiseless.data.intake import called
 from noiseless.data.modality import check_finite
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
@@ -173,7 +174,7 @@ class Images(Modality):
 
     def rows_of_samples(
         self,
-        source: str,
+        source: object,
         data: Data,
         features: Features | None,
         *,
@@ -184,7 +185,9 @@ class Images(Modality):
         more: Sequence[Metric] = (),
     ) -> list[Result]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
+        return distances.evaluate_samples(
+            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
+        )
 
 
 def _as_bytes(raw: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from noiseless.autoencoder.networks import Factories, Networks
 from noiseless.data import Data
+from noiseless.data.intake import called
 from noiseless.data.lines import TEXTS, read_lines, tokens
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
@@ -148,7 +149,7 @@ class Strings(Modality):
 
     def rows_of_samples(
         self,
-        source: str,
+        source: object,
         data: Data,
         features: Features | None,
         *,
@@ -159,8 +160,8 @@ class Strings(Modality):
         more: Sequence[Metric] = (),
     ) -> list[Result]:
         _refuse_metrics(data, more)
-        lines = read_lines(source, is_molecules(data.spec))
-        return strings.evaluate_given_strings(lines, data, source=source, n=n, part=part, seed=seed)
+        given = source if isinstance(source, list) else read_lines(str(source), is_molecules(data.spec))
+        return strings.evaluate_given_strings(given, data, source=called(source), n=n, part=part, seed=seed)
 
 
 def _refuse_metrics(data: Data, more: Sequence[Metric]) -> None:

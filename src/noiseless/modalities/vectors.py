@@ -14,6 +14,7 @@ from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
 from noiseless.data import Data
+from noiseless.data.intake import called
 from noiseless.data.modality import check_finite
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
@@ -127,7 +128,7 @@ class Vectors(Modality):
 
     def rows_of_samples(
         self,
-        source: str,
+        source: object,
         data: Data,
         features: Features | None,
         *,
@@ -138,7 +139,9 @@ class Vectors(Modality):
         more: Sequence[Metric] = (),
     ) -> list[Result]:
         chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(samples, data, chosen, source=source, n=n, part=part, seed=seed, more=more)
+        return distances.evaluate_samples(
+            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
+        )
 
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:

@@ -33,6 +33,7 @@ class Model:
         batch: data in a pass, at most; all passes have as many, give or take one.
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
         size: the height and width to which images of files, and PIL images, are resized.
+        name: what errors call it.
 
     Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
     units. (N, H, W) and (N, H, W, C) images are taken too. So is whatever :func:`noiseless.data.load` takes: a name, a
@@ -54,9 +55,10 @@ class Model:
         batch: int = 500,
         trained_on: str | None = None,
         size: int | None = None,
+        name: str = "this model",
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
-        self.trained_on, self.size = trained_on, size
+        self.trained_on, self.size, self.name = trained_on, size, name
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 
@@ -90,7 +92,7 @@ class Model:
             return data
         if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
             return self.codec.encode(data)
-        return rows(data, self.spec, size=size or self.size, data_dir=data_dir)
+        return rows(data, self.spec, size=size or self.size, data_dir=data_dir, holder=self.name)
 
     def encode(self, data: object) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""

@@ -62,11 +62,11 @@ class Pruned:
     undecided: dict[int, float]
 
 
-def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = False) -> Pruned:
+def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", overwrite: bool = False) -> Pruned:
     """Writes a run without the closed dimensions.
 
     Arguments:
-        run: of a method with a mask.
+        run: of a method with a mask, or its folder.
         out: the folder of the new run.
         weights: those of the new run's best weights; their mask decides.
         overwrite: replace an existing run in `out`.
@@ -75,6 +75,7 @@ def prune(run: Run, out: Path, weights: Weights = "best", overwrite: bool = Fals
         InputError: the method has no mask, no dimension is closed or none is active, networks of the user's own do not
             follow the latent size, or `out` exists.
     """
+    run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
     refuse_existing(out, overwrite)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)

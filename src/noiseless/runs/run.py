@@ -195,12 +195,16 @@ class Run:
         record = self.record
         about = {"size": record["data"]["size"], "data_dir": data_dir, "seed": record["training"]["seed"]}
         found = data if isinstance(data, Data) else datasets.load(data, **about)
-        if found.fingerprint != record["data"]["fingerprint"]:
+        if not self.holds(found):
             raise InputError(
                 f"{found.source} is not what {self.directory} was trained on, {record['data']['source']} (fingerprint "
                 f"{found.fingerprint}, then {record['data']['fingerprint']}); give the same data, with the same labels"
             )
         return found
+
+    def holds(self, data: Data) -> bool:
+        """Whether `data` are those that it was trained on."""
+        return bool(data.fingerprint == self.record["data"]["fingerprint"])
 
     def _stream(self, batches: Iterable[Any] | None) -> BatchStream | None:
         was = self.record["data"].get("batches")
@@ -355,8 +359,8 @@ class Run:
         def density(chosen: Choice) -> LatentDensity:
             return self.density(chosen, objective, data, weights, data_dir, moments)
 
-        size = self.record["data"]["size"]
-        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, size=size)
+        about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
+        return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, **about)
 
     def codes(self, objective: Objective, data: object = None, data_dir: Path | None = None) -> Float[Tensor, "n d"]:
         """The mean codes of the training part, in its order: those to which densities are fitted.
