@@ -119,9 +119,9 @@ base.LOOPS["bare"] = bare
 def shared(steps: int, seeds: list[int], threads: int) -> str:
     """A table of runs with fresh batches and with a shared one."""
     from noiseless import Networks, Training, data, metrics, train
-    from noiseless.evaluate.heldout import reference
+    from noiseless.evaluation.heldout import reference
     from noiseless.metrics.frechet import frechet_distance
-    from noiseless.reproduce.studies.maskaae_capacity import SIZES
+    from noiseless.reproduction.studies.maskaae_capacity import SIZES
     from noiseless.show import tables
 
     vectors = data.load("synthetic:n=8")

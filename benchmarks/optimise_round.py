@@ -23,8 +23,8 @@ from cyclopts import run
 from evaluate_throughput import hardware
 from torch import Tensor
 
-from noiseless.optimise.improvement import greedy
-from noiseless.optimise.sparse_gp import fit, initial
+from noiseless.optimisation.improvement import greedy
+from noiseless.optimisation.sparse_gp import fit, initial
 from noiseless.show.tables import markdown
 
 COSTS = (4.7, 1.45)

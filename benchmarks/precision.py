@@ -14,7 +14,7 @@ import torch
 from cyclopts import run
 
 from noiseless import Networks, Training, data, metrics, train
-from noiseless.evaluate.distances import evaluate
+from noiseless.evaluation.distances import evaluate
 from noiseless.show import tables
 
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")

@@ -15,7 +15,7 @@ import torch
 from cyclopts import run
 
 from noiseless import Networks, Training, data, metrics, train
-from noiseless.evaluate.distances import evaluate
+from noiseless.evaluation.distances import evaluate
 from noiseless.runs import Run
 from noiseless.show import tables
 

@@ -33,15 +33,17 @@ training: autoencoder data errors nn objectives values
 densities: autoencoder data errors files nn objectives registry training values
 recipes: autoencoder data errors nn objectives registry training values
 model: autoencoder data densities errors nn registry strings values
-optimise: densities errors files registry show strings training
 runs: autoencoder data densities errors files model nn objectives recipes registry show training values
-__init__: autoencoder data densities errors metrics model nn objectives recipes runs strings training values
-evaluate: data densities errors files metrics model recipes registry runs show strings training values
-modalities: autoencoder data densities errors evaluate files metrics model nn recipes registry runs show strings
+evaluation: autoencoder data densities errors files metrics model recipes registry runs show strings training values
+optimisation: densities errors files model registry runs show strings training values
+modalities: autoencoder data densities errors evaluation files metrics model nn recipes registry runs show strings
     values
-reproduce: autoencoder data errors evaluate files metrics model optimise recipes registry runs show strings training
-cli: autoencoder data densities errors evaluate files metrics model optimise recipes registry reproduce runs show
-    strings training values
+reproduction: autoencoder data errors evaluation files metrics model optimisation recipes registry runs show strings
+    training
+__init__: autoencoder data densities errors evaluation metrics model nn objectives optimisation recipes registry
+    reproduction runs strings training values
+cli: autoencoder data densities errors evaluation files model optimisation recipes registry reproduction runs show
+    training values
 """
 ARROWS = {
     name: set(below.split())
@@ -136,7 +138,7 @@ def test_the_checks_of_arrows_can_fail(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 ABOUT_ONE_KIND = re.compile(
-    r"values\.py|strings/.*|modalities/.*|nn/sequence\.py|show/drawings\.py|recipes/grammar\.py|reproduce/studies/grammar.*"
+    r"values\.py|strings/.*|modalities/.*|nn/sequence\.py|show/drawings\.py|recipes/grammar\.py|reproduction/studies/grammar.*"
 )
 """Files that are about one kind of data, or say which there are."""
 

@@ -20,13 +20,13 @@ from noiseless.cli import run as command
 from noiseless.data import load as load_data
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate.distances import evaluate
+from noiseless.evaluation.distances import evaluate
 from noiseless.model import Model
 from noiseless.objectives.regularised import Regularised, Term
-from noiseless.optimise.problem import build as build_search
-from noiseless.optimise.scores import build as build_score
+from noiseless.optimisation.problem import build as build_search
+from noiseless.optimisation.scores import build as build_score
 from noiseless.recipes.method import METHOD
-from noiseless.reproduce import find as find_study
+from noiseless.reproduction import find as find_study
 from noiseless.runs import Run, load, train
 from noiseless.runs.pictures import draw
 from noiseless.runs.user_code import UserCode
@@ -42,11 +42,11 @@ from torch import nn
 from noiseless.autoencoder import Networks
 from noiseless.data import Raw
 from noiseless.densities import LatentDensity
-from noiseless.optimise.problem import Proposal, Round
-from noiseless.optimise.scores import Score
+from noiseless.optimisation.problem import Proposal, Round
+from noiseless.optimisation.scores import Score
 from noiseless.recipes.method import Method, names
-from noiseless.reproduce import Report
-from noiseless.reproduce.images import ImageRequest
+from noiseless.reproduction import Report
+from noiseless.reproduction.images import ImageRequest
 from noiseless.values import Spec
 
 

@@ -62,9 +62,9 @@ CATALOGUES = {
     "densities": ("densities", "names", "DENSITY"),
     "features": ("metrics", "names", "FEATURES"),
     "metrics": ("metrics", "metric_names", "METRIC"),
-    "tables": ("reproduce.request", "names", "STUDY"),
-    "scores": ("optimise.scores", "names", "SCORE"),
-    "searches": ("optimise", "names", "SEARCH"),
+    "tables": ("reproduction.request", "names", "STUDY"),
+    "scores": ("optimisation.scores", "names", "SCORE"),
+    "searches": ("optimisation", "names", "SEARCH"),
 }
 """Of each kind of part, the module, its function that gives a line on each by name, and its :class:`Kind`."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import noiseless.evaluate.distances
+import noiseless.evaluation.distances
 from noiseless.cli import run
 
 TINY = "--steps 2 --precision float32 --width 2 --data digits"
@@ -193,7 +193,7 @@ def test_interrupts(fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(noiseless.evaluate.distances, "reference", interrupted)
+    monkeypatch.setattr(noiseless.evaluation.distances, "reference", interrupted)
     assert "interrupted" in fails("evaluate r -n 9 --features pixels", 130)
 
 

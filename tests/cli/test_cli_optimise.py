@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import noiseless.optimise.verbs as verb
+import noiseless.optimisation.verbs as verb
 from noiseless.cli import run
 
 OWN = """

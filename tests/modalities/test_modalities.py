@@ -16,7 +16,7 @@ from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.data import Data, describe, modality
 from noiseless.data.modality import DataKind
 from noiseless.errors import InputError
-from noiseless.evaluate import evaluation
+from noiseless.evaluation import evaluation
 from noiseless.modalities.modality import Modality
 from noiseless.model import decoding
 from noiseless.recipes.constants import sizes_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from noiseless.data import modality
-from noiseless.evaluate import evaluation
+from noiseless.evaluation import evaluation
 from noiseless.metrics import build
 from noiseless.objectives.deciphering import objective
 from noiseless.objectives.deciphering.objective import BATCH, CALIBRATION

@@ -14,12 +14,12 @@ from PIL import ImageFont
 from noiseless.cli import run
 from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
-from noiseless.evaluate.strings import evaluate_strings, identity_of
+from noiseless.evaluation.strings import evaluate_strings, identity_of
 from noiseless.model import Model
-from noiseless.optimise.scores.expression import distance
-from noiseless.optimise.verbs import strings as searched_strings
-from noiseless.reproduce import find
-from noiseless.reproduce.studies.grammar import StringRequest, page
+from noiseless.optimisation.scores.expression import distance
+from noiseless.optimisation.verbs import strings as searched_strings
+from noiseless.reproduction import find
+from noiseless.reproduction.studies.grammar import StringRequest, page
 from noiseless.runs import Run, reuse
 from noiseless.show import drawings, texts
 from noiseless.strings import parser, shipped
@@ -311,7 +311,7 @@ def test_the_table_of_structured_objects(tmp_path: Path, monkeypatch: pytest.Mon
     assert (made.training.batch, made.record["arguments"]["optimiser"]["lr"]) == (50, 0.002)
     assert run(["optimise", str(place), *SEARCHED.split(), "--seeds", "0", "1"]) == 0
     monkeypatch.setattr("noiseless.runs.reuse.train", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr("noiseless.evaluate.strings.evaluate_strings", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("noiseless.evaluation.strings.evaluate_strings", lambda *_: pytest.fail("again"))
     assert run([*line.split(), "--search", "random", "--overwrite"]) == 0
     grae, cvae = json.loads(Path("table.json").read_text())["rows"]
     report = json.loads((place / "optimise/expression-random/report.json").read_text())

@@ -26,9 +26,9 @@ from noiseless.cli.options import (
     panel,
 )
 from noiseless.errors import InputError
-from noiseless.evaluate.results import Reference, Result, noted, record
-from noiseless.evaluate.verbs import compare as compare_methods
-from noiseless.evaluate.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
+from noiseless.evaluation.results import Reference, Result, noted, record
+from noiseless.evaluation.verbs import compare as compare_methods
+from noiseless.evaluation.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.training import Stopped, Training

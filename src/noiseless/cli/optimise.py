@@ -9,11 +9,11 @@ from cyclopts import Parameter
 
 from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Owning, Use, UserCode, Using
-from noiseless.optimise import build, scores
-from noiseless.optimise.protocol import place as place_of
-from noiseless.optimise.report import COLUMNS
-from noiseless.optimise.scores import Goal
-from noiseless.optimise.verbs import optimise as optimise_run
+from noiseless.optimisation import build, scores
+from noiseless.optimisation.protocol import place as place_of
+from noiseless.optimisation.report import COLUMNS
+from noiseless.optimisation.scores import Goal
+from noiseless.optimisation.verbs import optimise as optimise_run
 from noiseless.show import tables
 
 __all__ = ["optimise"]

@@ -1,4 +1,4 @@
-"""Reproduction: `reproduce NAME`, whose names are the studies of :mod:`noiseless.reproduce`."""
+"""Reproduction: `reproduce NAME`, whose names are the studies of :mod:`noiseless.reproduction`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cyclopts import App
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import as_options, check_threads, panel
 from noiseless.errors import InputError
-from noiseless.reproduce import Request, find, names
-from noiseless.reproduce.verbs import reproduce
+from noiseless.reproduction import Request, find, names
+from noiseless.reproduction.verbs import reproduce
 from noiseless.training import Stopped
 
 __all__ = ["application"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noiseless.autoencoder.networks import NetworkChoice
 from noiseless.data.modality import DataKind
-from noiseless.evaluate.evaluation import Evaluation
+from noiseless.evaluation.evaluation import Evaluation
 from noiseless.model.decoding import Decoding
 from noiseless.recipes.constants import PublishedSizes
 from noiseless.runs.pictures import Pictures

@@ -17,8 +17,8 @@ from noiseless.data.intake import called
 from noiseless.data.lines import TEXTS, read_lines, tokens
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.evaluate import strings
-from noiseless.evaluate.results import Reference, Result
+from noiseless.evaluation import strings
+from noiseless.evaluation.results import Reference, Result
 from noiseless.files import slug
 from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality

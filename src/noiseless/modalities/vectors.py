@@ -18,8 +18,8 @@ from noiseless.data.intake import called
 from noiseless.data.modality import check_finite
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.evaluate import distances
-from noiseless.evaluate.results import Reference, Result
+from noiseless.evaluation import distances
+from noiseless.evaluation.results import Reference, Result
 from noiseless.files import slug
 from noiseless.metrics import Features, Metric
 from noiseless.modalities.modality import Modality

@@ -15,7 +15,7 @@ from noiseless.densities import build
 from noiseless.densities.empirical import Empirical
 from noiseless.densities.pattern import Pattern
 from noiseless.errors import InputError
-from noiseless.evaluate.distances import evaluate
+from noiseless.evaluation.distances import evaluate
 from noiseless.metrics import build as features
 from noiseless.model import Model
 from noiseless.nn.deciphering import GroupedDecoder, PatternEncoder, Shifted, widths
@@ -363,7 +363,7 @@ def test_the_empirical_density_keeps_some_codes_and_repeats_them_evenly() -> Non
 
 
 def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noiseless.evaluate.distances.score", lambda *_: ({}, []))
+    monkeypatch.setattr("noiseless.evaluation.distances.score", lambda *_: ({}, []))
     data = images(held=40)
     arguments = {"reconstruction": "efficientnet:32"}
     made = run("deciphering", data, tmp_path / "run", steps=3, draw=False, arguments=arguments)

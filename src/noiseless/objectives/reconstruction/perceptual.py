@@ -13,7 +13,7 @@ were a mean over pixels. The weights of other terms therefore keep their order o
 meaning.
 
 **Evaluating a model under EfficientNet's features is biased in its favour if it was trained on them**: such evaluations
-say so and add a second feature space (:mod:`noiseless.evaluate.distances`).
+say so and add a second feature space (:mod:`noiseless.evaluation.distances`).
 
 Source: The unreasonable effectiveness of deep features as a perceptual metric (Zhang, Isola, Efros, Shechtman, Wang,
 CVPR 2018), https://arxiv.org/abs/1801.03924.

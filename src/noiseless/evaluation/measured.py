@@ -1,0 +1,114 @@
+"""What is not yet measured of a run is measured, and recorded in its folder; what is recorded is not measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noiseless.data import Data
+from noiseless.densities import DENSITY
+from noiseless.evaluation import evaluation
+from noiseless.evaluation.results import Reference, Result, known, noted, record
+from noiseless.evaluation.strings import STRINGS
+from noiseless.metrics import Features
+from noiseless.model import Model
+from noiseless.registry import Choice
+from noiseless.runs import BatchNormMoments, Run
+
+__all__ = ["LABELS", "Conditions", "measured", "recorded"]
+
+LABELS: dict[BatchNormMoments, str] = {"running": "best", "batch": "best, moments of the batch"}
+"""What rows say of their weights, by the moments of batch norms."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions a model is measured.
+
+    Arguments:
+        features: what data are compared by; None for kinds of data that are judged without.
+        n: data in every row and in the reference.
+        seed: of every random choice.
+        reference: the part that is compared with.
+        moments: of batch norms.
+    """
+
+    features: Features | None
+    n: int
+    seed: int = 0
+    reference: Reference = "test"
+    moments: BatchNormMoments = "running"
+
+
+def recorded(folder: Path, data: Data, names: Sequence[Choice], conditions: Conditions) -> list[Result]:
+    """The rows that a folder has under some conditions; none unless all densities are there."""
+    kind = conditions.features.name if conditions.features is not None else STRINGS
+    n, seed, part, weights = conditions.n, conditions.seed, conditions.reference, LABELS[conditions.moments]
+    densities = [DENSITY.find(name).name for name in names]
+    return known(folder, data.fingerprint, kind, densities, n=n, seed=seed, part=part, weights=weights)
+
+
+def measured(
+    run: Run,
+    data: Data,
+    names: Sequence[Choice],
+    conditions: Conditions,
+    *,
+    folder: Path | None = None,
+    afresh: bool = False,
+    forgiven: tuple[type[Exception], ...] = (),
+    show: bool = True,
+) -> tuple[list[Result], list[str]]:
+    """The rows of a run's best weights: as they are recorded, or else measured now and recorded.
+
+    Arguments:
+        run: what is evaluated.
+        data: its own.
+        names: densities to sample from, by name or as objects.
+        conditions: under which it is measured.
+        folder: where rows are recorded; by default the run's.
+        afresh: what is recorded there is of other weights.
+        forgiven: errors by which a density that cannot be fitted is left out, with the reason.
+        show: progress on the terminal.
+
+    Returns:
+        The rows, and why densities are missing.
+
+    Raises:
+        InputError, RunError: a density cannot be fitted, or data cannot be compared.
+    """
+    place = folder or run.directory
+
+    def there(names: Sequence[Choice]) -> list[Result]:
+        return [] if afresh else recorded(place, data, names, conditions)
+
+    rows = there(names)
+    if rows:
+        return rows, []
+    device = str(conditions.features.device) if conditions.features is not None else run.training.device
+    model = run.model(device=device, data=data, moments=conditions.moments)
+    fitted, missing = _fitted(model, names, forgiven)
+    rows = there(fitted)
+    if not rows:
+        about: Any = {"n": conditions.n, "part": conditions.reference, "seed": conditions.seed, "show": show}
+        made = evaluation.of(data.spec).rows(model, data, fitted, conditions.features, **about)
+        rows = noted(made, LABELS[conditions.moments], run.record["notes"])
+        record(place, rows)
+    return rows, missing
+
+
+def _fitted(
+    model: Model, names: Sequence[Choice], forgiven: tuple[type[Exception], ...]
+) -> tuple[list[Choice], list[str]]:
+    """The densities that can be fitted, and why the others cannot."""
+    fitted: list[Choice] = []
+    missing = []
+    for name in names:
+        try:
+            model.density(name)
+            fitted.append(name)
+        except forgiven as error:
+            missing.append(f"{DENSITY.find(name).name}: {' '.join(str(error).split())}")
+    return fitted, missing
