@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from noiseless.autoencoder import Autoencoder, Networks, bottlenecks
     from noiseless.data import Data, Raw
     from noiseless.errors import InputError, RunError
+    from noiseless.evaluation.verbs import compare, evaluate, evaluate_codes, evaluate_samples
     from noiseless.model import Model
     from noiseless.objectives import penalties, reconstruction
+    from noiseless.optimisation.verbs import optimise
     from noiseless.recipes import Method
     from noiseless.registry import catalogue
+    from noiseless.reproduction.verbs import reproduce
     from noiseless.runs import Run, decode, encode, interpolate, load, reconstruct, resume, sample, train
     from noiseless.runs.prune import prune
     from noiseless.runs.user_code import UserCode
@@ -48,21 +51,27 @@ __all__ = [
     "autoencoder",
     "bottlenecks",
     "catalogue",
+    "compare",
     "data",
     "decode",
     "densities",
     "encode",
+    "evaluate",
+    "evaluate_codes",
+    "evaluate_samples",
     "fit",
     "interpolate",
     "load",
     "metrics",
     "nn",
     "objectives",
+    "optimise",
     "penalties",
     "prune",
     "recipes",
     "reconstruct",
     "reconstruction",
+    "reproduce",
     "resume",
     "sample",
     "strings",
@@ -89,13 +98,19 @@ PLACES = {
     "Training": "training",
     "UserCode": "runs.user_code",
     "catalogue": "registry",
+    "compare": "evaluation.verbs",
     "decode": "runs",
     "encode": "runs",
+    "evaluate": "evaluation.verbs",
+    "evaluate_codes": "evaluation.verbs",
+    "evaluate_samples": "evaluation.verbs",
     "fit": "training",
     "interpolate": "runs",
     "load": "runs",
+    "optimise": "optimisation.verbs",
     "prune": "runs.prune",
     "reconstruct": "runs",
+    "reproduce": "reproduction.verbs",
     "resume": "runs",
     "sample": "runs",
     "train": "runs",
