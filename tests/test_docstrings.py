@@ -30,7 +30,7 @@ UNCONVERTED = (
     "files.py",
     "modalities/",
     "model/",
-    "registry.py",
+    "registry/",
     "reproduction/",
     "runs/",
     "show/",

@@ -20,6 +20,7 @@ from noiseless.evaluation import evaluation
 from noiseless.modalities.modality import Modality
 from noiseless.model import decoding
 from noiseless.recipes.constants import sizes_of
+from noiseless.registry import discovery
 from noiseless.runs import pictures
 from noiseless.show import export
 from noiseless.values import Spec
@@ -53,9 +54,9 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spec]:
     """A fourth kind of data, for the time of a test."""
     (tmp_path / "tables.py").write_text(TABLES)
     monkeypatch.setattr(modalities, "__path__", [*modalities.__path__, str(tmp_path)])
-    registry._modalities.cache_clear()
+    discovery._modalities.cache_clear()
     yield Table("table", (4,))
-    registry._modalities.cache_clear()
+    discovery._modalities.cache_clear()
 
 
 @pytest.mark.parametrize("name", KINDS)
