@@ -1,25 +1,21 @@
 """Trains on small digits; then encodes, reconstructs, interpolates and samples. python quickstart.py [STEPS]"""
 
 import sys
-from pathlib import Path
 
 import torch
 
-import noiseless
-from noiseless import data
-from noiseless.show import grids
+import noiseless as nl
 
-run = Path("runs/quickstart")
-digits = data.load("digits")
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-training = noiseless.Training(steps=steps, threads=1)
-noiseless.train("rae-l2", digits, run, training=training, networks=noiseless.Networks(width=16), overwrite=True)
+digits = nl.data.load("digits")  # or an array, a tensor, a data frame, a torch Dataset, a folder
+training, networks = nl.Training(steps=steps, threads=1), nl.Networks(width=16)
+nl.train("rae-l2", digits, "runs/quickstart", training=training, networks=networks, overwrite=True)
 
-model = noiseless.load(run)
+model = nl.load("runs/quickstart")
 images = torch.from_numpy(digits.test.take(range(8)))  # uint8 (8, 1, 8, 8), not seen in training
 codes = model.encode(images)  # (8, 16)
 print("squared error:", (model.reconstruct(images) - images / 255).square().flatten(1).sum(1).mean().item())
 halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or, along great circles, with every point on the way:
 paths = model.interpolate(images[:4], images[4:], steps=8)  # (4, 8, 1, 8, 8)
 new = model.sample(64, density="gmm", seed=0)  # (64, 1, 8, 8), floats in [0, 1]
-print("wrote", grids.grid(new, run / "samples.png"))
+print("wrote", nl.show.grid(new, "runs/quickstart/samples.png"))

@@ -41,7 +41,7 @@ modalities: autoencoder data densities errors evaluation files metrics model nn 
 reproduction: autoencoder data errors evaluation files metrics model optimisation recipes registry runs show strings
     training
 __init__: autoencoder data densities errors evaluation metrics model nn objectives optimisation recipes registry
-    reproduction runs strings training values
+    reproduction runs show strings training values
 cli: autoencoder data densities errors evaluation files model optimisation recipes registry reproduction runs show
     training values
 """

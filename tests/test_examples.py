@@ -22,7 +22,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield
-    for name in (*COMMANDS, "own_method", "own_data", "box"):
+    for name in (*COMMANDS, "own_method", "own_data", "own_density", "box"):
         sys.modules.pop(name, None)
 
 
@@ -48,7 +48,7 @@ def test_quickstart(monkeypatch, capsys):
     assert "squared error" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["own_method", "own_data"])
+@pytest.mark.parametrize("name", ["own_method", "own_data", "own_density"])
 def test_code_of_ones_own(name):
     path = ROOT / f"examples/{name}.py"
     Path(path.name).write_text(path.read_text("utf-8"), "utf-8")
@@ -56,6 +56,22 @@ def test_code_of_ones_own(name):
     assert commands
     for line in commands:
         command(f"{line} --steps 2 --threads 1" if " train " in line else line)
+
+
+PROGRAMS = {
+    "own_loop": ("'decoder': ", None),
+    "own_fit": ("squared error", "own-fit.png"),
+    "frame": ("code 1", "wine-codes.csv"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs(name, monkeypatch, capsys):
+    said, written = PROGRAMS[name]
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "2"])
+    runpy.run_path(str(ROOT / f"examples/{name}.py"), run_name="__main__")
+    assert said in capsys.readouterr().out
+    assert written is None or Path(written).is_file()
 
 
 def test_the_readme_shows_the_quickstart():

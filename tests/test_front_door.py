@@ -38,7 +38,17 @@ def test_dir_shows_the_public_names_and_nothing_else() -> None:
 
 
 def test_the_names_of_packages_are_packages() -> None:
-    for name in ("data", "densities", "metrics", "nn", "objectives", "penalties", "reconstruction", "bottlenecks"):
+    for name in (
+        "data",
+        "densities",
+        "metrics",
+        "nn",
+        "objectives",
+        "penalties",
+        "reconstruction",
+        "bottlenecks",
+        "show",
+    ):
         package = getattr(nl, name)
         assert inspect.ismodule(package)
         assert set(package.__all__) <= set(dir(package)), name
@@ -123,7 +133,7 @@ def test_images_given_as_whole_numbers_are_bytes(tmp_path: Path) -> None:
 
 
 def test_a_run_on_data_at_hand_says_so_and_needs_them_again(tmp_path: Path) -> None:
-    opened = nl.train("rae", ROWS, tmp_path / "run", until=1, **FEW)
+    opened = nl.train("rae", ROWS, tmp_path / "run", **FEW)
     about = opened.record["data"]
     assert about["source"] == "a NumPy array of shape (120, 5) in float32"
     assert about["in_memory"] is True
@@ -131,12 +141,12 @@ def test_a_run_on_data_at_hand_says_so_and_needs_them_again(tmp_path: Path) -> N
     again = nl.Run(tmp_path / "run")
     message = r"was trained on a NumPy array of shape \(120, 5\) in float32, which the run does not keep: give it again"
     with pytest.raises(nl.InputError, match=message):
-        again.resume(show=False)
+        again.resume(show=False, steps=3)
     with pytest.raises(nl.InputError, match=message):
         nl.encode(again)
     with pytest.raises(nl.InputError, match=r"is not what .*run was trained on, .*; give the same data"):
-        nl.resume(again, ROWS[::-1], show=False)
-    assert nl.resume(again, ROWS, show=False, draw=False).steps == (2, 2)
+        nl.resume(again, ROWS[::-1], show=False, steps=3)
+    assert nl.resume(again, ROWS, show=False, draw=False, steps=1).steps == (3, 3)
     assert nl.load(tmp_path / "run", data=torch.from_numpy(ROWS)).sample(2, "gaussian").shape == (2, 5)
     np.save(tmp_path / "rows.npy", ROWS)
     saved = nl.Run(tmp_path / "run", nl.UserCode(source=str(tmp_path / "rows.npy")))

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from noiseless import autoencoder, data, densities, metrics, nn, objectives, recipes, strings, training
+    from noiseless import autoencoder, data, densities, metrics, nn, objectives, recipes, show, strings, training
     from noiseless.autoencoder import Autoencoder, Networks, bottlenecks
     from noiseless.data import Data, Raw
     from noiseless.errors import InputError, RunError
@@ -74,6 +74,7 @@ __all__ = [
     "reproduce",
     "resume",
     "sample",
+    "show",
     "strings",
     "train",
     "training",

@@ -58,7 +58,10 @@ def test_npy_is_mapped_and_torch_takes_it_without_a_warning(tmp_path: Path) -> N
         (np.zeros((2, 3, 8, 8, 8)), "expected vectors"),
         (np.zeros((9, 8, 8, 8)), "neither of the second and the last axis"),
         (np.zeros((9, 3, 8, 3)), "both of the second and the last axis"),
-        (np.full((9, 8, 8), 2.0), "from 2 to 2; expected uint8, or floats from 0 to 1: scale them .divide by 255"),
+        (
+            np.full((9, 8, 8), 2.0),
+            "from 2 to 2; expected uint8, or floats from 0 to 1: scale them .for example, divide by 255",
+        ),
         (np.full((9, 8, 8), -0.5), "from -0.5 to -0.5"),
         (np.full((9, 8, 8), 300), "images in int64 from 300 to 300"),
         (np.full((9, 8, 8), -1), "from -1 to -1"),
@@ -136,8 +139,8 @@ def test_keys_of_parts(tmp_path: Path, form: str) -> None:
     [
         ({"a": X, "b": X}, "has the arrays a, b; expected x"),
         ({}, "has the arrays none"),
-        ({"x": X, "y": Y[:5]}, r"labels of shape \(5,\) in int64 for 20 data"),
-        ({"x": X, "y": Y / 2}, "in float64 for 20 data"),
+        ({"x": X, "y": Y[:5]}, r"labels of shape \(5,\) in int64 for 20 examples"),
+        ({"x": X, "y": Y / 2}, "in float64 for 20 examples"),
         ({"x_train": X, "x_test": X[:, :4]}, "the splits differ"),
         ({"x_train": X, "x_test": X / 255}, "the splits differ"),
     ],

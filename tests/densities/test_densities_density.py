@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from noiseless.densities import LatentDensity, build, describe, load, names, save
+from noiseless.densities import Gaussian, LatentDensity, build, describe, load, names, save
 from noiseless.errors import InputError
 
 torch.set_num_threads(1)
@@ -190,3 +190,28 @@ def test_corrupt_and_foreign_files_are_named(fitted, tmp_path):
         path.write_bytes(safetensors.torch.save(state, metadata={"noiseless": json.dumps(about | change)}))
         with pytest.raises(InputError, match=message):
             load(path)
+
+
+class Kept(Gaussian):
+    """A Gaussian that keeps its codes, in a buffer that has no rows before the fit."""
+
+    kept: torch.Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.register_buffer("kept", torch.zeros(0, dim))
+
+    def fit(self, z: torch.Tensor, generator: torch.Generator) -> "Kept":
+        super().fit(z, generator)
+        self.kept = z
+        return self
+
+
+def test_a_buffer_without_rows_gets_its_rows_in_the_fit(tmp_path):
+    z = codes(50)
+    save(Kept(2).fit(z, draws(0)), tmp_path / "d", name=Kept, codes="mean")
+    assert torch.equal(load(tmp_path / "d", own=Kept).kept, z)
+    other = Kept(2).fit(z, draws(0))
+    other.kept = z[:, :1]
+    with pytest.raises(InputError, match="does not name the Kept"):
+        save(other, tmp_path / "e", name=Kept, codes="mean")

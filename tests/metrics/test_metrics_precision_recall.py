@@ -1,5 +1,7 @@
 """Precision and recall against their definition, and where the answer is known."""
 
+import sys
+
 import pytest
 import torch
 

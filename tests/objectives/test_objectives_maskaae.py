@@ -398,15 +398,15 @@ def test_a_schedule_that_begins_after_the_end_is_refused_before_anything_is_writ
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"game": "jensen-shannon"}, ["beside the Wasserstein game"]),
-        ({"form": "paper", "game": "jensen-shannon"}, ["beside a cross-entropy and the Wasserstein game"]),
+        ({"game": "jensen-shannon"}, ["chosen for the Wasserstein game"]),
+        ({"form": "paper", "game": "jensen-shannon"}, ["chosen for a cross-entropy and the Wasserstein game"]),
         ({"form": "paper", "reconstruction": "bernoulli"}, ["for the squared error, and the reconstruction is bern"]),
     ],
     ids=str,
 )
 def test_weights_that_were_chosen_beside_other_terms_are_said(arguments: dict[str, Any], words: list[str]) -> None:
     notes = build("maskaae", Spec("mnist", (1, 28, 28)), **arguments).notes
-    found = [note for note in notes if "beside" in note or "squared error" in note]
+    found = [note for note in notes if "chosen for" in note or "squared error" in note]
     assert len(found) == len(words)
     assert all(word in note for word, note in zip(words, found, strict=True))
 
@@ -470,7 +470,7 @@ def test_the_baseline_is_the_same_without_mask() -> None:
         ({"variance": math.inf}, "'variance' is inf"),
         ({"polarising_every": 0}, "'every' is 0"),
         ({"polarising_start": -1}, "'start' is -1"),
-        ({"critic_rounds": 0}, "updated 0 times"),
+        ({"critic_rounds": 0}, "updates of the critic per step are 0"),
         ({"critic_width": 0}, "the critic's width must be 1 or more and its depth 0 or more, not 0 and"),
     ],
     ids=str,

@@ -124,7 +124,7 @@ def test_seeds_differ(tmp_path: Path) -> None:
 def test_other_terms_are_refused(tmp_path: Path) -> None:
     trial(tmp_path / "t").run(1, quiet)
     for change, sentence in (
-        ({"batch": 5}, "batch 4, and 5 is asked for"),
+        ({"batch": 5}, "batch 4, but 5 was requested"),
         ({"votes": 5}, "votes 3"),
         ({"seed": 1}, "seed 0"),
     ):

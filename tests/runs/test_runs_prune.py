@@ -86,7 +86,7 @@ def test_a_pruned_run_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert model.sample(7, "normal").shape == (7, 5)
     assert model.sample(7, "gmm:2").shape == (7, 5)
     assert (tmp_path / "new/densities/gmm-2.safetensors").is_file()
-    new.resume(vectors(), more=2, show=False)
+    new.resume(vectors(), steps=2, show=False)
     assert new.steps == (6, 6)
     assert weights(tmp_path / "new")["checkpoint"]["optimiser/mask/0/square_avg"].shape == (3,)
 

@@ -91,11 +91,11 @@ def test_a_run_keeps_the_defaults_that_it_was_made_with(tmp_path: Path) -> None:
 def test_a_run_does_not_go_on_with_other_weights(tmp_path: Path) -> None:
     run = made(tmp_path / "run", arguments={"beta": 0.5})
     assert run.record["constants"] == {"rate of autoencoder": 5e-4, "code": 0.5}
-    run.resume(images(), more=1, show=False)
+    run.resume(images(), steps=1, show=False)
     edit(run.directory, constants={"code": 0.25})  # as if the recipe had had another default
     before = weights(run.directory)
     with pytest.raises(InputError, match=r"was trained with code 0\.25, and rae now has 0\.5; train anew"):
-        run.resume(images(), more=1, show=False)
+        run.resume(images(), steps=1, show=False)
     assert_same(weights(run.directory)["checkpoint"], before["checkpoint"])
     assert load(run.directory, data=images()).sample(2, "gaussian").shape[0] == 2
 
@@ -133,7 +133,7 @@ def test_densities_are_kept_and_follow_the_weights(tmp_path: Path, array: Path) 
     first = load(tmp_path / "run").sample(3, "gaussian", seed=1)
     before = path.read_bytes()
     assert torch.equal(load(tmp_path / "run").sample(3, "gaussian", seed=1), first)
-    opened.resume(more=20, show=False)
+    opened.resume(steps=20, show=False)
     assert not path.exists()
     load(tmp_path / "run").sample(3, "gaussian")
     assert path.read_bytes() != before
@@ -158,14 +158,14 @@ def test_what_was_measured_before_training_went_on_is_not_taken_for_what_came_of
     (tmp_path / "run" / "results.json").write_text("[]")
     Run(tmp_path / "run").resume(images(), show=False)  # there is nothing to do
     assert (tmp_path / "run" / "results.json").is_file()
-    Run(tmp_path / "run").resume(images(), more=1, show=False)
+    Run(tmp_path / "run").resume(images(), steps=1, show=False)
     assert not (tmp_path / "run" / "results.json").exists()
     assert (tmp_path / "run" / "results-at-2.json").read_text() == "[]"
 
 
 def test_a_run_goes_on_with_other_threads_from_now_on(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=2, threads=1)
-    Run(tmp_path / "run").resume(images(), more=1, threads=2, show=False)
+    Run(tmp_path / "run").resume(images(), steps=1, threads=2, show=False)
     assert (Run(tmp_path / "run").training.threads, Run(tmp_path / "run").steps) == (2, (3, 3))
     for threads in (0, -1):
         with pytest.raises(InputError, match=f"threads is {threads}"):
@@ -238,7 +238,7 @@ def test_a_run_goes_on_from_its_folder_alone(tmp_path: Path, array: Path) -> Non
     (tmp_path / "half" / ".best.safetensors.abc.part").mkdir()
     with (tmp_path / "half" / "log.jsonl").open("a") as stream:
         stream.write('{"step": 7, "autoencoder/code": 1.0}\n{"step": 8, "autoenc')
-    Run(half.directory).resume(more=4, show=False)
+    Run(half.directory).resume(steps=4, show=False)
     for a, b in zip(weights(tmp_path / "whole").values(), weights(tmp_path / "half").values(), strict=True):
         assert_same(a, b)
     steps = [json.loads(line)["step"] for line in (tmp_path / "half" / "log.jsonl").read_text().splitlines()]
@@ -260,15 +260,15 @@ def test_resume_without_its_data_changes_nothing(tmp_path: Path, array: Path) ->
     changed[0, 0, 0, 0] ^= 1
     np.save(array, changed)
     with pytest.raises(InputError, match="have changed since"):
-        opened.resume(more=5, show=False)
+        opened.resume(steps=5, show=False)
     changed[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "moved.npy", changed)
     array.unlink()
     with pytest.raises(InputError, match=r"cannot be loaded: .*; if they have moved, say with --source"):
-        opened.resume(more=5, show=False)
+        opened.resume(steps=5, show=False)
     assert opened.steps == (4, 4)
     moved = Run(opened.directory, own=UserCode(source=str(tmp_path / "moved.npy")))
-    moved.resume(more=1, show=False)
+    moved.resume(steps=1, show=False)
     assert moved.steps == (5, 5)
 
 
@@ -451,7 +451,7 @@ def test_data_of_one_s_own_are_named_again(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--source"):
         Run(tmp_path / "run").data()
     again = Run(tmp_path / "run", UserCode(source="test_runs_run:own_data"))
-    again.resume(more=1, show=False)
+    again.resume(steps=1, show=False)
     assert again.steps == (2, 2)
 
 
@@ -479,7 +479,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(disk: Path) ->
     free = shutil.disk_usage(disk).free
     (disk / "filler").write_bytes(bytes(free - len(kept) // 2))
     with pytest.raises(RunError, match=r"cannot write .*: No space left on device; nothing was changed there"):
-        Run(disk / "run").resume(vectors(), more=4, show=False)
+        Run(disk / "run").resume(vectors(), steps=4, show=False)
     assert (disk / "run" / "checkpoint.safetensors").read_bytes() == kept
     assert not list((disk / "run").glob(".*.part"))
     (disk / "filler").unlink()

@@ -108,7 +108,7 @@ def test_a_batch_is_a_function_of_seed_step_and_slot() -> None:
 
 
 def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> None:
-    merged = Training(steps=5, batch=7).over(Training(epochs=9, batch=8, clip=2.0))
+    merged = Training(steps=5, batch=7).with_defaults(Training(epochs=9, batch=8, clip=2.0))
     assert (merged.steps, merged.epochs, merged.batch, merged.clip) == (5, None, 7, 2.0)
     objective = method("ae", vectors().spec).objective
     settled = resolve(Training(epochs=3, batch=30), objective, vectors())

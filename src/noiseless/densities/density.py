@@ -33,7 +33,7 @@ from __future__ import annotations
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ class LatentDensity(nn.Module, ABC):
 
     Arguments:
         dim: the dimension :math:`d` of the codes.
+
+    What the fit finds is kept in buffers, which are saved. A buffer that is built without rows, shape (0, ...), may
+    get any number of rows in the fit.
 
     Attributes:
         dim: as given.
@@ -176,7 +179,7 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
     density.require_fit()
     part = DENSITY.find(name)
     state = {key: value.detach().cpu().contiguous() for key, value in density.state_dict().items()}
-    if _shapes(build(name, density.dim)) != _shapes(density):
+    if not _fits(build(name, density.dim), state):
         raise InputError(
             f"{part.name!r} does not name the {type(density).__name__} to be saved at {path}; "
             "give the name that the density was built with"
@@ -205,7 +208,11 @@ def load(path: Path, own: Choice | None = None) -> LatentDensity:
         DENSITY.refuse_own(about["name"], str(path), "as own=...")
     density = build(about["name"] if own is None else own, about["dim"])
     try:
-        density.load_state_dict(safetensors.torch.load_file(path))
+        state = safetensors.torch.load_file(path)
+        if _fits(density, state):
+            for key, value in _growing(density).items():
+                value.resize_(state[key].shape)
+        density.load_state_dict(state)
     except (RuntimeError, OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} does not hold the density {about['name']!r} that it names ({error})") from error
     density.note = about["note"]
@@ -254,5 +261,15 @@ DENSITY = Kind("density", "noiseless.densities", lambda: _catalogue())
 """How densities are found."""
 
 
-def _shapes(density: LatentDensity) -> dict[str, torch.Size]:
-    return {key: value.shape for key, value in density.state_dict().items()}
+def _growing(density: nn.Module) -> dict[str, Tensor]:
+    """Buffers without rows, which get their rows in the fit."""
+    return {key: value for key, value in density.named_buffers() if value.ndim and not len(value)}
+
+
+def _fits(density: LatentDensity, state: Mapping[str, Tensor]) -> bool:
+    """Whether a density that was just built has the tensors of a fitted one."""
+    built, growing = density.state_dict(), _growing(density)
+    return built.keys() == state.keys() and all(
+        value.shape == state[key].shape or (key in growing and value.shape[1:] == state[key].shape[1:])
+        for key, value in built.items()
+    )

@@ -36,7 +36,7 @@ class Phase:
         name: what logs and error messages call it.
         parameters: the parameters to update; no others receive gradients in this phase.
         loss: maps a batch to named terms, whose sum is minimised.
-        optimiser: builds the optimiser of the parameters.
+        optimiser: builds the optimiser of the parameters; by default Adam with the learning rate 1e-3.
         repeats: how often it runs per step, each time on a fresh batch.
         interval: it runs in every ``interval``-th step.
         shared: whether it uses the batch that all such phases of a step share, instead of a fresh one.
@@ -46,7 +46,7 @@ class Phase:
     name: str
     parameters: list[nn.Parameter]
     loss: Callable[[Batch], Mapping[str, Tensor]]
-    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam
     repeats: int = 1
     interval: int = 1
     shared: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -66,16 +67,17 @@ class Regularised(Objective):
     Arguments:
         autoencoder: the autoencoder to train.
         reconstruction: maps the output (or its logits, if the decoder returns them) and the data to a scalar.
-        terms: penalties by the names shown in logs; the logged values are weighted and sum to the loss.
-        optimiser: builds the optimiser.
+        terms: penalties by the names shown in logs; the logged values are weighted and sum to the loss;
+            none by default.
+        optimiser: builds the optimiser; by default Adam with the learning rate 1e-3.
     """
 
     def __init__(
         self,
         autoencoder: Autoencoder,
         reconstruction: Reconstruction,
-        terms: Mapping[str, Term],
-        optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
+        terms: Mapping[str, Term] = MappingProxyType({}),
+        optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam,
     ) -> None:
         super().__init__()
         self.autoencoder, self.reconstruction = autoencoder, reconstruction

@@ -271,7 +271,7 @@ class Run:
         data: object = None,
         *,
         data_dir: Path | None = None,
-        more: int = 0,
+        steps: int = 0,
         threads: int | None = None,
         until: int | None = None,
         batches: Iterable[Any] | None = None,
@@ -282,14 +282,14 @@ class Run:
     ) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
 
-        With `more` steps the plan is longer from now on, and what depends on its length follows: under the schedule
+        With `steps` the plan is longer from now on, and what depends on its length follows: under the schedule
         cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. `threads`
         are the CPU threads from now on, in place of the run's. A run that was trained on data at hand needs them again
         as `data`, one that was trained on batches of your own needs `batches`, and goes on with those.
         """
         method, engine, now = self.method(), Engine(self.training.device), self.training
         now = dataclasses.replace(
-            now, steps=cast(int, now.steps) + more, threads=now.threads if threads is None else threads
+            now, steps=cast(int, now.steps) + steps, threads=now.threads if threads is None else threads
         )
         refuse_changed(self.directory, self.record, method.objective.constants())
         stream = self._stream(batches)

@@ -158,7 +158,7 @@ def resume(
         raise InputError(f"steps is {steps}, and must be 0 or more")
     found = run if isinstance(run, Run) else Run(Path(run))
     about: Any = {"batches": batches, "callback": callback, "every": every, "show": show, "draw": draw}
-    found.resume(data, data_dir=data_dir, more=steps, threads=threads, until=until, **about)
+    found.resume(data, data_dir=data_dir, steps=steps, threads=threads, until=until, **about)
     return found
 
 

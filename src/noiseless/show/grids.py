@@ -51,7 +51,7 @@ def to_bytes(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:
 
 def grid(
     images: Float[Tensor, "n c h w"],
-    path: Path,
+    path: str | Path,
     columns: int | None = None,
     title: str | None = None,
     scale: int | None = None,
@@ -75,7 +75,9 @@ def grid(
     return written(sheet(rows, title=title, scale=scale), path)
 
 
-def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], path: Path, columns: int = 10) -> Path:
+def reconstructions(
+    x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], path: str | Path, columns: int = 10
+) -> Path:
     """Originals, each above its reconstruction, in pairs of rows.
 
     Arguments:
@@ -97,7 +99,7 @@ def reconstructions(x: Float[Tensor, "n c h w"], y: Float[Tensor, "_ _ _ _"], pa
 
 
 def interpolations(
-    rows: Float[Tensor, "r s c h w"], path: Path, labels: Sequence[str] | None = None, title: str | None = None
+    rows: Float[Tensor, "r s c h w"], path: str | Path, labels: Sequence[str] | None = None, title: str | None = None
 ) -> Path:
     """Each row a way from one datum to another.
 
@@ -116,7 +118,7 @@ def interpolations(
     return written(sheet(tiles, labels=labels, title=title), path)
 
 
-def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: Path, title: str | None = None) -> Path:
+def comparison(images: Mapping[str, Float[Tensor, "n c h w"]], path: str | Path, title: str | None = None) -> Path:
     """A row of samples for each method or density, with its name at the left.
 
     Arguments:

@@ -15,8 +15,9 @@ from noiseless.files import atomic_write
 __all__ = ["refuse_broken", "written"]
 
 
-def written(picture: Image.Image | Figure, path: Path) -> Path:
+def written(picture: Image.Image | Figure, path: str | Path) -> Path:
     """Writes a picture or a figure as a PNG file, whole or not at all."""
+    path = Path(path)
     if path.suffix.lower() != ".png":
         raise InputError(f"pictures are PNG files: {path} must end in .png")
     with atomic_write(path) as part:

@@ -66,6 +66,8 @@ def parse(string: str) -> ast.expr:
     """
     if len(string) > LONGEST:
         raise InputError(f"an expression of {len(string)} characters is too long; the maximum is {LONGEST}")
+    if not string:
+        raise refused(string, "it is empty")
     if WORDS.fullmatch(string) is None:
         raise refused(string, "it contains symbols other than x 1 2 3 + * / ( ) sin( exp(")
     try:

@@ -225,7 +225,7 @@ def test_resuming_across_the_restart_is_never_having_stopped(tmp_path: Path) -> 
     run("deciphering", images(), tmp_path / "whole", steps=9, **settings)
     for stop in (3, 6):
         run("deciphering", images(), tmp_path / f"{stop}", steps=stop, **settings)
-        Run(tmp_path / f"{stop}").resume(images(), more=9 - stop, show=False, draw=False)
+        Run(tmp_path / f"{stop}").resume(images(), steps=9 - stop, show=False, draw=False)
         for one, other in zip(
             weights(tmp_path / "whole").values(), weights(tmp_path / f"{stop}").values(), strict=True
         ):
@@ -391,7 +391,7 @@ def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: p
         (NETWORKS, {"active": (1, 2)}, r"expected 3 numbers"),
         (NETWORKS, {"clusters": 0}, "clusters is 0"),
         (replace(NETWORKS, net="mlp"), {"shift": "both"}, "no axis to shift or mirror along"),
-        (replace(NETWORKS, width=1), {}, "width is 1"),
+        (replace(NETWORKS, width=1), {}, "width must be 2 or more, not 1"),
         (NETWORKS, {"pattern": "gaussian", "clusters": 4}, "gaussian patterns do not have"),
     ],
 )
@@ -415,7 +415,7 @@ def test_too_many_clusters_for_the_width_are_refused_when_the_data_are_met() -> 
     ("width", "arguments", "message"),
     [
         (4, {"clusters": 5}, "5 clusters cannot share 4 channels"),
-        (128, {"clusters": 81}, "81 clusters of 80 data"),
+        (128, {"clusters": 81}, "81 clusters of 80 examples"),
         (4, {"active": (4, 8, 16), "clusters": 1}, "80 examples cannot get 80 different patterns"),
     ],
 )

@@ -181,5 +181,5 @@ def test_clusters_are_the_groups_that_data_have() -> None:
     pairs = {(int(a), int(b)) for a, b in zip(truth, found, strict=True)}
     assert len(pairs) == 3
     assert clusters(x, 1, 0).unique().tolist() == [0]
-    with pytest.raises(InputError, match="91 clusters of 90 data"):
+    with pytest.raises(InputError, match="91 clusters of 90 examples"):
         clusters(x, 91, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from noiseless.errors import InputError
 from noiseless.nn.alexnet import CHANNELS, AlexNet
 from noiseless.nn.efficientnet import STAGES, pretrained
 from noiseless.objectives import reconstruction
-from noiseless.objectives.reconstruction import lpips as lpips_module
 from noiseless.objectives.reconstruction.perceptual import Perceptual, distance, efficientnet, trained_on
 from noiseless.values import Spec
+
+lpips_module = sys.modules["noiseless.objectives.reconstruction.lpips"]
 
 IMAGE = Spec("mnist", (1, 28, 28))
 
@@ -119,7 +121,7 @@ def test_files_that_are_nowhere_are_named(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(lpips_module, "download", unreachable)
     with pytest.raises(
-        InputError, match=r"needs the file alexnet-owt-7be5be79.pth.*at .*cache/lpips/alexnet.*efficientnet"
+        InputError, match=r"needs the file alexnet-owt-7be5be79.pth.*to .*cache/lpips/alexnet.*efficientnet"
     ):
         reconstruction.build("lpips", IMAGE)
 

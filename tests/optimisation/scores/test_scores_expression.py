@@ -86,14 +86,14 @@ def test_integers_divided_by_zero_score_worst() -> None:
 
 
 REFUSED = {
-    "": "other signs",
-    "x-1": "other signs",
-    "y": "other signs",
-    "x + 1": "other signs",
-    "4": "other signs",
-    "0x1": "other signs",
-    "x.real": "other signs",
-    "__import__('os')": "other signs",
+    "": "it is empty",
+    "x-1": "contains symbols other than x 1 2 3",
+    "y": "contains symbols other than x 1 2 3",
+    "x + 1": "contains symbols other than x 1 2 3",
+    "4": "contains symbols other than x 1 2 3",
+    "0x1": "contains symbols other than x 1 2 3",
+    "x.real": "contains symbols other than x 1 2 3",
+    "__import__('os')": "contains symbols other than x 1 2 3",
     "12": "Constant",
     "x**2": "Pow",
     "x//2": "FloorDiv",
