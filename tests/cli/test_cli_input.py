@@ -139,7 +139,7 @@ SENTENCES = {
     "evaluate r -n 0 --features pixels": "at least 2",
     "evaluate r -n -5 --features pixels": "at least 2",
     "evaluate r --features pixel": "did you mean 'pixels'",
-    "evaluate r --features identity": "are for vectors",
+    "evaluate r --features identity": "are not for images",
     "evaluate r -n 9 --features broken_of_cli:missing": "missing",
     "evaluate r -n 9 --features broken_of_cli:nothing": "custom features",
     "evaluate r --reference tst": "tst",

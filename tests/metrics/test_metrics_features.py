@@ -108,9 +108,9 @@ def test_own_features():
     ("name", "spec", "resize", "message"),
     [
         ("efficentnet", COLOUR, None, "did you mean 'efficientnet'"),
-        ("identity", COLOUR, None, "for vectors"),
-        ("raw", COLOUR, None, "for vectors"),
-        ("pixels", VECTOR, None, "for images"),
+        ("identity", COLOUR, None, "are not for images; use .efficientnet. or .inception. or .pixels."),
+        ("raw", COLOUR, None, "are not for images; use .efficientnet. or .inception. or .pixels."),
+        ("pixels", VECTOR, None, "are not for vectors; use .identity. or .raw."),
         ("efficientnet", VECTOR, None, "use 'identity'"),
         ("efficientnet", Spec("s", (4, 8, 8)), None, "4 channels"),
         ("efficientnet", COLOUR, 100, "multiple of 32 pixels, not 100"),

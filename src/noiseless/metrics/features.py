@@ -30,6 +30,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from noiseless import registry
 from noiseless.errors import InputError
 from noiseless.metrics.sample import Sample
 from noiseless.registry import Choice, Kind
@@ -218,16 +219,10 @@ def build(
     name = part.stem
     if part.name != name:
         raise InputError(f"features {name!r} take no options, but {part.name!r} was given")
+    _check(name, spec)
     if name in ("identity", "raw"):
-        return _vector(name, spec, where)
-    _check_image(name, spec)
+        return Features(name, Identity() if name == "identity" else Units(spec), device=where)
     return {"pixels": _pixels, "inception": _inception, "efficientnet": _efficientnet}[name](where, resize)
-
-
-def _vector(name: str, spec: Spec, device: torch.device) -> Features:
-    if spec.modality == "images":
-        raise InputError(f"features {name!r} are for vectors, and the data are images; use 'pixels' or 'efficientnet'")
-    return Features(name, Identity() if name == "identity" else Units(spec), device=device)
 
 
 def _pixels(device: torch.device, _: int | None) -> Features:
@@ -262,10 +257,12 @@ class Inception(nn.Module):
         return features, logits
 
 
-def _check_image(name: str, spec: Spec) -> None:
-    if spec.modality != "images":
-        raise InputError(f"features {name!r} are for images, and the data are vectors; use 'identity'")
-    if name != "pixels" and spec.shape[0] not in (1, 3):
+def _check(name: str, spec: Spec) -> None:
+    usual = registry.modality(spec.modality).features
+    if name not in usual:
+        others = " or ".join(map(repr, usual)) or "other data: these are evaluated without features"
+        raise InputError(f"features {name!r} are not for {spec.modality}; use {others}")
+    if name in ("efficientnet", "inception") and spec.shape[0] not in (1, 3):
         raise InputError(
             f"features {name!r} take 1 or 3 channels, and the data have {spec.shape[0]} channels; use 'pixels'"
         )

@@ -38,6 +38,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noiseless.autoencoder import Autoencoder, Networks
+from noiseless.data import modality
 from noiseless.nn.critic import LatentCritic
 from noiseless.nn.mask import START, MaskedDecoder
 from noiseless.nn.mlp import glorot_normal
@@ -105,7 +106,7 @@ class Form:
 
     def balance(self, spec: Spec) -> Balance:
         """The balance for these data."""
-        return self.images if spec.modality == "images" else self.vectors
+        return self.images if modality.of(spec).pixels else self.vectors
 
     @property
     def training(self) -> Training:

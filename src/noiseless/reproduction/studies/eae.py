@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from noiseless.data import modality
 from noiseless.errors import InputError
 from noiseless.files import atomic_write
 from noiseless.reproduction.cells import Cell, cells, measure, trained
@@ -275,7 +276,7 @@ def eae_figures(request: ImageRequest) -> Report:
 def _made(cell: Cell) -> dict[str, Tensor]:
     """What a method makes, by kind."""
     data = cell.loaded
-    if data.spec.modality != "images":
+    if not modality.of(data.spec).pixels:
         raise InputError(f"{data.spec.name} are {data.spec.modality}, and these figures are of images")
     model = trained(cell).model(data=data)
     shown = data.test.take(np.arange(min(SHOWN, len(data.test))))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiseless.data import modality
 from noiseless.data.synthetic import synthetic
 from noiseless.registry import options
 from noiseless.reproduction.cells import measure
@@ -268,7 +269,7 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
         active, z = opened.autoencoder.active, codes(opened, data, reading.numbers["n"])
         open_ = active if active is not None else torch.ones(z.shape[1], dtype=torch.bool)
         latent_dim[f"{reading.method}, {int(open_.sum())} of {len(open_)} dimensions"] = z[:, open_]
-        count = SHOWN if data.spec.modality == "images" else 1000
+        count = SHOWN if modality.of(data.spec).pixels else 1000
         samples[reading.method] = opened.sample(count, "normal", reading.cell.seed)
     made: dict[str, Callable[[Path], object]] = {
         "covariance": partial(correlations, latent_dim),
@@ -276,7 +277,7 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     }
     if "MaskAAE" in logs:
         made["mask"] = partial(plots.masks, logs["MaskAAE"])
-    if data.spec.modality == "images":
+    if modality.of(data.spec).pixels:
         made["samples"] = partial(grids.comparison, samples, title=PICTURES["samples"])
     else:
         real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))

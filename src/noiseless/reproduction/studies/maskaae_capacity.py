@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseless.data import Data
+from noiseless.data import Data, modality
 from noiseless.errors import InputError, RunError
 from noiseless.evaluation.heldout import reference
 from noiseless.files import read_json, write_json
@@ -148,7 +148,7 @@ def readings(request: ImageRequest, study: str, wanted: Sequence[Line]) -> list[
 def _reading(cell: Cell) -> Reading:
     if isinstance(cell.data, str):
         return Reading(cell, reason=cell.data)  # the same for every run
-    asked = None if cell.data.spec.modality == "images" else cell.request.features or "raw"
+    asked = None if modality.of(cell.data.spec).pixels else cell.request.features or "raw"
     features = features_for(cell.request, cell.data, asked)  # whose name, if misspelt, is no run's own trouble
     label = f"{cell.line.label}, seed {cell.seed}"
     try:
@@ -170,7 +170,7 @@ def _numbers(cell: Cell, part: float, features: Features) -> dict[str, Any]:
     place = cell.folder if part == 1 else cell.folder / f"at-{steps}"
     path, request = place / "capacity.json", cell.request
     n = min(
-        request.n or (request.setting.n if data.spec.modality == "images" else DRAWS), len(data.train), len(data.test)
+        request.n or (request.setting.n if modality.of(data.spec).pixels else DRAWS), len(data.train), len(data.test)
     )
     terms = {"n": n, "features": features.name, "seed": cell.seed, "fingerprint": data.fingerprint, "steps": steps}
     known = read_json(path) if path.is_file() and done >= steps else {}
