@@ -136,9 +136,8 @@ RESUMED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("name", "settings", "arguments"), RESUMED, ids=str)
 def test_a_resumed_run_is_the_run_that_never_stopped(
-    name: str, settings: dict[str, Any], arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, settings: dict[str, Any], arguments: dict[str, Any], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
     data = KINDS[TAKEN[name][0]]()
     settings = {"validate_every": 5, **settings}
     run(name, data, tmp_path / "whole", steps=10, arguments=arguments, **settings)
@@ -151,6 +150,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(
         assert_same(made, other)
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_is_rebuilt_from_its_folder(name: str, tmp_path: Path) -> None:
     data = KINDS[TAKEN[name][0]]()

@@ -235,7 +235,6 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     distribution(tmp_path, "toybox", ENTRY_POINTS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *given: given[-1])  # slow, and tested elsewhere
     yield lambda: importlib.import_module("toys")
     sys.modules.pop("toys", None)
 

@@ -29,6 +29,8 @@ from noiseless.recipes.method import Method
 from noiseless.recipes.rae import rae
 from noiseless.values import Spec
 
+pytestmark = pytest.mark.pictures
+
 def method(spec: Spec, *, beta: float = 0.1) -> Method:
     """A method of my own.
 

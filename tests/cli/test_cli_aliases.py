@@ -29,7 +29,6 @@ def american(spec: Spec, networks: Networks = Networks(), *, normalize: float = 
 @pytest.fixture(autouse=True)
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *given: given[-1])
 
 
 def test_american_and_common_options_are_taken() -> None:

@@ -28,12 +28,6 @@ from noiseless.values import Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if "pictures" not in request.node.name:
-        monkeypatch.setattr("noiseless.runs.pictures.draw", lambda *_: None)
-
-
 @pytest.fixture
 def array(tmp_path: Path) -> Path:
     """Images in a file, so that a run can find its data again."""
@@ -147,6 +141,7 @@ def test_a_density_is_trained_where_the_model_is(tmp_path: Path, monkeypatch: py
     assert seen == ["cpu"]
 
 
+@pytest.mark.pictures
 def test_training_ends_with_pictures(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=2, pictures_every=1)
     drawn = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
@@ -173,6 +168,7 @@ def test_a_run_goes_on_with_other_threads_from_now_on(tmp_path: Path) -> None:
     assert Run(tmp_path / "run").training.threads == 2
 
 
+@pytest.mark.pictures
 def test_a_run_that_is_stopped_on_its_way_has_its_pictures_when_it_ends(tmp_path: Path) -> None:
     run("rae", images(), tmp_path / "run", steps=6, validate_every=4, until=2)  # before it has best weights
     assert Run(tmp_path / "run").steps == (2, 6)

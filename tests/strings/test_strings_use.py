@@ -26,6 +26,8 @@ from noiseless.strings import parser, shipped
 from noiseless.values import Spec
 from tiny import failing
 
+pytestmark = pytest.mark.pictures
+
 DATA = "expressions:size=150"
 FAST = ["--width", "4", "--latent-dim", "3", "--batch", "20", "--threads", "1", "--device", "cpu"]
 SEARCHED = "--objective expression --search random --rounds 1 --batch 4 --votes 3 --threads 1 --device cpu"
