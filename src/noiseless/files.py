@@ -23,9 +23,9 @@ __all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a temporary sibling of `path` to write, and puts it in place when the block ends well.
+    """Gives a temporary sibling of ``path`` to write, and puts it in place when the block ends well.
 
-    The sibling may be made a file or a folder; an existing `path` is replaced. A file is synchronised to the disk
+    The sibling may be made a file or a folder; an existing ``path`` is replaced. A file is synchronised to the disk
     before it takes the name, so that a power cut or a kill leaves either the old file or the new one.
 
     Raises:
@@ -53,7 +53,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what a killed process left half written in `folder` and below."""
+    """Removes what a killed process left half written in ``folder`` and below."""
     for leftover in list(folder.rglob(".*.part")):
         shutil.rmtree(leftover, ignore_errors=True)
 
@@ -68,7 +68,7 @@ def slug(name: str) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON, whole or not at all."""
+    """Writes ``value`` as indented JSON, whole or not at all."""
     with atomic_write(path) as part:
         part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

@@ -101,13 +101,13 @@ class Noise:
     _generators: dict[torch.device, torch.Generator] = field(default_factory=dict, repr=False)
 
     def generator(self, device: torch.device) -> torch.Generator:
-        """The generator of this update on `device`, the same on every process."""
+        """The generator of this update on ``device``, the same on every process."""
         if device not in self._generators:
             self._generators[device] = torch.Generator(device).manual_seed(self.seed)
         return self._generators[device]
 
     def normal(self, like: Tensor) -> Tensor:
-        """Standard normal draws of the shape, device and dtype of `like`, whose first axis is this process's batch."""
+        """Standard normal draws like ``like`` in shape, device and dtype; its first axis is this process's batch."""
         return self._rows(torch.randn, like)
 
     def uniform(self, like: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class Noise:
 
 
 def fresh_noise() -> Noise:
-    """Noise that no other batch has; its seed is drawn from torch's global generator, as `torch.manual_seed` set it."""
+    """Noise that no other batch has, with a seed from torch's global generator (``torch.manual_seed``)."""
     return Noise(int(torch.randint(2**63 - 1, ())))
 
 
@@ -188,7 +188,8 @@ class Dirac:
 class DiagonalGaussian:
     r"""A diagonal Gaussian code :math:`N(\mu, \operatorname{diag} \sigma^2)`.
 
-    Its draws have :math:`s \sigma` where `noise_scale`, s, is not 1: they are then not draws of the law.
+    Its draws have the standard deviation :math:`s \sigma`; unless ``noise_scale``, s, is 1, they do not follow the
+    distribution.
     """
 
     mean: Float[Tensor, "b d"]
@@ -205,7 +206,7 @@ class Trace:
     """One pass through an autoencoder: the batch, the distribution of its codes, the codes drawn, and the decoder's
     output.
 
-    `logits` are the log-odds of the output where the decoder gives such.
+    ``logits`` are the log-odds of the output where the decoder gives such.
     """
 
     batch: Batch

@@ -29,7 +29,7 @@ class Autoencoder(nn.Module):
         bottleneck: turns the encoder's output into a distribution over codes.
         logits: the decoder gives log-odds of pixels rather than pixels, as a Bernoulli likelihood needs them.
 
-    The networks run under autocast to `autocast` where that is a reduced precision; codes, outputs and everything
+    The networks run under autocast to ``autocast`` where that is a reduced precision; codes, outputs and everything
     computed from them are float32 or better.
     """
 
@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
         return not isinstance(self.encoder, DecoderInversion)
 
     def encode(self, x: Float[Tensor, "b ..."]) -> Posterior:
-        """The distribution of the codes of `x`."""
+        """The distribution of the codes of ``x``."""
         return self.bottleneck(self._run(self.encoder, x))
 
     def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:

@@ -1,8 +1,8 @@
 """Which networks an autoencoder has, and how they are built for data of a given shape.
 
-Networks of the user's own are chosen as objects, as `MODULE:NAME` or by entry points (:mod:`noiseless.registry`): both
-as a pair (:class:`Net`, group `noiseless.networks`), or an encoder (`noiseless.encoders`) or a decoder
-(`noiseless.decoders`) alone.
+Networks of the user's own are chosen as objects, as ``MODULE:NAME`` or by entry points (:mod:`noiseless.registry`):
+both as a pair (:class:`Net`, group ``noiseless.networks``), or an encoder (``noiseless.encoders``) or a decoder
+(``noiseless.decoders``) alone.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class NetworkChoice(ABC):
 
     @abstractmethod
     def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
-        """What makes the networks called `net`, which is one of `nets`."""
+        """What makes the networks called ``net``, which is one of ``nets``."""
 
 
 def perceptrons(networks: Networks, logits: bool) -> Factories:
@@ -155,7 +155,7 @@ def _own(chosen: object) -> Factories:
 
 
 def build(spec: Spec, networks: Networks, bottleneck: Bottleneck, logits: bool = False) -> Autoencoder:
-    """An autoencoder for data like `spec`, with the networks asked for, tried once on zeros.
+    """An autoencoder for data like ``spec``, with the networks asked for, tried once on zeros.
 
     Arguments:
         spec: what a datum looks like.

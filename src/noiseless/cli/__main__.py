@@ -1,4 +1,4 @@
-"""`python -m noiseless.cli`: the command line without its script."""
+"""``python -m noiseless.cli``: the command line without its script."""
 
 from noiseless.cli.app import main
 

@@ -1,4 +1,4 @@
-"""What there is to choose from: `list`."""
+"""What there is to choose from: ``list``."""
 
 from __future__ import annotations
 

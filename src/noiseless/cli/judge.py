@@ -1,4 +1,4 @@
-"""Judgement: `evaluate` one run, or data from elsewhere, and `compare` methods."""
+"""Judgement: ``evaluate`` one run, or data from elsewhere, and ``compare`` methods."""
 
 from __future__ import annotations
 

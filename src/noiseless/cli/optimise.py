@@ -1,4 +1,4 @@
-"""Optimisation in the latent space of a run on strings: `optimise`."""
+"""Optimisation in the latent space of a run on strings: ``optimise``."""
 
 from __future__ import annotations
 

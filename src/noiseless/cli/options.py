@@ -77,7 +77,7 @@ def _copied(field: dataclasses.Field[Any]) -> Any:
 
 
 def _spelled(field: dataclasses.Field[Any], hint: Any) -> Any:
-    """The annotation of a field: lists take several values, switches have no negative, and `n` is -n too."""
+    """The annotation of a field: lists take several values, switches have no negative, and ``n`` is -n too."""
     if not field.init:  # no option
         return Annotated[hint, Parameter(parse=False)]
     if get_origin(hint) is tuple:
@@ -131,7 +131,7 @@ class Use:
 
     @property
     def place(self) -> str:
-        """The device, with `auto` decided."""
+        """The device, with ``auto`` decided."""
         return decided(self.device)
 
 
@@ -175,7 +175,7 @@ Densities = Annotated[
 
 
 def decided(device: str) -> str:
-    """`device`, or what `auto` means on this machine."""
+    """``device``, or what ``auto`` means on this machine."""
     if device != "auto":
         return device
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Reproduction: `reproduce NAME`, whose names are the studies of :mod:`noiseless.reproduction`."""
+"""Reproduction: ``reproduce NAME``, whose names are the studies of :mod:`noiseless.reproduction`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Example: noiseless reproduce rae-table --data digits --seeds 0 --steps 400 -n 18
 
 
 def application(tokens: Sequence[str]) -> App:
-    """A command for every study, or for the one that comes first among `tokens`."""
+    """A command for every study, or for the one that comes first among ``tokens``."""
     name = next(iter(tokens), "--help")
     if name.startswith("-") and name not in ("--help", "-h"):
         raise InputError(f"the table's name comes before the options, and {name} is one; noiseless list tables")

@@ -1,4 +1,4 @@
-"""Training: `train METHOD`, whose options are the arguments of the method's recipe, and `resume`."""
+"""Training: ``train METHOD``, whose options are the arguments of the method's recipe, and ``resume``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PANELS: dict[Any, Any] = {Networks: Building, Optimiser: Annotated[Optimiser, pa
 
 
 def application(tokens: Sequence[str]) -> App:
-    """A command for every recipe, or for the one of the user's own that comes first among `tokens`."""
+    """A command for every recipe, or for the one of the user's own that comes first among ``tokens``."""
     method = next(iter(tokens), "--help")
     if method.startswith("-") and method not in ("--help", "-h"):
         raise InputError(f"METHOD comes before the options, and {method} is one; noiseless train METHOD --data DATA")
@@ -60,7 +60,7 @@ def application(tokens: Sequence[str]) -> App:
 
 
 def _command(name: str, recipe: Recipe) -> Callable[..., None]:
-    """A function with the arguments of `train` and of the recipe, that trains it."""
+    """A function with the arguments of ``train`` and of the recipe, that trains it."""
     own = _recipe_parameters(name, recipe)
     shared = list(inspect.signature(_train, eval_str=True).parameters.values())[2:]
     clash = {p.name for p in own} & _flags(shared)

@@ -1,4 +1,4 @@
-"""A trained model in use: `sample`, `encode`, `decode`, `prune` and `interpolate`."""
+"""A trained model in use: ``sample``, ``encode``, ``decode``, ``prune`` and ``interpolate``."""
 
 from __future__ import annotations
 

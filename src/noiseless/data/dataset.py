@@ -45,7 +45,7 @@ class Split:
         return len(self.indices)
 
     def take(self, positions: ArrayLike) -> np.ndarray:
-        """The raw data at `positions` within this part, copied, in C order."""
+        """The raw data at ``positions`` within this part, copied, in C order."""
         return np.ascontiguousarray(self.raw[self.indices[np.asarray(positions, dtype=np.int64)]])
 
 
@@ -55,10 +55,11 @@ class Data:
 
     Arguments:
         spec: name, shape, and for vectors the mean and standard deviation of the training part.
+        train, validation, test: the parts.
         fingerprint: 16 hexadecimal digits, a hash of the array, the labels and the parts, wherever the files lie.
         source: what the user gave.
         notes: what a user should hear about the data.
-        in_memory: whether they were at hand, so that a run cannot find them again by `source`.
+        in_memory: whether they were at hand, so that a run cannot find them again by ``source``.
     """
 
     spec: Spec
@@ -80,7 +81,7 @@ def load(
     labels: object = None,
     name: str | None = None,
 ) -> Data:
-    """The data set `source`, in its parts.
+    """The data set ``source``, in its parts.
 
     Arguments:
         source: a name (see :func:`names`), with options after a colon if the data set has any; else a path to a folder,
@@ -114,7 +115,7 @@ def read(
     labels: object = None,
     name: str | None = None,
 ) -> Raw:
-    """All rows of `source`, before they are parted; arguments and errors as for :func:`load`."""
+    """All rows of ``source``, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
         raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
     named = _named(source)

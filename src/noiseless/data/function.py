@@ -1,6 +1,6 @@
-"""A data set of the user's own: a function that returns a `Raw`.
+"""A data set of the user's own: a function that returns a ``Raw``.
 
-Its parameters are options in the name, `moons:moons:500`. A first parameter without a default takes the
+Its parameters are options in the name, ``moons:moons:500``. A first parameter without a default takes the
 :class:`~noiseless.data.raw.LoadOptions`, as it does in the package's loaders.
 """
 
@@ -23,7 +23,7 @@ def load(part: Part, request: LoadOptions) -> Raw:
     """What the function gives, its array brought to the standard form.
 
     Raises:
-        InputError: it fails, or does not return a `Raw`.
+        InputError: it fails, or does not return a ``Raw``.
     """
     raw, source = _called(part, request), part.name
     if not isinstance(raw, Raw):

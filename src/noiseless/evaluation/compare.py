@@ -42,10 +42,10 @@ def compare(
     n: int = 10_000,
     show: bool = True,
 ) -> dict[str, list[Result]]:
-    """Trains or resumes each method in `out`/METHOD and evaluates it; what is there already is not done again.
+    """Trains or resumes each method in ``out``/METHOD and evaluates it; what is there already is not done again.
 
     Arguments:
-        methods: names of recipes, or `MODULE:NAME` of one's own.
+        methods: names of recipes, or ``MODULE:NAME`` of one's own.
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
         features: what they are compared by; None where data are strings, which are judged as such. If a method is
@@ -54,12 +54,13 @@ def compare(
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
         n: as for :func:`noiseless.evaluation.distances.evaluate`.
+        show: progress on the terminal.
 
     Returns:
         The rows by method.
 
     Raises:
-        InputError: `out` holds something else, or a comparison on other data or with other arguments.
+        InputError: ``out`` holds something else, or a comparison on other data or with other arguments.
     """
     recipes = {METHOD.find(method).name: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
@@ -90,7 +91,7 @@ def _looks(seen: Sequence[str | None], data: Data, features: Features | None) ->
 
 
 def _accepted(method: str, recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `arguments` that the recipe takes; one that it does not take may not have been set."""
+    """Those of ``arguments`` that the recipe takes; one that it does not take may not have been set."""
     taken = inspect.signature(recipe).parameters
     for name, value in arguments.items():
         if name not in taken and value != type(value)():

@@ -6,11 +6,11 @@ reference part of the data. The first row, training data themselves against the 
 would get.
 
 The protocol of Ghosh et al. (2020): 10,000 generated against 10,000 held-out images. A distance depends on n, the
-reference, the features and the size that images are resized to; all four stand beside every number in `results.json`,
+reference, the features and the size that images are resized to; all four stand beside every number in ``results.json``,
 with the seed, the density, the weights and the fingerprint of the data.
 
 A deciphering autoencoder finds the codes of data that it was not trained on by search, a hundred passes for each. Its
-rows have no reconstructions of held-out data; the density `empirical` has those of training data, and interpolations
+rows have no reconstructions of held-out data; the density ``empirical`` has those of training data, and interpolations
 are between codes of these.
 
 A model that was trained on the very features of an evaluation is flattered by them: its rows say so, and
@@ -115,7 +115,7 @@ def evaluate_samples(
     seed: int = 0,
     more: Sequence[Metric] = (),
 ) -> list[Result]:
-    """One row for data that we did not make: the first `n` of `samples`, of the shape of `data`.
+    """One row for data that we did not make: the first ``n`` of ``samples``, of the shape of ``data``.
 
     Raises:
         InputError: they have another shape, or are fewer than 2.
@@ -150,7 +150,7 @@ def _fewer(part: str, found: int, asked: int) -> str:
 def score(
     real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()
 ) -> tuple[dict[str, float | None], list[str]]:
-    """All metrics of `fake` against `real`, and what a reader has to know about them."""
+    """All metrics of ``fake`` against ``real``, and what a reader has to know about them."""
     return metrics.measure_all(real, fake, seed, more), metrics.warnings(real, fake, more)
 
 

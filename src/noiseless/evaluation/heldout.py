@@ -21,7 +21,7 @@ __all__ = ["batches", "check_count", "choice", "codes_of", "held_out", "pairs", 
 
 
 def reference(data: Data, part: Reference, n: int, features: Features, seed: int) -> Sample:
-    """The features of `n` data of a part, drawn by `seed`; kept in the user's cache."""
+    """The features of ``n`` data of a part, drawn by ``seed``; kept in the user's cache."""
     split = getattr(data, part)
     key = f"1-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
     path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
@@ -49,12 +49,12 @@ def held_out(data: Data, part: Reference) -> tuple[str, Split]:
 
 
 def choice(count: int, n: int, seed: int) -> np.ndarray:
-    """Up to `n` of `count` positions, by seed; all of them, in order, if `n` are not fewer."""
+    """Up to ``n`` of ``count`` positions, by seed; all of them, in order, if ``n`` are not fewer."""
     return np.arange(count) if n >= count else np.random.default_rng(seed).permutation(count)[:n]
 
 
 def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`n` random pairs of different positions."""
+    """``n`` random pairs of different positions."""
     rng = np.random.default_rng([seed, 1])
     left = rng.integers(count, size=n)
     return left, (left + rng.integers(1, max(count, 2), size=n)) % count

@@ -38,7 +38,7 @@ def latent(
         model: what encodes.
         data: where held-out data come from.
         n: how many codes, as far as the part has so many.
-        part: the part to encode; where it is `train`, the test part, as for the other rows of held-out data.
+        part: the part to encode; where it is ``train``, the test part, as for the other rows of held-out data.
         seed: chooses data and draws.
         picture: where to draw the codes (:func:`noiseless.show.plots.latent`), if anywhere.
 
@@ -46,7 +46,7 @@ def latent(
         What :func:`noiseless.metrics.latent.latent_statistics` gives, with what the numbers depend on.
 
     Raises:
-        InputError: `n` or the part has fewer than 2 data, or codes are not finite.
+        InputError: ``n`` or the part has fewer than 2 data, or codes are not finite.
     """
     check_count(n)
     name, unseen = held_out(data, part)

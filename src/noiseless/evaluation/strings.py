@@ -1,10 +1,10 @@
 r"""Evaluation of strings: which of what a model makes are right, different and new.
 
 Rows are reconstructions of held-out strings, strings decoded from draws of each density, and mid-points of paths
-between random pairs of held-out strings, each decoded by the best tokens (`best`) and by tokens drawn (`sampled`), as
-the papers do; columns are those of :mod:`noiseless.metrics.strings`, and `in language`: the share that is in the
-grammar, which of molecules says more than `valid` alone. The first row, held-out strings themselves, is what a perfect
-generator would get.
+between random pairs of held-out strings, each decoded by the best tokens (``best``) and by tokens drawn (``sampled``),
+as the papers do; columns are those of :mod:`noiseless.metrics.strings`, and ``in language``: the share that is in the
+grammar, which of molecules says more than ``valid`` alone. The first row, held-out strings themselves, is what a
+perfect generator would get.
 
 Novel means not in the training part. What each number depends on stands beside it, as for images.
 """
@@ -55,11 +55,11 @@ def evaluate_strings(
         data: where held-out strings come from, and which training strings are known.
         names: densities to sample from, by name or as objects.
         n: strings in every row, as far as the held-out part has so many.
-        part: the part that is held out; where it is `train`, the test part.
+        part: the part that is held out; where it is ``train``, the test part.
         seed: chooses strings, pairs and draws.
 
     Raises:
-        InputError: `n` is below 2, a density cannot be fitted, or molecules without RDKit.
+        InputError: ``n`` is below 2, a density cannot be fitted, or molecules without RDKit.
     """
     held_out = _HeldOut.of(data, n, part, seed)
     chosen = {DENSITY.find(name).name: name for name in names}
@@ -77,7 +77,7 @@ def evaluate_strings(
 def evaluate_given_strings(
     made: Sequence[String], data: Data, *, source: str, n: int = 10_000, part: Reference = "test", seed: int = 0
 ) -> list[Result]:
-    """Two rows: held-out strings, and as many of the first strings that we did not make: `unique` depends on it.
+    """Two rows: held-out strings, and as many of the first strings that we did not make: ``unique`` depends on it.
 
     Arguments:
         made: strings; None or an empty one is a failure, and counts as such.

@@ -50,7 +50,7 @@ def evaluate(
     """The distances of what a run or a model makes to held-out data; of strings, which are valid, different and new.
 
     Rows are reconstructions, samples under each density and mid-points of pairs; the first, training data themselves,
-    is what a perfect generator would get. Those of a run are added to its `results.json`.
+    is what a perfect generator would get. Those of a run are added to its ``results.json``.
 
     Arguments:
         trained: a run's folder, a run, or a model.
@@ -178,7 +178,7 @@ def compare(
         The rows by method.
 
     Raises:
-        InputError: `out` holds something else, or a comparison on other data or with other arguments.
+        InputError: ``out`` holds something else, or a comparison on other data or with other arguments.
     """
     found = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     chosen = features_for(features, found, None, best_device() if training.device == "auto" else training.device)

@@ -23,12 +23,12 @@ __all__ = ["PATHS", "PathKind", "linear", "spherical"]
 
 
 def linear(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Float[Tensor, "n d"]:
-    """The point at `t` in [0, 1] on the straight line from `a` to `b`."""
+    """The point at ``t`` in [0, 1] on the straight line from ``a`` to ``b``."""
     return torch.lerp(a, b, t)
 
 
 def spherical(a: Float[Tensor, "n d"], b: Float[Tensor, "n d"], t: float) -> Float[Tensor, "n d"]:
-    r"""The point at `t` in [0, 1] on the great circle from `a` to `b` (Shoemake, 1985).
+    r"""The point at ``t`` in [0, 1] on the great circle from ``a`` to ``b`` (Shoemake, 1985).
 
     >>> spherical(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.5)
     tensor([[0.7071, 0.7071]])

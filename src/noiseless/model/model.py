@@ -35,7 +35,7 @@ class Model:
         size: the height and width to which images of files, and PIL images, are resized.
         name: what errors call it.
 
-    Data are tensors or arrays of shape (N, *spec.shape): images in uint8 or float in [0, 1], vectors in their own
+    Data are tensors or arrays of shape ``(N, *spec.shape)``: images in uint8 or float in [0, 1], vectors in their own
     units. (N, H, W) and (N, H, W, C) images are taken too. So is whatever :func:`noiseless.data.load` takes: a name, a
     path, a frame of numbers, a torch ``Dataset``. What comes back is float32 on the CPU.
 
@@ -159,7 +159,7 @@ class Model:
         steps: int = 8,
         path: PathKind = "spherical",
     ) -> Float[Tensor, "n steps d"]:
-        """Codes on paths between those of `a` and those of `b`, ends included.
+        """Codes on paths between those of ``a`` and those of ``b``, ends included.
 
         Arguments:
             a, b: N data each.
@@ -186,7 +186,7 @@ class Model:
 
         Arguments:
             n: how many, 1 or more.
-            density: a density by name, as `MODULE:NAME`, or a class or function that makes it, fitted to the training
+            density: a density by name, as ``MODULE:NAME``, or a class or function that makes it, fitted to the training
                 codes first if it was not; or one that is fitted already.
             seed: makes the draws.
         """

@@ -2,10 +2,10 @@
 
 A part (a density, a metric, a data set, ...) is chosen in one of four ways:
 
-* by the name of a built-in one, `gmm`, with options after a colon, `gmm:32` or `gmm:components=32`;
+* by the name of a built-in one, ``gmm``, with options after a colon, ``gmm:32`` or ``gmm:components=32``;
 * as an object, in Python;
-* as `MODULE:NAME`, code of the user's own, with options after a second colon, `box:Box:1.1`. The module is searched for
-  in the current folder first;
+* as ``MODULE:NAME``, code of the user's own, with options after a second colon, ``box:Box:1.1``. The module is searched
+  for in the current folder first;
 * by the name of an entry point of an installed package, in the group that :class:`Kind` names.
 
 A name means the built-in part if there is one, so that installing a package never changes what a name means. Code is

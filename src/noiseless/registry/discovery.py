@@ -20,7 +20,7 @@ def modules(package: str) -> list[ModuleType]:
 
 
 def offered(package: str, table: str) -> dict[str, Any]:
-    """What the modules of a package offer by name, in their dictionaries called `table`."""
+    """What the modules of a package offer by name, in their dictionaries called ``table``."""
     return {name: value for module in modules(package) for name, value in getattr(module, table, {}).items()}
 
 

@@ -26,10 +26,10 @@ class Part:
     """A part that was found.
 
     Arguments:
-        kind: what errors call it, such as `density`.
-        name: what files and tables call it: the name that was given, options included, or `MODULE:NAME` of an object.
+        kind: what errors call it, such as ``density``.
+        name: what files and tables call it: the name that was given, options included, or ``MODULE:NAME`` of an object.
         value: the object.
-        stem: `name` without options.
+        stem: ``name`` without options.
         own: whether it is the user's own: anything that is not built in.
     """
 
@@ -40,7 +40,7 @@ class Part:
     own: bool
 
     def build(self, *given: object) -> Any:
-        """What a factory gives for `given` and the options in the name.
+        """What a factory gives for ``given`` and the options in the name.
 
         Raises:
             InputError: an option or a value that does not exist, or the user's own factory fails.
@@ -90,8 +90,8 @@ class Kind:
     """A kind of part, and where its parts are found.
 
     Arguments:
-        name: what errors call a part, such as `density`.
-        group: the group of entry points in which installed packages offer such parts, such as `noiseless.densities`.
+        name: what errors call a part, such as ``density``.
+        group: the group of entry points in which installed packages offer such parts, such as ``noiseless.densities``.
         built_in: gives the package's own parts by name.
     """
 
@@ -103,7 +103,8 @@ class Kind:
         """The part that is meant.
 
         Arguments:
-            given: a name, with options after a colon; `MODULE:NAME`, with options after a second colon; or the object.
+            given: a name, with options after a colon; ``MODULE:NAME``, with options after a second colon; or the
+                object.
 
         Raises:
             InputError: there is none, two installed packages offer it, or its module cannot be imported.
@@ -145,7 +146,7 @@ class Kind:
             raise self.unknown(recorded)
 
     def is_own(self, name: str) -> bool:
-        """Whether a name is not of a part of the package, but reads `MODULE:NAME` or is an installed package's."""
+        """Whether a name is not of a part of the package, but reads ``MODULE:NAME`` or is an installed package's."""
         stem = name.partition(":")[0]
         return stem not in self.built_in() and (is_named(name) or stem in self.installed())
 

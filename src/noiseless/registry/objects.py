@@ -1,4 +1,4 @@
-"""Objects of the user's own by `MODULE:NAME`, and the names of objects."""
+"""Objects of the user's own by ``MODULE:NAME``, and the names of objects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from noiseless.errors import InputError, unknown
 __all__ = ["NAMED", "is_factory", "is_named", "load_object", "name_of"]
 
 NAMED = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)(?::(.*))?")
-"""`MODULE:NAME`, and options."""
+"""``MODULE:NAME``, and options."""
 
 
 def is_named(source: str) -> bool:
-    """Whether `source` reads `MODULE:NAME`, with or without options.
+    """Whether ``source`` reads ``MODULE:NAME``, with or without options.
 
     >>> is_named("my.data:faces"), is_named("my.data:faces:64"), is_named("C:/faces")
     (True, True, False)
@@ -31,7 +31,7 @@ def is_named(source: str) -> bool:
 
 
 def load_object(source: str) -> Any:
-    """What `MODULE:NAME` names.
+    """What ``MODULE:NAME`` names.
 
     Raises:
         InputError: it reads otherwise, the module cannot be imported, or has no such name.
@@ -47,7 +47,7 @@ def load_object(source: str) -> Any:
 
 
 def name_of(value: object) -> str:
-    """`MODULE:NAME` of a function or class; of a partial its function's, of another object its class's.
+    """``MODULE:NAME`` of a function or class; of a partial its function's, of another object its class's.
 
     >>> name_of(is_named)
     'noiseless.registry.objects:is_named'
@@ -59,7 +59,7 @@ def name_of(value: object) -> str:
 
 
 def is_factory(value: object) -> bool:
-    """Whether `value` is called to make a part, rather than being one: a function or class without required arguments.
+    """Whether ``value`` is called to make a part: a function or class without required arguments.
 
     >>> is_factory(lambda side=64: side), is_factory(len)
     (True, False)

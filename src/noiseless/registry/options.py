@@ -1,4 +1,4 @@
-"""Options in the name of a part: `gmm:32`, `gmm:components=32`."""
+"""Options in the name of a part: ``gmm:32``, ``gmm:components=32``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def options(kind: str, name: str, make: Callable[..., Any], *, stem: str = "", g
         kind: what errors call it.
         name: such as ``gmm:32`` or ``gmm:components=32``.
         make: whose parameters are the options; their defaults say the types.
-        stem: `name` without options; what precedes its first colon by default.
+        stem: ``name`` without options; what precedes its first colon by default.
         given: how many parameters, the first ones, are no options.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The papers' tables and figures as commands: one file a paper, found by looking into `studies`."""
+"""The papers' tables and figures as commands: one file a paper, found by looking into ``studies``."""
 
 from noiseless.reproduction.images import ImageRequest
 from noiseless.reproduction.request import Report, Request, find, names, write

@@ -1,6 +1,6 @@
 """The cells of a study: a line under a seed is a run, which is trained, gone on with or taken as it is found.
 
-Runs lie in FOLDER/LINE-SEED, wherever they were made: one that the command `train` put there is taken if its recipe,
+Runs lie in FOLDER/LINE-SEED, wherever they were made: one that the command ``train`` put there is taken if its recipe,
 arguments, training and data are those of the line, and refused by name if not. What is recorded is not measured again.
 A cell that cannot be measured keeps the reason, and the others go on.
 """

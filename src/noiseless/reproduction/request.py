@@ -291,7 +291,7 @@ STUDY = Kind("table", "noiseless.studies", names)
 
 
 def find(chosen: Choice) -> Study:
-    """The study that is chosen: one of the package by name, `MODULE:NAME`, an installed package's, or the function.
+    """The study that is chosen: one of the package by name, ``MODULE:NAME``, an installed package's, or the function.
 
     Raises:
         InputError: there is none, or what is named is no function of a request.
@@ -304,7 +304,7 @@ def find(chosen: Choice) -> Study:
 
 
 def write(report: Report, out: Path, overwrite: bool = False) -> list[Path]:
-    """Writes a report's page, JSON and pictures, each whole or not at all, as `out` with an ending.
+    """Writes a report's page, JSON and pictures, each whole or not at all, as ``out`` with an ending.
 
     Raises:
         InputError: a report is there that would lose by it, and may not be replaced.

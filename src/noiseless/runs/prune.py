@@ -10,7 +10,7 @@ and with it the same distribution of draws from N(0, I). Where the mask of a clo
 decoder loses what it still saw of it; :class:`Pruned` says how much that is.
 
 Trained on, it minimises what the old run did, with two differences that the run's notes name: the mean in eq. 14 is
-over the dimensions that are left, and form `paper` polarises from 2 over their number, as often as before.
+over the dimensions that are left, and form ``paper`` polarises from 2 over their number, as often as before.
 
 How a tensor is cut needs no knowledge of the networks: it has m entries along an axis where the tensor of the smaller
 run has n. That the pieces then fit together is checked by comparing both functions.
@@ -69,11 +69,11 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         run: of a method with a mask, or its folder.
         out: the folder of the new run.
         weights: those of the new run's best weights; their mask decides.
-        overwrite: replace an existing run in `out`.
+        overwrite: replace an existing run in ``out``.
 
     Raises:
         InputError: the method has no mask, no dimension is closed or none is active, networks of the user's own do not
-            follow the latent size, or `out` exists.
+            follow the latent size, or ``out`` exists.
     """
     run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
     refuse_existing(out, overwrite)

@@ -88,7 +88,7 @@ def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mappin
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as the fields that differ from their defaults, objects by their name."""
+    """``value`` as JSON holds it: dataclasses as the fields that differ from their defaults, objects by their name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {f.name: plain(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}

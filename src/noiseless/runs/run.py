@@ -1,4 +1,4 @@
-r"""Runs: folders from which everything can be rebuilt, and no code can be run.
+r"""Runs: folders from which everything can be rebuilt, and no code can be run. ::
 
     run.json                what was run: recipe, arguments, data, training, versions
     log.jsonl               a row of numbers every so many steps
@@ -203,7 +203,7 @@ class Run:
         return found
 
     def holds(self, data: Data) -> bool:
-        """Whether `data` are those that it was trained on."""
+        """Whether ``data`` are those that it was trained on."""
         return bool(data.fingerprint == self.record["data"]["fingerprint"])
 
     def _stream(self, batches: Iterable[Any] | None) -> BatchStream | None:
@@ -226,7 +226,7 @@ class Run:
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if `resume`."""
+        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if ``resume``."""
 
         def watched(step: int, terms: Mapping[str, float], objective: Objective) -> None:
             if callback is not None:
@@ -280,12 +280,12 @@ class Run:
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step `until`.
+        """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step ``until``.
 
-        With `steps` the plan is longer from now on, and what depends on its length follows: under the schedule
-        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. `threads`
+        With ``steps`` the plan is longer from now on, and what depends on its length follows: under the schedule
+        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. ``threads``
         are the CPU threads from now on, in place of the run's. A run that was trained on data at hand needs them again
-        as `data`, one that was trained on batches of your own needs `batches`, and goes on with those.
+        as ``data``, one that was trained on batches of your own needs ``batches``, and goes on with those.
         """
         method, engine, now = self.method(), Engine(self.training.device), self.training
         now = dataclasses.replace(
@@ -353,7 +353,7 @@ class Run:
         data_dir: Path | None = None,
         moments: BatchNormMoments = "running",
     ) -> Model:
-        """The trained model, see :func:`noiseless.load`; `moments` of batch norms: running ones or the batch's."""
+        """The trained model, see :func:`noiseless.load`; ``moments`` of batch norms: running ones or the batch's."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
         def density(chosen: Choice) -> LatentDensity:

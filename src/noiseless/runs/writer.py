@@ -80,7 +80,7 @@ class RunWriter:
             raise InputError(f"{self.path} is damaged ({error}); remove it, and the run begins a new one") from None
 
     def rewind(self, step: int) -> None:
-        """Drops the rows after `step`, which will be written again."""
+        """Drops the rows after ``step``, which will be written again."""
         kept = [row for row in self.rows() if row["step"] <= step]
         with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")

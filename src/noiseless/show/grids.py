@@ -66,7 +66,7 @@ def grid(
         scale: how many pixels a side one pixel becomes; by default what makes the images legible.
 
     Raises:
-        InputError: no images, values that are not finite, or a path that does not end in `.png`.
+        InputError: no images, values that are not finite, or a path that does not end in ``.png``.
     """
     columns = columns or math.ceil(math.sqrt(len(images)))
     tiles = to_bytes(images)
@@ -87,7 +87,7 @@ def reconstructions(
         columns: pairs a row.
 
     Raises:
-        InputError: as :func:`grid`, or `x` and `y` differ in shape.
+        InputError: as :func:`grid`, or ``x`` and ``y`` differ in shape.
     """
     if x.shape != y.shape:
         raise InputError(f"reconstructions of shape {tuple(y.shape)} do not match originals of shape {tuple(x.shape)}")
@@ -145,7 +145,7 @@ def sheet(
     scale: int | None = None,
     group: int = 0,
 ) -> Image.Image:
-    """Tiles on white paper, labels at the left of the rows, a title above, more space after every `group` rows."""
+    """Tiles on white paper, labels at the left of the rows, a title above, more space after every ``group`` rows."""
     scale = scale or max(1, LEGIBLE // max(tiles.shape[2:4]))
     rows, count, height, width = (*tiles.shape[:2], tiles.shape[2] * scale, tiles.shape[3] * scale)
     gap = max(2, scale // 2)

@@ -42,12 +42,12 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") ->
     are missing or not finite are left out; of two rows at one step, as a resumed run has, the later counts.
 
     Arguments:
-        log: rows with a `step` and terms as `split/term` (`train/reconstruction`); what has no slash is no term.
+        log: rows with a ``step`` and terms as ``split/term`` (``train/reconstruction``); what has no slash is no term.
         path: the PNG file.
         along: what the step counts.
 
     Raises:
-        InputError: no row has a term, or a path that does not end in `.png`.
+        InputError: no row has a term, or a path that does not end in ``.png``.
     """
     lines = _lines(log)
     terms = list(dict.fromkeys(term for _, term in lines))
@@ -74,11 +74,11 @@ def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     r"""The mask :math:`\mu_j` of every dimension against the step, and how many are active.
 
     Arguments:
-        log: rows with a `step`, of which some have a `mask`, a list of d numbers, and `validation/active`.
+        log: rows with a ``step``, of which some have a ``mask``, a list of d numbers, and ``validation/active``.
         path: the PNG file.
 
     Raises:
-        InputError: no row has a mask, or a path that does not end in `.png`.
+        InputError: no row has a mask, or a path that does not end in ``.png``.
     """
     rows = [row for row in log if "mask" in row]
     if not rows:
@@ -106,7 +106,7 @@ def vectors(real: Float[Tensor, "n d"], made: Mapping[str, Float[Tensor, "_ d"]]
         path: the PNG file.
 
     Raises:
-        InputError: fewer than 2 real vectors, values that are not finite, or a path that does not end in `.png`.
+        InputError: fewer than 2 real vectors, values that are not finite, or a path that does not end in ``.png``.
     """
     least = min(map(len, made.values()))
     if len(real) < 2 or least < 1:
@@ -135,7 +135,7 @@ def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
         path: the PNG file.
 
     Raises:
-        InputError: fewer than 2 codes, values that are not finite, or a path that does not end in `.png`.
+        InputError: fewer than 2 codes, values that are not finite, or a path that does not end in ``.png``.
     """
     if len(z) < 2:
         raise InputError(f"a picture of codes needs at least 2 of them, not {len(z)}")

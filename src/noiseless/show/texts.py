@@ -23,8 +23,8 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False) -> None:
     """Refuses, before any work, a place that :func:`save` could not write to.
 
     Raises:
-        InputError: `path` exists and may not be replaced, ends in neither .txt nor .png, or the latter for strings that
-            have no pictures or are too many for one.
+        InputError: ``path`` exists and may not be replaced; or it ends in neither .txt nor .png, or in .png for strings
+            that have no pictures or are too many for one.
     """
     if path.exists() and (not overwrite or path.is_dir()):
         raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")

@@ -35,7 +35,7 @@ class Variational(Bottleneck):
             divergence is that of :math:`\sigma` itself.
 
     Raises:
-        InputError: `noise_scale` is not above 0.
+        InputError: ``noise_scale`` is not above 0.
     """
 
     def __init__(self, latent_dim: int, noise_scale: float = 1.0) -> None:
@@ -63,7 +63,7 @@ class ConstantVariance(Bottleneck):
         sigma: :math:`\sigma`, above 0.
 
     Raises:
-        InputError: `sigma` is not above 0.
+        InputError: ``sigma`` is not above 0.
     """
 
     def __init__(self, latent_dim: int, sigma: float = 0.7) -> None:

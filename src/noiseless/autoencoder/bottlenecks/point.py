@@ -28,5 +28,5 @@ class Deterministic(Bottleneck):
         return self.latent_dim
 
     def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
-        """All mass in `h`."""
+        """All mass in ``h``."""
         return Dirac(h)

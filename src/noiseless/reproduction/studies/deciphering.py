@@ -1,27 +1,26 @@
 """The tables of deciphering autoencoders (Maeda, 2023), https://arxiv.org/abs/2310.01712.
 
 Columns are Fréchet distances of samples to the training and to the test data. Where the model was trained on
-EfficientNet's own features, which the notes then say, the pixels' columns are the ones to believe. At the scale `small`
-the form is `tuned`, the width 32, the steps 3,000 of 100 and the perceptual distance at 32x32 pixels; a few thousand
-images are what so few steps can fit, so give a part of a data set, such as `mnist:2000`.
+EfficientNet's own features, which the notes then say, the pixels' columns are the ones to believe. At the scale
+``small`` the form is ``tuned``, the width 32, the steps 3,000 of 100 and the perceptual distance at 32x32 pixels; a few
+thousand images are what so few steps can fit, so give a part of a data set, such as ``mnist:2000``.
 
-`deciphering-table-1` shows what one run gives under different distributions of codes: fresh patterns, with running
+``deciphering-table-1`` shows what one run gives under different distributions of codes: fresh patterns, with running
 moments and with those of the batch; the patterns of the training data, whose images are nearly the data; and the
 Gaussian and the mixture fitted to their latents, which the paper does not have. The distance of one image, the mean of
 the training data, is what any model should beat. GANs, which the paper quotes, are not built.
 
-`deciphering-table-2` varies the clusters of data, in the part with shifts alone, as the paper does. Fresh patterns give
-each cluster the same share, as the paper's code has it; second rows of the same runs give each its share of the data,
-with the moments of the first.
-`deciphering-ablations` leaves out or changes one thing at a time in that part, and goes on with a second part without
-shifts: for the paper's 2,000 epochs, or, where steps are given, for as many steps again. Gaussian patterns cannot have
-clusters: the row to compare them with is the one without. With and without shifts, two more rows show the images of the
-training data's patterns, which tell what was memorised, and fresh ones by the moments of the batch, as the code has
-them.
+``deciphering-table-2`` varies the clusters of data, in the part with shifts alone, as the paper does. Fresh patterns
+give each cluster the same share, as the paper's code has it; second rows of the same runs give each its share of the
+data, with the moments of the first. ``deciphering-ablations`` leaves out or changes one thing at a time in that part,
+and goes on with a second part without shifts: for the paper's 2,000 epochs, or, where steps are given, for as many
+steps again. Gaussian patterns cannot have clusters: the row to compare them with is the one without. With and without
+shifts, two more rows show the images of the training data's patterns, which tell what was memorised, and fresh ones by
+the moments of the batch, as the code has them.
 
 All runs are judged by their last weights (of the average), as the paper's are: nothing is validated before. At the
-scale `paper` with fewer steps the average is the ramped one, since a decay of 0.99995 would keep the first weights, and
-the weight decay grows over the same share of the first part, two fifths.
+scale ``paper`` with fewer steps the average is the ramped one, since a decay of 0.99995 would keep the first weights,
+and the weight decay grows over the same share of the first part, two fifths.
 """
 
 from __future__ import annotations
@@ -140,7 +139,7 @@ def _sized(request: ImageRequest) -> ImageRequest:
 
 
 def _second_part(request: ImageRequest) -> Line:
-    """A line of runs as `base`, to the nearest epoch, which go on without shifts."""
+    """A line of runs as ``base``, to the nearest epoch, which go on without shifts."""
     label, epochs, training = "second part without shift", _first_part(request), dict[str, Any]()
     if request.setting.steps is not None:
         training = {"steps": epochs * _steps_of_an_epoch(request) + request.setting.steps}

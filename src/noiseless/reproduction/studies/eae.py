@@ -49,7 +49,7 @@ def eae_table(request: ImageRequest) -> Report:
 
     Columns are samples from N(0, I) (isotropic), from one fitted Gaussian (MVG) and from a mixture of ten (GMM), and
     reconstructions of held-out data. The claim that the table is for: isotropic samples of EAE, which fits nothing,
-    beat those of the methods that have N(0, I) as their prior. So `isotropic` is measured for every row; for 2sVAE it
+    beat those of the methods that have N(0, I) as their prior. So ``isotropic`` is measured for every row; for 2sVAE it
     is the second stage, which is how that method samples.
 
     Published numbers of the EAE row are the paper's, CIFAR-10 and CelebA; it has none for MNIST. Those of the other
@@ -116,7 +116,7 @@ ABLATION_REMARKS = (
 def eae_ablations(request: ImageRequest) -> Report:
     """EAE with one argument changed at a time, and whether early samples predict the final distance.
 
-    The base is `eae` at its defaults, and every other row changes one argument of it: the weight of the entropy (0 is
+    The base is ``eae`` at its defaults, and every other row changes one argument of it: the weight of the entropy (0 is
     batch norm alone; 0.05 and 1 are the weights that the paper names), the normalisation (none is entropy alone, which
     has no minimum), the neighbour k, the size of a batch, of a code and of the networks. The depth of the convolutional
     networks is the paper's own, so that depth is varied on a perceptron, whose rows are to be read against each other.

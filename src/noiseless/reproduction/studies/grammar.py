@@ -3,7 +3,7 @@
 Grammar RAE, GVAE, GCVVAE and the character VAE on expressions or molecules: exact reconstructions of held-out strings,
 the share of valid ones among samples and mid-points, and of unique and new ones; then what optimisation in the latent
 space finds, as published: the share of valid points, their average score, and the best three. The latter is read from
-what `noiseless optimise RUN` left in the runs, and blank where it was not done.
+what ``noiseless optimise RUN`` left in the runs, and blank where it was not done.
 
 Published numbers are those of the paper as submitted, but for GCVVAE's, which were added later and are quoted from
 memory. They are of the optimisation alone: the paper gives no validity of samples. Its molecules are those of ZINC,
@@ -187,7 +187,7 @@ def _key(measured: Measured) -> tuple[str, int]:
 
 
 def optimised(run: Run, request: StringRequest) -> Mapping[str, Any]:
-    """What `noiseless optimise` found in the run's latent space: terms, trials and best objects; empty if nothing.
+    """What ``noiseless optimise`` found in the run's latent space: terms, trials and best objects; empty if nothing.
 
     Raises:
         InputError: its report is damaged.

@@ -171,8 +171,8 @@ def maskaae_figure_4(request: ImageRequest) -> Report:
 
     The question of the paper's Figure 4: how do samples depend on the latent size m that was given? A model without
     mask should be best at the data's own number of dimensions n and worse on either side; one with a mask should find
-    n, and be as good at every m that is not below it. On `synthetic:n=8` n is known, and m is n/2, n, 3n/2, 2n and 4n;
-    on other data m is 8 to 128. The runs of the first seed at the next to largest m are shown in full: mask along
+    n, and be as good at every m that is not below it. On ``synthetic:n=8`` n is known, and m is n/2, n, 3n/2, 2n and
+    4n; on other data m is 8 to 128. The runs of the first seed at the next to largest m are shown in full: mask along
     training (the paper's Figure 5), covariance of codes (10 to 13), samples, and reconstruction, critic and distance
     along training (8).
 

@@ -8,8 +8,8 @@ A reading of a run is, on n held-out data (at most the smaller of both parts) an
 * **nac**, the normalised absolute covariance of the codes over active dimensions;
 * **reconstruction**, the mean squared error of a datum, summed over its standardised numbers or its pixels.
 
-Two scales. `paper` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. `small` is the robust
-form of the recipe, compressed: 2 x 256, fewer steps, and a shorter average of the weights.
+Two scales. ``paper`` is the form and the network of the paper's code, 4 x 1024 and 500,000 steps. ``small`` is the
+robust form of the recipe, compressed: 2 x 256, fewer steps, and a shorter average of the weights.
 """
 
 from __future__ import annotations
