@@ -146,7 +146,7 @@ class Batch:
         index: the position of each datum in the training part. Only an objective that identifies training data by it
             reads it (``Objective.needs_index``: deciphering autoencoders), and then it has to be given; by default it
             is 0 to B - 1.
-        step: the number of the update, from 0; None outside training. Terms that apply in every so many steps, and
+        step: the number of the update, from 0; None outside training. Terms that apply every few steps, and
             schedules of weights, are functions of it; without it, such terms apply in full.
         noise: what is random in this update.
     """

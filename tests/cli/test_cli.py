@@ -21,6 +21,9 @@ from noiseless import metrics
 from noiseless.cli import run
 from noiseless.cli.app import VERBS
 
+pytestmark = pytest.mark.pictures
+
+
 TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
 from torch import nn
@@ -28,8 +31,6 @@ from noiseless.autoencoder import Networks
 from noiseless.recipes.method import Method
 from noiseless.recipes.rae import rae
 from noiseless.values import Spec
-
-pytestmark = pytest.mark.pictures
 
 def method(spec: Spec, *, beta: float = 0.1) -> Method:
     """A method of my own.

@@ -57,7 +57,7 @@ class Net(Protocol):
     """An encoder and a decoder that belong together."""
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
-        """An encoder of data of this shape, with so many outputs for the bottleneck."""
+        """An encoder of data of this shape, with the number of outputs that the bottleneck needs."""
 
     def decoder(self, latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
         """A decoder of codes of this size into data of this shape."""

@@ -59,7 +59,8 @@ MoreMetrics = Annotated[
     ),
 ]
 Many = Annotated[
-    int, Parameter(name=["-n", "--n"], help="Data in each row and in the reference, as far as it has so many.")
+    int,
+    Parameter(name=["-n", "--n"], help="Data in each row and in the reference, or as many as the reference has."),
 ]
 
 
@@ -169,7 +170,7 @@ def compare(
 ) -> None:
     """Train methods in turn, and print one table and draw one picture of them.
 
-    Given again, the command goes on where it was stopped, and takes further methods into the same comparison.
+    The same command again continues where it was stopped; further methods join the same comparison.
 
     Example: noiseless compare ae rae-l2 --data digits --width 16 --steps 400 -n 180 --out runs/compared
     """

@@ -56,7 +56,7 @@ def optimise(
 
     A search proposes a batch of codes in every round; each is decoded several
     times, the most frequent string that is an object is scored, and all is known
-    to the next round. A trial that was stopped goes on with the same command.
+    to the next round. A trial that was stopped continues with the same command.
 
     valid: share of the codes that decode to an object.
     average: of the scores of these; published: without those as bad as the worst.

@@ -160,7 +160,7 @@ Source = Annotated[
         "MODULE:NAME."
     ),
 ]
-Size = Annotated[int | None, Parameter(help="Crop images to squares and resize them to so many pixels.")]
+Size = Annotated[int | None, Parameter(help="Crop images to squares and resize them to this many pixels a side.")]
 DataDir = Annotated[Path | None, Parameter(help="Where to look first for the files of a named data set.")]
 Densities = Annotated[
     tuple[str, ...],

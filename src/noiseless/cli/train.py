@@ -155,8 +155,8 @@ def resume(
     steps: Annotated[
         int,
         Parameter(
-            help="Go on for so many steps beyond the planned end. What follows the plan follows the longer one: under "
-            "the schedule cooldown rates rise again, and maskaae polarises anew."
+            help="Train for this many steps beyond the planned end. Schedules follow the longer plan: under "
+            "cooldown, rates rise again, and maskaae polarises again."
         ),
     ] = 0,
     threads: Annotated[int | None, Parameter(help="CPU threads from now on. Default: the run's.")] = None,
@@ -170,7 +170,7 @@ def resume(
     threads = check_threads(threads) if threads is not None else None
     opened = resume_run(Run(run, own), steps=steps, threads=threads, data_dir=data_dir)
     done, planned = opened.steps
-    tell(f"{done:,} of {planned:,} steps are done; --steps MORE goes on beyond them")
+    tell(f"{done:,} of {planned:,} steps are done; train further with --steps MORE")
     _report(opened)
 
 

@@ -45,7 +45,7 @@ def compare(
     """Trains or resumes each method in ``out``/METHOD and evaluates it; what is there already is not done again.
 
     Arguments:
-        methods: names of recipes, or ``MODULE:NAME`` of one's own.
+        methods: names of recipes, or your own ``MODULE:NAME``.
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
         features: what they are compared by; None where data are strings, which are judged as such. If a method is

@@ -71,7 +71,7 @@ def evaluate(
         data: where held-out data and the reference come from.
         names: densities to sample from, by name or as objects.
         features: maps data to what metrics compare.
-        n: data in every row and in the reference, as far as the reference has so many.
+        n: data in every row and in the reference, at most as many as the reference has.
         part: the part that is the reference.
         seed: chooses data, pairs and draws.
         show: progress on the terminal.

@@ -40,7 +40,7 @@ class Evaluation(ABC):
             data: where held-out data and the reference come from.
             names: densities to sample from, by name or as objects.
             features: maps data to what metrics compare; None for kinds of data that have none.
-            n: data in every row and in the reference, as far as the reference has so many.
+            n: data in every row and in the reference, at most as many as the reference has.
             part: the part that is the reference.
             seed: chooses data, pairs and draws.
             more: metrics beside those of the package.

@@ -37,7 +37,7 @@ def latent(
     Arguments:
         model: what encodes.
         data: where held-out data come from.
-        n: how many codes, as far as the part has so many.
+        n: how many codes, at most as many as the part has.
         part: the part to encode; where it is ``train``, the test part, as for the other rows of held-out data.
         seed: chooses data and draws.
         picture: where to draw the codes (:func:`noiseless.show.plots.latent`), if anywhere.

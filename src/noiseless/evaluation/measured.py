@@ -69,7 +69,7 @@ def measured(
         names: densities to sample from, by name or as objects.
         conditions: under which it is measured.
         folder: where rows are recorded; by default the run's.
-        afresh: what is recorded there is of other weights.
+        afresh: the rows recorded there are of other weights; measure again.
         forgiven: errors by which a density that cannot be fitted is left out, with the reason.
         show: progress on the terminal.
 

@@ -54,7 +54,7 @@ def evaluate_strings(
         model: what is evaluated.
         data: where held-out strings come from, and which training strings are known.
         names: densities to sample from, by name or as objects.
-        n: strings in every row, as far as the held-out part has so many.
+        n: strings in every row, at most as many as the held-out part has.
         part: the part that is held out; where it is ``train``, the test part.
         seed: chooses strings, pairs and draws.
 

@@ -56,7 +56,7 @@ def evaluate(
         trained: a run's folder, a run, or a model.
         data: what to compare with, as :func:`noiseless.data.load` takes it; by default the run's.
         density: one or several, by name or as objects; by default the method's, and gmm for a model.
-        n: data in every row and in the reference, as far as it has so many.
+        n: data in every row and in the reference, at most as many as the reference has.
         features: what data are compared by, by name, as a function of a batch or as what
             :func:`noiseless.metrics.build` gave; by default efficientnet for images and identity for vectors.
         metric: further metrics, by name or as objects.

@@ -14,7 +14,7 @@ norm except the last of a residual block by a leaky ReLU of slope 0.01. The outp
 mapped to [0, 1]. It is unbounded in training and clamped in evaluation mode. Sizes that are not a multiple of 16 are
 rounded up at the input and cropped at the output.
 
-**The encoder sees no image.** Its input is noise drawn afresh for every batch (as in the code; in evaluation mode,
+**The encoder sees no image.** Its input is noise drawn anew for every batch (as in the code; in evaluation mode,
 training examples are encoded with one stored draw), or a learnt constant: the paper does not say.
 
 Vectors, which the paper does not cover, get dense stages of the same widths instead of convolutions; the first stage

@@ -81,53 +81,57 @@ class Believer:
     each further point only adds one row.
 
     Arguments:
-        law: the distribution of the function.
+        posterior: the distribution of the function.
         x: points at which variances are computed, after each chosen point.
 
     Attributes:
         chosen: the points chosen so far.
     """
 
-    law: Posterior
+    posterior: Posterior
     x: Float64[Tensor, "n d"]
     chosen: Float64[Tensor, "q d"] = field(init=False)
 
     def __post_init__(self) -> None:
         self.chosen = self.x[:0]
-        self.mean, self.variance = self.law.mean_and_variance(self.x)
-        self._projected = self.law.cross(self.x, self.law.z) @ self.law.b
+        self.mean, self.variance = self.posterior.mean_and_variance(self.x)
+        self._projected = self.posterior.cross(self.x, self.posterior.z) @ self.posterior.b
         self._chosen_projected = self._projected[:0]
         self._rows = self.x.new_zeros(0, len(self.x))
         self._root = self.x.new_zeros(0, 0)
 
     def believe(self, point: Float64[Tensor, "1 d"]) -> None:
         """Conditions on the function's mean at one more point."""
-        k = self.law.cross(point, self.law.z)
-        row, variance = self._solve(point, k), self.law.mean_and_variance(point)[1]
-        scale = (variance - row.square().sum()).clamp_min(self.law.least) + JITTER * self.law.amplitude
+        k = self.posterior.cross(point, self.posterior.z)
+        row, variance = self._solve(point, k), self.posterior.mean_and_variance(point)[1]
+        scale = (variance - row.square().sum()).clamp_min(self.posterior.least) + JITTER * self.posterior.amplitude
         scale = scale.sqrt()
-        covariance = self.law.cross(self.x, point)[:, 0] - self._projected @ k[0]
+        covariance = self.posterior.cross(self.x, point)[:, 0] - self._projected @ k[0]
         new = (covariance - row @ self._rows) / scale
         self._rows = torch.cat([self._rows, new[None]])
         self._root = torch.cat([nn.functional.pad(self._root, (0, 1)), torch.cat([row, scale])[None]])
-        self._chosen_projected = torch.cat([self._chosen_projected, k @ self.law.b])
+        self._chosen_projected = torch.cat([self._chosen_projected, k @ self.posterior.b])
         self.chosen = torch.cat([self.chosen, point])
-        self.variance = (self.variance - new.square()).clamp_min(self.law.least)
+        self.variance = (self.variance - new.square()).clamp_min(self.posterior.least)
 
     def at(self, point: Float64[Tensor, "1 d"]) -> tuple[Float64[Tensor, " 1"], Float64[Tensor, " 1"]]:
         """Mean and variance at another point; differentiable."""
-        k = self.law.cross(point, self.law.z)
-        variance = self.law.amplitude - torch.linalg.vecdot(k @ self.law.b, k) - self._solve(point, k).square().sum()
-        return k @ self.law.a, variance.clamp_min(self.law.least)
+        k = self.posterior.cross(point, self.posterior.z)
+        variance = (
+            self.posterior.amplitude
+            - torch.linalg.vecdot(k @ self.posterior.b, k)
+            - self._solve(point, k).square().sum()
+        )
+        return k @ self.posterior.a, variance.clamp_min(self.posterior.least)
 
     def _solve(self, point: Float64[Tensor, "1 d"], k: Float64[Tensor, "1 m"]) -> Float64[Tensor, " q"]:
         r""":math:`R^{-1} c(X, x)`."""
-        covariance = self.law.cross(self.chosen, point) - self._chosen_projected @ k.T
+        covariance = self.posterior.cross(self.chosen, point) - self._chosen_projected @ k.T
         return torch.linalg.solve_triangular(self._root, covariance, upper=False)[:, 0]
 
 
 def greedy(
-    law: Posterior,
+    posterior: Posterior,
     candidates: Float64[Tensor, "n d"],
     box: Box,
     size: int,
@@ -136,14 +140,14 @@ def greedy(
     """A batch of ``size`` points.
 
     Arguments:
-        law: the distribution of the function.
+        posterior: the distribution of the function.
         candidates: points in the box, the best of which is refined.
         box: lower and upper bounds of every dimension.
         size: number of points.
         tell: receives the number of points chosen so far and the total.
     """
-    believer = Believer(law, candidates)
-    threshold = lowest(law, candidates, box)
+    believer = Believer(posterior, candidates)
+    threshold = lowest(posterior, candidates, box)
     for chosen in range(size):
         gains = log_expected_improvement(believer.mean, believer.variance, threshold)
         start = candidates[gains.argmax()]
@@ -152,10 +156,10 @@ def greedy(
     return believer.chosen
 
 
-def lowest(law: Posterior, candidates: Float64[Tensor, "n d"], box: Box) -> float:
+def lowest(posterior: Posterior, candidates: Float64[Tensor, "n d"], box: Box) -> float:
     """The lowest mean in the box, found by descent from the best of the candidates."""
-    means = law.mean_and_variance(candidates)[0]
-    return _descend(lambda x: law.mean_and_variance(x)[0], candidates[means.argmin()], box)[1]
+    means = posterior.mean_and_variance(candidates)[0]
+    return _descend(lambda x: posterior.mean_and_variance(x)[0], candidates[means.argmin()], box)[1]
 
 
 def _descend(function: Function, start: Float64[Tensor, " d"], box: Box) -> tuple[Float64[Tensor, "1 d"], float]:

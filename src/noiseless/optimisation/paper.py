@@ -55,7 +55,7 @@ def paper(
         raise InputError(f"candidates is {candidates}, but must be 1 or more")
     z, y = round_.known
     shift, scale = (y.mean(), y.std().clamp_min(1e-12)) if standardise else (y.new_zeros(()), y.new_ones(()))
-    law = fit(
+    posterior = fit(
         z,
         (y - shift) / scale,
         round_.generator,
@@ -67,22 +67,22 @@ def paper(
         tell=lambda done, total: round_.tell("fitting", done, total),
     )
     points = greedy(
-        law,
+        posterior,
         round_.uniform(candidates),
         round_.box,
         round_.size,
         lambda done, total: round_.tell("choosing", done, total),
     )
-    return Proposal(points, _judged(law, round_.held_z, round_.held_y, float(shift), float(scale)))
+    return Proposal(points, _judged(posterior, round_.held_z, round_.held_y, float(shift), float(scale)))
 
 
 def _judged(
-    law: Posterior, z: Float64[Tensor, "k d"], y: Float64[Tensor, " k"], shift: float, scale: float
+    posterior: Posterior, z: Float64[Tensor, "k d"], y: Float64[Tensor, " k"], shift: float, scale: float
 ) -> dict[str, float]:
     """How well held-out costs are predicted."""
-    mean, variance = law.mean_and_variance(z)
+    mean, variance = posterior.mean_and_variance(z)
     error = (y - shift - scale * mean).square()
-    spread = scale**2 * (variance + law.noise)
+    spread = scale**2 * (variance + posterior.noise)
     density = -0.5 * (math.log(2 * math.pi) + spread.log() + error / spread)
     return {
         "held-out rmse": float(error.mean().sqrt()),

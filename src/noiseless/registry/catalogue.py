@@ -47,5 +47,5 @@ def catalogue(what: str) -> dict[str, str]:
 
 
 def _line(name: str, part: str | Callable[..., Any]) -> str:
-    """What is said of a part: a text, or the first line of its docstring."""
+    """The description of a part: a text, or the first line of its docstring."""
     return part if isinstance(part, str) else (inspect.getdoc(part) or name).splitlines()[0]

@@ -41,7 +41,7 @@ class ImageRequest(Request):
         scale: small: narrow networks, 1,200 steps of 100 or the study's own, and n = 2,500; paper: the papers' networks
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
-        size: Crop images to squares and resize them to so many pixels.
+        size: Crop images to squares and resize them to this many pixels a side.
         steps: Updates, in place of the scale's; at small the rate falls over them as it does over 1,200.
         width: Channels of the first convolution, in place of the scale's.
         n: Data in each row and in the reference, in place of the scale's.

@@ -100,7 +100,7 @@ class Request(ABC):
     """What is asked of a study, and what its runs have in common.
 
     All studies take these options, but for ``constants``, ``size``, ``batch``, ``lr`` and ``features``: a kind of
-    request that takes one declares it anew, as it does with those that it documents otherwise.
+    request that takes one declares it again, as it does with those that it documents otherwise.
 
     Arguments:
         data: Which data.

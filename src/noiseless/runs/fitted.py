@@ -21,7 +21,7 @@ def fitted(
 ) -> densities.LatentDensity:
     """The density that is chosen, fitted to the codes; kept in the folder once it is fitted.
 
-    One that cannot be found again by its name, such as a lambda, is not kept, and one of the user's own is fitted anew
+    One that cannot be found again by its name, such as a lambda, is not kept, and one of the user's own is fitted again
     when its source has changed. An object that is a density already is taken as it is.
 
     Arguments:

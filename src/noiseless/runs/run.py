@@ -1,7 +1,7 @@
 r"""Runs: folders from which everything can be rebuilt, and no code can be run. ::
 
     run.json                what was run: recipe, arguments, data, training, versions
-    log.jsonl               a row of numbers every so many steps
+    log.jsonl               a row of numbers every --log-every steps
     checkpoint.safetensors  the whole state: weights, average, optimisers; counters in its header
     best.safetensors        the weights that validated best
     initial.safetensors     the weights it started from, if they were another run's
@@ -282,10 +282,10 @@ class Run:
     ) -> State:
         """Goes on where the run stopped, bit for bit, to the planned end, or for now to the step ``until``.
 
-        With ``steps`` the plan is longer from now on, and what depends on its length follows: under the schedule
-        cooldown the rate rises again, and MaskAAE's robust form polarises anew from 60% of the longer plan. ``threads``
-        are the CPU threads from now on, in place of the run's. A run that was trained on data at hand needs them again
-        as ``data``, one that was trained on batches of your own needs ``batches``, and goes on with those.
+        ``steps`` lengthens the plan, and what depends on its length follows: under the schedule cooldown the rate rises
+        again, and MaskAAE's robust form polarises again from 60% of the longer plan. ``threads`` replaces the run's
+        number of CPU threads from now on. A run that was trained on data in memory needs them again as ``data``, and
+        one that was trained on your own batches needs ``batches``.
         """
         method, engine, now = self.method(), Engine(self.training.device), self.training
         now = dataclasses.replace(

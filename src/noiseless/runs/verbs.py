@@ -85,9 +85,9 @@ def train(
         batches: what is trained on in place of the training part: a ``DataLoader``, or any iterable of batches in the
             units of ``data`` (:class:`noiseless.training.BatchStream`). Densities and validation still use ``data``.
             Such a run is resumed with new batches, and not bit for bit.
-        callback: called every so many steps with the number of steps that are done, the terms of the last, and the
+        callback: called every ``every`` steps with the number of steps that are done, the terms of the last, and the
             model as it is then; what it raises ends the training after a checkpoint.
-        every: so many.
+        every: the number of steps between calls.
         show: progress on the terminal.
         draw: pictures when it ends, with the densities that they need.
         arguments: the recipe's arguments.
@@ -146,7 +146,7 @@ def resume(
     Arguments:
         run: its folder, or the run.
         data: the run's data, if it cannot find them again: those that were at hand.
-        steps: train for so many steps beyond the planned end.
+        steps: train for this many steps beyond the planned end.
         threads: CPU threads from now on; the run's by default.
         data_dir, until, batches, callback, every, show, draw: as for :func:`train`.
 
@@ -295,7 +295,7 @@ def pairs(array: Tensor | np.ndarray, n: int, seed: int) -> tuple[Tensor | np.nd
     """``n`` random pairs of rows, no row twice.
 
     Raises:
-        InputError: there are not so many.
+        InputError: there are fewer.
     """
     most = len(array) // 2
     if not 1 <= n <= most:

@@ -165,7 +165,7 @@ def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
 
 
 def panelled(count: int, shared: bool = False) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, up to three in a row."""
+    """A figure with this many panels, up to three in a row."""
     across = min(3, count)
     down = math.ceil(count / across)
     figure = Figure(figsize=(4.5 * across, 3.4 * down), dpi=110, layout="constrained")

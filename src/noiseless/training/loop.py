@@ -103,9 +103,9 @@ def fit(
         until: the step at which to pause, with a checkpoint; from 1 to the last step that ``training`` plans.
         validation: with batches of your own, what drives schedules and the choice of best weights: more batches, or the
             validation part of a data set. Without it the rate is constant, and the best weights are the last.
-        callback: called every so many steps, by the first process, as a :data:`Callback`. What it raises ends the
+        callback: called every ``every`` steps, by the first process, as a :data:`Callback`. What it raises ends the
             training after a checkpoint.
-        every: so many.
+        every: the number of steps between calls.
 
     Returns:
         The final state.

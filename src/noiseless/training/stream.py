@@ -25,7 +25,7 @@ class BatchStream:
     """Batches of an iterable, drawn as the loop asks for them.
 
     Arguments:
-        batches: iterated anew whenever it ends; an iterator is used up when it ends.
+        batches: iterated again from its beginning whenever it ends; an iterator is used up when it ends.
         spec: how batches in the units of the data are normalised; without it they are network inputs already, but for
             images in uint8, which are divided by 255.
 

@@ -1,7 +1,7 @@
 r"""Codes whose first two moments are fixed: EAE's batch norm, and its kin for other Gibbs distributions.
 
 Among all distributions with mean 0 and variance 1 the standard normal has the largest entropy; among those with
-:math:`E |z| = 1` it is the Laplace law. So codes normalised to such moments, with their entropy maximised
+:math:`E |z| = 1` it is the Laplace distribution. So codes normalised to such moments, with their entropy maximised
 (:mod:`noiseless.objectives.penalties.entropy`), tend to that distribution, and can be sampled from it without fitting
 anything.
 
