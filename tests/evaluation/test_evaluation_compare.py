@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import noiseless as nl
 from noiseless.cli import run
 from noiseless.errors import RunError
 from noiseless.evaluation import distances
+from noiseless.metrics import Sample
 from noiseless.runs import reuse
+from tiny import FAST, NETWORKS, vectors
 
 COMMAND = "compare ae rae --data digits --width 2 --steps 3 --precision float32 -n 20 --features pixels --out c"
 LINE = COMMAND.split()
@@ -101,3 +105,19 @@ def test_a_method_that_data_are_not_for_is_refused_before_any_is_trained(capsys:
     assert run(line.split()) == 2
     assert "character-vae is for characters" in capsys.readouterr().err
     assert not Path("c").exists()
+
+
+def test_further_metrics_are_measured_of_every_method_and_not_again(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def spread(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
+        asked.append(seed)
+        return {"spread": float(fake.features.std())}
+
+    about: Any = {"n": 20, "density": "normal", "networks": NETWORKS, "show": False}
+    about["training"] = nl.Training(**FAST, steps=2)
+    for metric in ((), (spread,), (spread,)):
+        found = nl.compare(["ae", "rae"], vectors().train.raw, tmp_path / "c", metric=metric, **about)
+        assert all(("spread" in row.values) == bool(metric) for rows in found.values() for row in rows)
+    rows = sum(map(len, found.values()))
+    assert len(asked) == rows

@@ -17,7 +17,7 @@ from noiseless.evaluation.distances import second_look
 from noiseless.evaluation.measured import Conditions, measured
 from noiseless.evaluation.results import Result
 from noiseless.files import read_json, slug, write_json
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.recipes.method import METHOD, Recipe, call, find
 from noiseless.registry import Choice, name_of
 from noiseless.runs import Run, pictures
@@ -39,6 +39,7 @@ def compare(
     size: int | None = None,
     arguments: Mapping[str, Any] | None = None,
     names: Sequence[Choice] = (),
+    more: Sequence[Metric] = (),
     n: int = 10_000,
     show: bool = True,
 ) -> dict[str, list[Result]]:
@@ -53,6 +54,7 @@ def compare(
         training, size: as for :func:`noiseless.runs.train`, the same for all.
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.
+        more: metrics in addition to those of the package.
         n: as for :func:`noiseless.evaluation.distances.evaluate`.
         show: progress on the terminal.
 
@@ -67,13 +69,15 @@ def compare(
     # what data are not for is refused before anything is trained; one method at a time is held
     seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
     looks = _looks(seen, data, features)
+    if features is None and more:
+        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are evaluated without metrics on features")
     _same_comparison(out, data, training, size, arguments or {})
     rows: dict[str, list[Result]] = {method: [] for method in recipes}
     drawn: dict[str, Tensor] = {}
     for method, recipe in recipes.items():
         run = trained(recipe, data, out / slug(method), given[method], training=training, size=size, show=show)
         for look in looks:
-            conditions = Conditions(look, n, training.seed)
+            conditions = Conditions(look, n, training.seed, metrics=tuple(more))
             rows[method] += measured(run, data, _densities(run, names), conditions, show=show)[0]
         drawn |= _pictures(method, run, data, names)
     write_json(out / "results.json", [{"method": m, **row.to_json()} for m, found in rows.items() for row in found])

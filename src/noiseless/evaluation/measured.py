@@ -12,7 +12,7 @@ from noiseless.densities import DENSITY
 from noiseless.evaluation import evaluation
 from noiseless.evaluation.results import Reference, Result, known, noted, record
 from noiseless.evaluation.strings import STRINGS
-from noiseless.metrics import Features
+from noiseless.metrics import Features, Metric
 from noiseless.model import Model
 from noiseless.registry import Choice
 from noiseless.runs import BatchNormMoments, Run
@@ -33,6 +33,7 @@ class Conditions:
         seed: of every random choice.
         reference: the part that is compared with.
         moments: of batch norms.
+        metrics: metrics in addition to those of the package.
     """
 
     features: Features | None
@@ -40,6 +41,7 @@ class Conditions:
     seed: int = 0
     reference: Reference = "test"
     moments: BatchNormMoments = "running"
+    metrics: tuple[Metric, ...] = ()
 
 
 def recorded(folder: Path, data: Data, names: Sequence[Choice], conditions: Conditions) -> list[Result]:
@@ -47,7 +49,8 @@ def recorded(folder: Path, data: Data, names: Sequence[Choice], conditions: Cond
     kind = conditions.features.name if conditions.features is not None else STRINGS
     n, seed, part, weights = conditions.n, conditions.seed, conditions.reference, LABELS[conditions.moments]
     densities = [DENSITY.find(name).name for name in names]
-    return known(folder, data.fingerprint, kind, densities, n=n, seed=seed, part=part, weights=weights)
+    further = [metric.name for metric in conditions.metrics]
+    return known(folder, data.fingerprint, kind, densities, n=n, seed=seed, part=part, weights=weights, metrics=further)
 
 
 def measured(
@@ -93,6 +96,7 @@ def measured(
     rows = there(fitted)
     if not rows:
         about: Any = {"n": conditions.n, "part": conditions.reference, "seed": conditions.seed, "show": show}
+        about["more"] = conditions.metrics
         made = evaluation.of(data.spec).rows(model, data, fitted, conditions.features, **about)
         rows = noted(made, LABELS[conditions.moments], run.record["notes"])
         record(place, rows)

@@ -7,7 +7,7 @@ one flat JSON object, without what does not apply to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -144,10 +144,12 @@ def known(
     seed: int = 0,
     part: Reference = "test",
     weights: str = "best",
+    metrics: Collection[str] = (),
 ) -> list[Result]:
-    """The rows that ``results.json`` has of some weights against a part; none unless all densities are there."""
+    """The rows that ``results.json`` has of some weights against a part; none unless all densities and metrics are."""
     wanted = (features, part, seed, n, weights, fingerprint)
-    found = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
+    rows = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
+    found = [row for row in rows if set(row.metrics) >= set(metrics)]
     densities = {row.protocol.density for row in found}
     return [row for row in found if row.protocol.density in {None, *names}] if densities >= set(names) else []
 

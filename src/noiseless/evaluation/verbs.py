@@ -156,6 +156,7 @@ def compare(
     density: Choice | Sequence[Choice] = (),
     n: int = 10_000,
     features: Choice | Features | None = None,
+    metric: Choice | Sequence[Choice] = (),
     size: int | None = None,
     data_dir: Path | None = None,
     networks: Networks = Networks(),
@@ -169,7 +170,7 @@ def compare(
         methods: names or functions.
         data: what all are trained on, as :func:`noiseless.data.load` takes it.
         out: the folder of the comparison: a run for each method, results.json, and samples.png.
-        density, n, features: as for :func:`evaluate`.
+        density, n, features, metric: as for :func:`evaluate`.
         size, data_dir, training: as for :func:`noiseless.train`.
         networks, optimiser: of every method that takes such.
         show: progress on the terminal.
@@ -183,6 +184,7 @@ def compare(
     found = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     chosen = features_for(features, found, None, best_device() if training.device == "auto" else training.device)
     about: Any = {"training": training, "size": size, "names": _several(density), "n": n, "show": show}
+    about["more"] = [metrics.build_metric(name) for name in _several(metric)]
     arguments = {"networks": networks, "optimiser": optimiser}
     return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
 
