@@ -4,7 +4,7 @@
 >>> nl.metrics.entropy.__name__, nl.penalties.code_norm.__name__
 ('entropy', 'code_norm')
 
-Everything is imported when it is asked for, so that ``noiseless --help`` does without torch.
+Everything is imported on first use, so that ``noiseless --help`` does not import torch.
 """
 
 from __future__ import annotations

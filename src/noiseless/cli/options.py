@@ -119,7 +119,7 @@ class Use:
         return opened, model
 
     def few(self, n: int) -> str:
-        """What has to be said where batch norms take the moments of so few data."""
+        """A note if batch norms take their moments from few examples."""
         if self.moments == "running" or n >= 100:
             return ""
         return f"batch norms take the moments of these {n} data alone; take a hundred or more, or leave out --moments"

@@ -59,7 +59,7 @@ class Data:
         fingerprint: 16 hexadecimal digits, a hash of the array, the labels and the parts, wherever the files lie.
         source: what the user gave.
         notes: what a user should hear about the data.
-        in_memory: whether they were at hand, so that a run cannot find them again by ``source``.
+        in_memory: whether they were given as an object, so that a run cannot find them again by ``source``.
     """
 
     spec: Spec
@@ -87,13 +87,13 @@ def load(
         source: a name (see :func:`names`), with options after a colon if the data set has any; else a path to a folder,
             a .zip, a .tar (plain, .gz, .xz, .bz2) of images, or to .npy or .npz arrays; else the name of an installed
             package's or ``MODULE:NAME``; or a function that returns a :class:`Raw`. A folder with a known name is
-            ``./NAME``. Or data at hand: an array, a tensor, a frame, a torch ``Dataset``, a split of a Hugging Face
+            ``./NAME``. Or data in memory: an array, a tensor, a frame, a torch ``Dataset``, a split of a Hugging Face
             data set (:mod:`noiseless.data.intake`), or a :class:`Raw`.
         size: the height and width to which images of files, PIL images, and CelebA, are resized.
         data_dir: where to look first for the files of a named data set.
         seed: what the parts that the set lacks are drawn by.
-        labels: of data at hand, a whole number for each.
-        name: of data at hand. That of a known data set chooses its paper's constants.
+        labels: of data in memory, an integer for each example.
+        name: of data in memory. The name of a known data set selects its paper's constants.
 
     Raises:
         InputError: there is no such data, or it cannot be read or split.
@@ -130,7 +130,7 @@ def read(
 
 
 def _named(source: object) -> Choice | None:
-    """What the user gave as a name, a path or a function; None for data at hand."""
+    """What the user gave as a name, a path or a function; None for data in memory."""
     if isinstance(source, str | PurePath):
         return os.fspath(source)
     return source if callable(source) else None
@@ -242,7 +242,7 @@ def _draw(name: str, parts: np.ndarray, code: int, count: int | None, rng: np.ra
     rows = np.flatnonzero(parts == TRAIN)
     if len(rows) < 2:
         raise _too_few(name, parts)
-    # A set of which only a piece is at hand cannot give as many as the whole one: a tenth, then.
+    # A part of a data set cannot give as many held-out examples as the whole one: a tenth, then.
     drawn = count if count is not None and 2 * count <= len(rows) else max(1, len(rows) // 10)
     parts[rng.permutation(rows)[:drawn]] = code
 

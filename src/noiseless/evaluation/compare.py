@@ -50,7 +50,7 @@ def compare(
         data: what all are trained on.
         out: the folder of the comparison: a run for each method, results.json, table.md and samples.png.
         features: what they are compared by; None where data are strings, which are judged as such. If a method is
-            trained on these very ones, all are compared by a second kind too.
+            trained on the same features, all are compared by a second kind too.
         training, size: as for :func:`noiseless.runs.train`, the same for all.
         arguments: dataclasses of a recipe's arguments (networks, optimiser), the same for all.
         names: densities; by default each method's own.

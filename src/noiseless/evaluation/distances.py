@@ -1,4 +1,4 @@
-r"""Evaluation: how far what a model makes is from data that it has not seen.
+r"""Evaluation: distances between what a model generates and held-out data.
 
 Rows are reconstructions of held-out data, samples under each density, and the mid-points of paths between random pairs
 of held-out data; columns are the metrics of :mod:`noiseless.metrics` between the features of a row and those of a
@@ -99,7 +99,7 @@ def evaluate(
 
 
 def second_look(trained_on: Iterable[str | None], data: Data, features: Features) -> Features | None:
-    """Features of another kind, where a model was trained on these very ones; else None."""
+    """Features of another kind if a model was trained on these; else None."""
     flattered = any(_flattered(name, features) for name in trained_on)
     return metrics.build("pixels", data.spec) if flattered else None
 
@@ -150,7 +150,7 @@ def _fewer(part: str, found: int, asked: int) -> str:
 def score(
     real: Sample, fake: Sample, seed: int, more: Sequence[Metric] = ()
 ) -> tuple[dict[str, float | None], list[str]]:
-    """All metrics of ``fake`` against ``real``, and what a reader has to know about them."""
+    """All metrics of ``fake`` against ``real``, and their caveats."""
     return metrics.measure_all(real, fake, seed, more), metrics.warnings(real, fake, more)
 
 

@@ -37,7 +37,7 @@ class Protocol:
         seed: of every random choice.
         data, fingerprint: the data set.
         weights: of the model, and the moments of its batch norms.
-        asked: how many were asked for; not a part of the protocol where fewer are at hand.
+        asked: the number requested; not a part of the protocol if fewer are available.
     """
 
     row: str
@@ -67,7 +67,7 @@ class Result:
     Arguments:
         protocol: what its numbers depend on.
         values: its numbers, by column.
-        warnings: what a reader has to know of these numbers.
+        warnings: caveats about these numbers.
         notes: what the method says about every number that it gives.
         metrics: the names of metrics that are not the package's.
     """

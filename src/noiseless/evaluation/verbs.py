@@ -1,4 +1,4 @@
-"""Judgement as functions: a run or a model, data that a model did not make, and methods beside each other.
+"""Evaluation functions: of a run or a model, of data from elsewhere, and of several methods side by side.
 
 They return the rows that the command line prints, each a :class:`~noiseless.evaluation.results.Result`, and record
 those of a run in its folder.
@@ -69,7 +69,7 @@ def evaluate(
         show: progress on the terminal.
 
     Returns:
-        The rows; and those under features of another kind, if the model was trained on the very ones asked for.
+        The rows; and those under features of another kind, if the model was trained on those requested.
 
     Raises:
         InputError: the data cannot be compared, or a density cannot be fitted.
@@ -209,7 +209,7 @@ def reference_for(run: Run | None, data: object, size: int | None, data_dir: Pat
 def features_for(
     chosen: Choice | Features | None, data: Data, resize: int | None = None, device: str = "cpu"
 ) -> Features | None:
-    """The features asked for, or the default; None for kinds of data that are evaluated without.
+    """The requested features, or the default; None for kinds of data that are evaluated without features.
 
     Raises:
         InputError: there are no such features, or they are not for such data.

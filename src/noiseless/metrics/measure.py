@@ -4,7 +4,7 @@ A metric has two functions,
 
 * ``measure(real, fake, seed) -> {column: number or None}``, a pure function of the two samples and the seed; None is a
   blank, because the metric does not apply or there are too few examples;
-* ``cautions(real, fake) -> [sentence]``, what a reader has to know about these numbers or blanks.
+* ``cautions(real, fake) -> [sentence]``, caveats about these numbers or blanks.
 
 Every module of this package that has them is a metric, and all of these are measured. Further metrics are chosen as
 objects, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.metrics`` (:mod:`noiseless.registry`). The

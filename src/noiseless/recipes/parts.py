@@ -155,7 +155,7 @@ class MethodBuilder:
         return () if self.distance == "squared-error" else (said,)
 
     def at(self, lr: float) -> Make:
-        """The optimiser asked for, at this rate whatever --lr says."""
+        """The requested optimiser, at this rate whatever --lr is."""
         chosen = replace(self.optimiser, lr=None)
         return lambda p: chosen.build(p, lr)
 

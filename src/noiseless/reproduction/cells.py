@@ -1,4 +1,4 @@
-"""The cells of a study: a line under a seed is a run, which is trained, gone on with or taken as it is found.
+"""The cells of a study: each row and seed is a run, which is trained, resumed or reused.
 
 Runs lie in FOLDER/LINE-SEED, wherever they were made: one that the command ``train`` put there is taken if its recipe,
 arguments, training and data are those of the line, and refused by name if not. What is recorded is not measured again.
@@ -48,7 +48,7 @@ class Cell:
         sources: of all lines that share it.
         seed: of the run, of its data's parts and of its evaluation.
         folder: of the run.
-        request: what was asked for.
+        request: the request.
         data: as parted by the seed, or why there are none.
     """
 
@@ -189,7 +189,7 @@ def measure(request: Request, study: str, lines: Sequence[Line]) -> list[Measure
     """Every cell trained and evaluated, as far as it is not yet.
 
     Raises:
-        InputError: as for :func:`cells`, or a report of other terms is where this one is to be written.
+        InputError: as for :func:`cells`, or a report with other settings is in the way.
         Stopped: a signal came.
     """
     refuse_overwrite(study, request)
@@ -275,7 +275,7 @@ def _check(run: Run, cell: Cell) -> None:
 
 
 def _same_terms(folder: Path, request: Request) -> None:
-    """Refuses a folder with runs of other terms."""
+    """Refuses a folder with runs of other settings."""
     path = folder / "terms.json"
     if not path.is_file() or not any(folder.glob("*/run.json")):
         return

@@ -13,14 +13,14 @@ from noiseless.files import read_json
 __all__ = ["command", "refuse_loss", "refuse_overwrite"]
 
 ALWAYS = ("objects", "data", "scale")
-"""What is said first, and even where it is the default."""
+"""Options that are always shown, and shown first."""
 LAST = ("threads",)
 PLACES = ("data_dir", "device", "runs", "out", "overwrite")
 """What belongs to a machine, or to where things lie."""
 DEFAULTS = {"--scale": {"small"}, "--seeds": {"0", "1", "2"}}
 """Options that a command may have left out."""
 APART = ("--rows", "--seeds", "--threads")
-"""Options in which two commands may differ without being of other terms."""
+"""Options in which two commands may differ and still describe the same report."""
 
 
 def command(study: str, request: Any) -> str:
@@ -54,7 +54,7 @@ def refuse_overwrite(study: str, request: Any) -> None:
 
 
 def refuse_loss(out: Path, made: str) -> None:
-    """Refuses to write over a report that has rows or seeds which the new one lacks, or that is of other terms.
+    """Refuses to overwrite a report that has other settings, or rows or seeds that the new one lacks.
 
     Arguments:
         out: where reports are written, without an ending.

@@ -42,9 +42,9 @@ class ImageRequest(Request):
             and epochs, n = 10,000.
         constants: Take the constants that the papers have for this data set, and show its published numbers.
         size: Crop images to squares and resize them to this many pixels a side.
-        steps: Updates, in place of the scale's; at small the rate falls over them as it does over 1,200.
-        width: Channels of the first convolution, in place of the scale's.
-        n: Data in each row and in the reference, in place of the scale's.
+        steps: Updates, instead of the scale's value; at small the rate falls over them as it does over 1,200.
+        width: Channels of the first convolution, instead of the scale's value.
+        n: Data in each row and in the reference, instead of the scale's value.
         features: One of noiseless list features. Default: efficientnet for images, identity for vectors.
     """
 
@@ -75,7 +75,7 @@ class ImageRequest(Request):
 
     @property
     def setting(self) -> Scale:
-        """The scale, with what was given in place of its own."""
+        """The scale, with the request's overrides."""
         scale = SCALES[self.scale]
         given = {name: getattr(self, name) for name in ("width", "steps", "n")}
         if self.steps is not None and scale.steps is not None and scale.validate_every is not None:

@@ -78,10 +78,10 @@ class Scale:
 
 
 def check(request: Request, *names: str) -> None:
-    """Refuses seeds that are none, negative or twice the same, numbers that are too low, and a place without a name.
+    """Refuses missing, negative or duplicate seeds, numbers that are too low, and a path without a file name.
 
     Arguments:
-        request: what was asked for.
+        request: the request.
         names: its numbers, which must be 1 or more; n must be 2 or more.
     """
     seeds = request.seeds
@@ -108,14 +108,14 @@ class Request(ABC):
         seeds: A run of every row for each; the table shows means and standard deviations.
         rows: Labels of the rows to make. Default: all.
         data_dir: Where to look first for the files of a named data set.
-        steps: Updates, in place of the scale's.
-        width: Of the networks, in place of the scale's.
-        n: Data in each row, in place of the scale's.
+        steps: Updates, instead of the scale's value.
+        width: Of the networks, instead of the scale's value.
+        n: Data in each row, instead of the scale's value.
         threads: CPU threads. Default: torch's.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         runs: The folder of the runs. Default: runs/NAME-DATA-SCALE.
         out: Where to write, without an ending. Default: docs/results/NAME-DATA-SCALE.
-        overwrite: Replace a report of other terms, or with rows or seeds that this one lacks.
+        overwrite: Replace a report with other settings, or with rows or seeds that this one lacks.
     """
 
     example: ClassVar[str]
@@ -152,7 +152,7 @@ class Request(ABC):
     @property
     @abstractmethod
     def setting(self) -> Scale:
-        """The scale, with what was given in place of its own."""
+        """The scale, with the request's overrides."""
 
     @abstractmethod
     def source(self, recipe: str) -> str:

@@ -73,11 +73,11 @@ class Table:
 
     Arguments:
         study, title: its name, and what stands above it.
-        request: what was asked for.
+        request: the request.
         lines, columns: its rows and columns.
         measured: the cells.
         published: the numbers of the papers, in the order of the columns.
-        remarks: what a reader has to know of the measured numbers.
+        remarks: caveats about the measured numbers.
         origins: where the published ones come from, and what else has to be known of them, for when they are shown.
         judged: of how many data the published distances are.
     """

@@ -101,7 +101,7 @@ def reconstructions(
 def interpolations(
     rows: Float[Tensor, "r s c h w"], path: str | Path, labels: Sequence[str] | None = None, title: str | None = None
 ) -> Path:
-    """Each row a way from one datum to another.
+    """One interpolation in each row.
 
     Arguments:
         rows: r interpolations of s images, in [0, 1].

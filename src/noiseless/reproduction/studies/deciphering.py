@@ -13,7 +13,7 @@ the training data, is what any model should beat. GANs, which the paper quotes, 
 ``deciphering-table-2`` varies the clusters of data, in the part with shifts alone, as the paper does. Fresh patterns
 give each cluster the same share, as the paper's code has it; second rows of the same runs give each its share of the
 data, with the moments of the first. ``deciphering-ablations`` leaves out or changes one thing at a time in that part,
-and goes on with a second part without shifts: for the paper's 2,000 epochs, or, where steps are given, for as many
+and continues with a second part without shifts: for the paper's 2,000 epochs, or, where steps are given, for as many
 steps again. Gaussian patterns cannot have clusters: the row to compare them with is the one without. With and without
 shifts, two more rows show the images of the training data's patterns, which tell what was memorised, and fresh ones by
 the moments of the batch, as the code has them.

@@ -97,11 +97,11 @@ class StringRequest(Request):
         data: Which, with options. Default: expressions, or as many of MOSES as the papers have of ZINC (small: 20,000);
             of ZINC smiles:PATH.
         scale: small: narrower networks and 1,500 (molecules: 1,000) steps; paper: the paper's networks and epochs.
-        steps: Updates, in place of the scale's.
-        width: Of the networks, in place of the scale's; 128 is the paper's.
+        steps: Updates, instead of the scale's value.
+        width: Of the networks, instead of the scale's value; 128 is the paper's.
         batch: Strings in a batch. Default: the paper's, 600 of expressions and 500 of molecules.
         lr: Learning rate, in place of the paper's 0.001.
-        n: Strings in each row, in place of the scale's.
+        n: Strings in each row, instead of the scale's value.
         search: The search of noiseless optimise whose reports are read, as it was given there.
         runs: The folder of the runs. Default: runs/NAME-OBJECTS-SCALE.
         out: Where to write, without an ending. Default: docs/results/NAME-OBJECTS-SCALE.
@@ -144,7 +144,7 @@ class StringRequest(Request):
 
     @property
     def setting(self) -> Scale:
-        """The scale, with what was given in place of its own."""
+        """The scale, with the request's overrides."""
         given = {name: getattr(self, name) for name in ("width", "steps", "n", "batch", "lr")}
         return replace(SCALES[self.scale][self.objects], **{k: v for k, v in given.items() if v is not None})
 
@@ -250,7 +250,7 @@ def _notes(measured: Sequence[Measured]) -> list[str]:
 
 
 def _unequal(measured: Sequence[Measured]) -> list[str]:
-    """What has to be said where a codec takes strings that another one does not, as with bad=skip."""
+    """A note if one codec accepts strings that another rejects, as with bad=skip."""
     found = [one.cell for one in measured if one.results]
     counts = {cell.line.label: len(cell.loaded.train) for cell in found}  # of all seeds the same
     each = ", ".join(f"{label} {count:,}" for label, count in counts.items())

@@ -322,9 +322,9 @@ def page(
 
     Arguments:
         study, title: its name, and what stands above it.
-        request: what was asked for.
+        request: the request.
         found: the readings.
-        remarks: what a reader has to know.
+        remarks: caveats about the numbers.
         findings: what the study is for, in sentences.
         links: to pictures, in Markdown.
         pictures: as a :class:`~noiseless.reproduction.request.Report` has them.

@@ -87,7 +87,7 @@ def rae_table(request: ImageRequest) -> Report:
 
 
 def one_model(lines: Sequence[Line]) -> tuple[str, ...]:
-    """What has to be said of a second stage beside the first."""
+    """A note that compares the second stage with the first."""
     said = "2sVAE is the model of VAE, whose samples alone differ: they are those of a second stage on its codes"
     return (said,) if {"VAE", "2sVAE"} <= {line.label for line in lines} else ()
 
