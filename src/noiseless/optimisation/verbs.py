@@ -94,7 +94,8 @@ def optimise(
         What report.json says.
 
     Raises:
-        InputError: the run was not trained on strings, an option is invalid, or the folder has trials with other settings.
+        InputError: the run was not trained on strings, an option is invalid, or the folder has trials with
+            other settings.
         RunError: see :meth:`noiseless.optimisation.trial.Trial.run`.
     """
     build(search)

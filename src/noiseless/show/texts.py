@@ -49,7 +49,7 @@ def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = Fa
 
 
 def save_paths(rows: Sequence[Sequence[String]], spec: Spec, path: Path, overwrite: bool = False) -> Path:
-    """Writes interpolations, one a line with tabs between its strings (.txt), or their pictures; errors as for :func:`save`."""
+    """Writes interpolations, one a line with tabs between its strings (.txt), or pictures; errors as :func:`save`."""
     check(path, spec, sum(map(len, rows)), overwrite)
     if path.suffix == ".txt":
         return write_lines(("\t".join(shown(row)) for row in rows), path)
