@@ -21,9 +21,6 @@ from noiseless import metrics
 from noiseless.cli import run
 from noiseless.cli.app import VERBS
 
-pytestmark = pytest.mark.pictures
-
-
 TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
 from torch import nn
@@ -67,6 +64,7 @@ def example(verb: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return found[1].split()
 
 
+@pytest.mark.pictures
 def test_every_verb_has_an_example_that_works(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in (
         "train", "resume", "sample", "encode", "decode", "interpolate", "evaluate", "compare", "optimise", "list",
@@ -111,6 +109,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(rf"^{name} +\S", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.pictures
 def test_vectors_in_three_commands(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("wine.npy", load_wine().data)
     ok(["train", "rae-l2", "--data", "wine.npy", "--out", "w", "--batch", "50", *TINY])
@@ -145,6 +144,7 @@ def test_images_in_three_commands(kind: str) -> None:
     assert np.load("codes.npy").shape == (60, 3)
 
 
+@pytest.mark.pictures
 def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     for method, density in (("ae", "gmm"), ("maskaae", "normal")):
         ok(["train", method, "--data", "digits", "--net", "mlp", "--out", method, *TINY])
@@ -155,6 +155,7 @@ def test_a_method_s_own_density_comes_first(capsys: pytest.CaptureFixture[str]) 
     assert Path("maskaae/pictures/samples-normal-4-0.png").is_file()
 
 
+@pytest.mark.pictures
 def test_pictures_in_a_run_do_not_take_each_other_s_place() -> None:
     ok(["train", "ae", "--data", "digits", "--net", "mlp", "--out", "a", *TINY])
     before = set(Path("a/pictures").iterdir())

@@ -33,19 +33,19 @@ def kill() -> ModuleType:
 def test_a_killed_run_goes_on_as_if_it_never_was(kill: ModuleType, tmp_path: Path) -> None:
     random.seed(0)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    command = kill.training(killed, 200, 8, "bfloat16")
+    command = kill.training(killed, 120, 8, "bfloat16")
     for moment in (kill.at_random, kill.while_writing):
         assert kill.interrupt(command, killed, partial(moment, 0.5), signal.SIGKILL) == -signal.SIGKILL
         command = kill.resuming(killed)
-    assert Run(killed).steps[0] < 200
+    assert Run(killed).steps[0] < 120
     (killed / ".best.safetensors.left.part").mkdir()
     kill.finish(command)
-    kill.finish(kill.training(whole, 200, 8, "bfloat16"))
+    kill.finish(kill.training(whole, 120, 8, "bfloat16"))
     assert kill.differences(whole, killed) == []
     assert not list(killed.glob(".*"))
     steps = [json.loads(line)["step"] for line in (killed / "log.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps))
-    assert steps[-1] == 200
+    assert steps[-1] == 120
 
 
 def test_the_comparison_can_fail(kill: ModuleType, tmp_path: Path) -> None:
