@@ -147,7 +147,7 @@ def test_generic_code_knows_no_kind_of_data() -> None:
     asking = {
         str(path.relative_to(ROOT))
         for path in FILES
-        if re.search(r"\.tokens\b|is_image|is_molecules|is_expressions|modality [!=]=", path.read_text(encoding="utf-8"))
+        if re.search(r"\.tokens\b|is_image|is_(molecules|expressions)|modality [!=]=", path.read_text(encoding="utf-8"))
     }
     assert not [name for name in asking if not ABOUT_ONE_KIND.fullmatch(name)], "ask the object of noiseless.modalities"
     assert len(asking) > 3
