@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from noiseless.model.interpolation import PATHS, linear, spherical
 
@@ -50,7 +51,7 @@ def test_float32_stays_float32_and_finite_for_nearly_parallel_ends() -> None:
 
 @pytest.mark.parametrize("bend", [1e-1, 1e-3, 1e-5])
 def test_ends_of_unequal_norms_in_almost_opposite_directions_have_a_norm_between_theirs(bend: float) -> None:
-    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[-2.0, bend]])
+    a, b = torch.tensor([[1.0, 0.0]]), 2 * functional.normalize(torch.tensor([[-1.0, bend]]))
     norms = torch.stack([spherical(a, b, t).norm() for t in (0.0, 0.25, 0.5, 1.0)])
     assert torch.allclose(norms, torch.tensor([1.0, 1.25, 1.5, 2.0]), atol=1e-3)
 

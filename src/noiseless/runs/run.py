@@ -226,7 +226,7 @@ class Run:
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint ``start`` if there is one."""
+        """Trains, from the checkpoint ``start`` if given, and fits the method's densities to draw pictures."""
 
         def watched(step: int, terms: Mapping[str, float], objective: Objective) -> None:
             if callback is not None:
