@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -111,3 +111,36 @@ def test_unknown_names_the_nearest() -> None:
     )
     assert "did you mean" not in str(unknown("method", "xyz", ["rae-l2"]))
     assert str(unknown("row", "b", ["a, m = 2", "c"])).endswith("known: 'a, m = 2', 'c'")
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replace = tmp_path / "folder", os.replace
+    path.mkdir()
+    (path / "old").touch()
+
+    def failing(error: BaseException) -> Callable[[Path, Path], None]:
+        def moved(source: Path, target: Path) -> None:
+            if target == path and source.name == "folder":
+                raise error
+            replace(source, target)
+
+        return moved
+
+    monkeypatch.setattr("noiseless.files._renameat2", lambda *_: False)
+    for error, raised in ((OSError(5, "Input/output error"), RunError), (KeyboardInterrupt(), KeyboardInterrupt)):
+        monkeypatch.setattr(os, "replace", failing(error))
+        with pytest.raises(raised), atomic_write(path) as part:
+            part.mkdir()
+        assert os.listdir(path) == ["old"]
+        assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_folder_that_a_kill_left_beside_its_place_is_put_back(tmp_path: Path) -> None:
+    left = tmp_path / ".a.folder.x1y2.part" / "replaced"
+    left.mkdir(parents=True)
+    (left / "old").touch()
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == ["a.folder"]
+    assert os.listdir(tmp_path / "a.folder") == ["old"]

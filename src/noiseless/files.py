@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -20,13 +21,17 @@ from noiseless.errors import InputError, RunError
 
 __all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "sweep", "write_json", "write_tensors"]
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+REPLACED = "replaced"
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a temporary sibling of ``path`` to write, and puts it in place when the block ends well.
 
     The sibling may be made a file or a folder; an existing ``path`` is replaced. A file is synchronised to the disk
-    before it takes the name, so that a power cut or a kill leaves either the old file or the new one.
+    before it takes the name, so that a power cut or a kill leaves either the old file or the new one. Folders are
+    exchanged, or the old one is put back if the new one cannot take its place.
 
     Raises:
         RunError: the disk is full or read-only, or the folder cannot be made.
@@ -40,11 +45,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield part
         if part.is_file():
-            with part.open("rb") as stream:
+            with part.open("r+b") as stream:  # Windows synchronises only what is open for writing
                 os.fsync(stream.fileno())
-        elif path.is_dir():
-            os.replace(path, scratch / "replaced")
-        os.replace(part, path)
+        if part.is_dir() and path.is_dir():
+            _exchange(part, path)
+        else:
+            os.replace(part, path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(f"cannot write {path}: {reason}; nothing was changed there") from error
@@ -52,9 +58,34 @@ def atomic_write(path: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _exchange(part: Path, path: Path) -> None:
+    """Puts the folder ``part`` in the place of the folder ``path``, at once where the system can do that."""
+    if _renameat2(part, path):
+        return
+    old = part.with_name(REPLACED)
+    os.replace(path, old)
+    try:
+        os.replace(part, path)
+    except BaseException:  # a signal too: the old folder goes back before anything else happens
+        os.replace(old, path)
+        raise
+
+
+def _renameat2(one: Path, other: Path) -> bool:
+    """Exchanges two names on Linux; False where that is not to be had."""
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # another system, or an old C library
+        return False
+    return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
 def sweep(folder: Path) -> None:
-    """Removes what a killed process left half written in ``folder`` and below."""
+    """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back."""
     for leftover in list(folder.rglob(".*.part")):
+        path = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
+        if (leftover / REPLACED).exists() and not path.exists():
+            os.replace(leftover / REPLACED, path)
         shutil.rmtree(leftover, ignore_errors=True)
 
 

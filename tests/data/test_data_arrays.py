@@ -148,3 +148,16 @@ def test_keys_of_parts(tmp_path: Path, form: str) -> None:
 def test_refused_archives(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(InputError, match=message):
         nd.load(zipped(tmp_path, arrays))
+
+
+def test_columns_that_float32_cannot_hold_are_named() -> None:
+    rng = np.random.default_rng(0)
+    held = rng.normal(size=(200, 3)) * [1.0, 30.0, 1.0] + [0.0, 1e5, 1e4]
+    loaded = nd.load(held)
+    assert loaded.spec.scale == pytest.approx(held[loaded.train.indices].std(0), rel=1e-3)
+    lost = np.column_stack([held, 1.7e9 + 30 * rng.normal(size=200), np.full(200, 1.7e9)])
+    with pytest.raises(InputError, match=r"told apart in float32: 3; subtract an offset"):
+        nd.load(lost)
+    stamps = (1.7e9 + 30 * rng.normal(size=(200, 1))).astype(np.int64)
+    with pytest.raises(InputError, match=r"told apart in float32: 0; subtract an offset"):
+        nd.load(stamps)

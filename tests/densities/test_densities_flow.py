@@ -105,3 +105,13 @@ def test_listing_densities_does_not_import_zuko():
         "import sys; from noiseless.densities import names; assert 'flow' in names(); sys.exit('zuko' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_flow_that_falls_short_of_a_gaussian_says_so() -> None:
+    z = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    flow, gaussian = (build(name, 1).fit(z, torch.Generator().manual_seed(1)) for name in ("flow:steps=20", "gaussian"))
+    short = float((gaussian.log_prob(z) - flow.log_prob(z)).mean())
+    assert short > 0
+    assert f"a Gaussian fits these codes better, by {short:.2g}"[:-1] in flow.note
+    curved = torch.stack([z[:, 0], z[:, 0] ** 2], dim=1)
+    assert "Gaussian" not in build("flow:steps=600", 2).fit(curved, torch.Generator().manual_seed(1)).note

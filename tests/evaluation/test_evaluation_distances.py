@@ -14,10 +14,12 @@ from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data
+from noiseless.data.dataset import choice
 from noiseless.errors import InputError
 from noiseless.evaluation import distances as evaluation
 from noiseless.evaluation import heldout, latent
 from noiseless.metrics import Features
+from noiseless.metrics.frechet import frechet_distance
 from noiseless.metrics.latent import nac
 from noiseless.model import Model
 from noiseless.runs import train
@@ -185,3 +187,22 @@ def test_vectors_are_compared_without_their_units(tmp_path: Path) -> None:
         features = metrics.build("identity", data.spec)
         rows += evaluation.evaluate_samples(data.train.take(np.arange(30)), data, features, source=name)
     assert rows[0].values["fd"] == pytest.approx(rows[1].values["fd"], rel=1e-3)
+
+
+def test_a_part_of_sorted_data_is_drawn_from_all_classes(digits: Data, pixels: Features) -> None:
+    order = np.argsort(digits.train.labels, kind="stable")
+    by_class = digits.train.take(order)
+    assert set(np.asarray(digits.train.labels)[order][:90]) == {0}
+    (row,) = evaluation.evaluate_samples(by_class, digits, pixels, source="x", n=90)
+    first = frechet_distance(
+        heldout.reference(digits, "test", 90, pixels, 0), pixels.over([torch.from_numpy(by_class[:90] / 255).float()])
+    )
+    assert row.number("fd") < 0.3 * first
+
+
+def test_the_order_of_data_does_not_matter_to_splits(digits: Data) -> None:
+    for n in (5, 10, 20):
+        chosen = choice(10, n, 0)
+        assert sorted(chosen) != list(chosen)
+        assert len(set(chosen)) == min(n, 10)
+    assert np.array_equal(digits.test.some(10**6, 0), digits.test.take(choice(len(digits.test), 10**6, 0)))

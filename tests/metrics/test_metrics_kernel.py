@@ -65,3 +65,12 @@ def test_agrees_with_torchmetrics():
 def test_needs_two_data():
     with pytest.raises(InputError, match="needs at least 2 examples"):
         kernel_distance(normal(1, 3, 0), normal(5, 3, 1), 0)
+
+
+def test_far_from_the_origin_the_value_is_that_of_float64():
+    x, y = (torch.randn(80, 6, generator=torch.Generator().manual_seed(k)) + 1e4 + k for k in (0, 1))
+    inner = [(a.double() @ b.double().T / 6 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    within = sum(float(k.sum() - k.diagonal().sum()) for k in inner[:2]) / (80 * 79)
+    assert float(kernel_distance(Sample(x), Sample(y), 0)) == pytest.approx(
+        within - 2 * float(inner[2].mean()), rel=1e-6
+    )

@@ -70,3 +70,8 @@ def test_too_few_data():
     assert cautions(many, many) == []
     with pytest.raises(InputError, match="20 clusters"):
         prd(many, few, 0)
+
+
+def test_an_offset_changes_nothing():
+    near, far = ([Sample(normal(300, k, shift=10.0 * k).features + offset) for k in (0, 1)] for offset in (0.0, 1e5))
+    assert prd(*far, seed=0) == prd(*near, seed=0) == (0.0, 0.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from noiseless.model.interpolation import PATHS, linear, spherical
 
@@ -46,3 +47,19 @@ def test_float32_stays_float32_and_finite_for_nearly_parallel_ends() -> None:
     path = spherical(a.float(), (a * (1 + 1e-7) + 1e-9).float(), 0.5)
     assert path.dtype == torch.float32
     torch.testing.assert_close(path, a.float(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("bend", [1e-1, 1e-3, 1e-5])
+def test_ends_of_unequal_norms_in_almost_opposite_directions_have_a_norm_between_theirs(bend: float) -> None:
+    a, b = torch.tensor([[1.0, 0.0]]), 2 * functional.normalize(torch.tensor([[-1.0, bend]]))
+    norms = torch.stack([spherical(a, b, t).norm() for t in (0.0, 0.25, 0.5, 1.0)])
+    assert torch.allclose(norms, torch.tensor([1.0, 1.25, 1.5, 2.0]), atol=1e-3)
+
+
+def test_a_path_from_zero_is_straight() -> None:
+    assert torch.equal(spherical(torch.zeros(1, 2), torch.ones(1, 2), 0.5), torch.full((1, 2), 0.5))
+
+
+def test_no_midpoint_is_longer_than_its_ends() -> None:
+    a, b = (torch.randn(5000, 2, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    assert (spherical(a, b, 0.5).norm(dim=1) <= torch.maximum(a.norm(dim=1), b.norm(dim=1)) + 1e-5).all()

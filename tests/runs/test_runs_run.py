@@ -562,3 +562,16 @@ def test_what_an_optimiser_keeps_and_a_checkpoint_cannot_is_refused(tmp_path: Pa
     given = {"optimiser": noiseless.Optimiser(lambda p: Hoarding(p, 0.1)), "networks": NETWORKS}
     with pytest.raises(RunError, match=r"Hoarding keeps a list \(parameter/0/past\)"):
         train("rae", vectors(), tmp_path / "run", training=Training(**FAST, steps=1), show=False, draw=False, **given)
+
+
+def test_a_resume_that_is_refused_changes_nothing(tmp_path: Path) -> None:
+    made = run("rae", vectors(), tmp_path / "run", steps=4, log_every=1, validate_every=2)
+    made.model(data=vectors()).sample(2, "gaussian")
+    other = run("rae", vectors(), tmp_path / "other", steps=4, networks=Networks(latent_dim=2, width=4))
+    (other.directory / "checkpoint.safetensors").replace(made.directory / "checkpoint.safetensors")
+    before = {path: path.read_bytes() for path in made.directory.rglob("*") if path.is_file()}
+    assert any("densities" in str(path) for path in before)
+    for _ in range(2):
+        with pytest.raises(InputError, match="the checkpoint does not fit the run"):
+            Run(made.directory).resume(vectors(), steps=5, show=False)
+    assert {path: path.read_bytes() for path in made.directory.rglob("*") if path.is_file()} == before

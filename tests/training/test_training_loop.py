@@ -573,3 +573,15 @@ def test_trackers_get_every_row_and_are_finished_when_a_run_fails(tracker: Track
 def test_rates_are_those_of_the_optimiser_asked_for() -> None:
     state, _ = trained(steps=1, arguments={"optimiser": Optimiser("adamw", lr=0.25)}, schedule="constant")
     assert state.scalars()["rates"] == [[0.25]]
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError])
+def test_systems_that_do_not_tell_their_free_memory_train_too(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: str) -> int:
+        raise error(name)
+
+    monkeypatch.setattr("os.sysconf", unknown)
+    state = fit(method("ae", vectors().spec).objective, vectors(), Training(**FAST, steps=2), show=False)
+    assert state.step == 2

@@ -5,7 +5,8 @@ r"""Arrays in ``.npy`` and ``.npz`` files, and the rules that decide whether an 
   the array is refused.
 * Images are uint8, or floats in [0, 1], which are converted to float32. Other integers are converted to uint8 if they
   lie in 0 to 255.
-* NaN and infinities are refused.
+* NaN and infinities are refused, and so are columns of vectors that float32 cannot hold: those that rounding changes by
+  more than a hundredth of their standard deviation.
 
 In an ``.npz`` file, the data are stored as ``x``, ``images`` or ``data``, or as the only array; or as ``x_train`` and
 ``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. Labels are stored as ``y`` or
@@ -18,7 +19,7 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,14 @@ from noiseless.data.archive import stem
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, joined
 from noiseless.errors import InputError
 
-__all__ = ["load", "standard"]
+__all__ = ["as_float32", "load", "standard"]
 
 DAMAGE = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError)
 PARTS = ((TRAIN, ("train",)), (VALIDATION, ("val", "valid", "validation")), (TEST, ("test",)))
 WHOLE = ("x", "images", "data")
 LABELS = ("y", "labels", "label")
 CHUNK = 1 << 24
+ROUNDING, SHOWN = 0.01, 5
 
 
 def load(path: Path) -> Raw:
@@ -122,10 +124,39 @@ def standard(where: str, array: np.ndarray) -> np.ndarray:
 
 
 def _vectors(where: str, array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # values beyond float32's range become infinite and are refused as such
-        vectors = array.astype(np.float32, copy=False)
+    vectors = as_float32(where, array)
     _extent(where, vectors)
     return vectors
+
+
+def as_float32(where: str, array: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
+    """Rows of numbers in float32, if that can hold how they differ.
+
+    Arguments:
+        where: what error messages call the array.
+        array: numbers (N, D).
+        names: what error messages call the columns; by default their numbers.
+
+    Raises:
+        InputError: rounding to float32 changes some column by more than a hundredth of its standard deviation.
+    """
+    with np.errstate(over="ignore"):  # values beyond float32's range become infinite and are refused as such
+        rows = array.astype(np.float32, copy=False)
+    if array.dtype.itemsize <= rows.itemsize and array.dtype.kind in "bf":
+        return rows
+    lost = []
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused elsewhere
+        for column, kept in zip(array.T, rows.T, strict=True):
+            exact = column.astype(np.float64)
+            lost.append(bool(np.isfinite(kept).all() and np.abs(kept - exact).max() > ROUNDING * exact.std() > 0))
+    if any(lost):
+        called = [repr(names[k]) if names else str(k) for k, bad in enumerate(lost) if bad]
+        shown = ", ".join(called[:SHOWN]) + (f" and {len(called) - SHOWN} more" if len(called) > SHOWN else "")
+        raise InputError(
+            f"{where} has columns whose values differ by too little for their size to be told apart in float32: "
+            f"{shown}; subtract an offset, such as their mean, or use other units"
+        )
+    return rows
 
 
 def _images(where: str, array: np.ndarray) -> np.ndarray:

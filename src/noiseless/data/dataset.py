@@ -48,6 +48,15 @@ class Split:
         """The raw data at ``positions`` within this part, copied, in C order."""
         return np.ascontiguousarray(self.raw[self.indices[np.asarray(positions, dtype=np.int64)]])
 
+    def some(self, n: int, seed: int = 0) -> np.ndarray:
+        """Up to ``n`` random rows: data are often sorted by class, so that the first ones are of one class."""
+        return self.take(choice(len(self), n, seed))
+
+
+def choice(count: int, n: int, seed: int) -> np.ndarray:
+    """Up to ``n`` of ``count`` positions, in an order that is random too; both depend on the seed alone."""
+    return np.random.default_rng(seed).permutation(count)[:n]
+
 
 @dataclass(frozen=True)
 class Data:

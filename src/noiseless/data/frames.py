@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from noiseless.data.arrays import as_float32
 from noiseless.errors import InputError
 
 __all__ = ["is_frame", "numbers"]
@@ -51,11 +52,10 @@ def _by_narwhals(frame: Any, where: str) -> np.ndarray:
     )
     missing = {name: known[name].null_count() for name in schema}
     _refuse_missing(where, [f"{count} in {name!r}" for name, count in missing.items() if count])
-    array = np.empty((len(known), len(schema)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
-        for column, name in zip(array.T, schema, strict=True):
-            column[:] = known[name].to_numpy()
-    return array
+    array = np.empty((len(known), len(schema)), dtype=np.float64)
+    for column, name in zip(array.T, schema, strict=True):
+        column[:] = known[name].to_numpy()
+    return as_float32(where, array, list(schema))
 
 
 def _by_type(frame: Any, where: str) -> np.ndarray:
@@ -63,8 +63,7 @@ def _by_type(frame: Any, where: str) -> np.ndarray:
     array = np.asarray(frame.to_numpy())
     if array.dtype.kind not in "buif":
         _refuse(where, [f"{name!r} in {kind}" for name, kind in kinds.items()] or [f"all in {array.dtype}"])
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32, copy=False)
+    return as_float32(where, array, list(kinds))
 
 
 def _refuse(where: str, columns: list[str]) -> None:

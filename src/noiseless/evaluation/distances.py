@@ -37,9 +37,10 @@ from torch import Tensor
 
 from noiseless import metrics
 from noiseless.data import Data, Split
+from noiseless.data.dataset import choice
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.evaluation.heldout import batches, check_count, choice, codes_of, held_out, pairs, raw_batches, reference
+from noiseless.evaluation.heldout import batches, check_count, codes_of, held_out, pairs, raw_batches, reference
 from noiseless.evaluation.results import Protocol, Reference, Result
 from noiseless.metrics import Features, Metric, Sample
 from noiseless.model import Model
@@ -115,7 +116,7 @@ def evaluate_samples(
     seed: int = 0,
     more: Sequence[Metric] = (),
 ) -> list[Result]:
-    """One row for data that we did not make: the first ``n`` of ``samples``, of the shape of ``data``.
+    """One row for data that we did not make: ``n`` of ``samples`` by seed, of the shape of ``data``.
 
     Raises:
         InputError: they have another shape, or are fewer than 2.
@@ -125,7 +126,7 @@ def evaluate_samples(
     check_count(min(n, len(samples)))
     real = reference(data, part, n, features, seed)
     everything = Split(samples, np.arange(len(samples)))
-    fake = features.over(raw_batches(data, everything, np.arange(min(n, len(samples)))))
+    fake = features.over(raw_batches(data, everything, choice(len(samples), n, seed)))
     protocol = replace(_protocol(source, data, features, part, real, seed), n=fake.n, asked=n)
     return [Result(protocol, *score(real, fake, seed, more), metrics=_names(more))]
 

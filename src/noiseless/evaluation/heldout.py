@@ -11,19 +11,20 @@ import torch
 from torch import Tensor
 
 from noiseless.data import Data, Split
+from noiseless.data.dataset import choice
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError
 from noiseless.evaluation.results import Reference
 from noiseless.metrics import Features, Sample
 from noiseless.model import Model
 
-__all__ = ["batches", "check_count", "choice", "codes_of", "held_out", "pairs", "raw_batches", "reference"]
+__all__ = ["batches", "check_count", "codes_of", "held_out", "pairs", "raw_batches", "reference"]
 
 
 def reference(data: Data, part: Reference, n: int, features: Features, seed: int) -> Sample:
     """The features of ``n`` data of a part, drawn by ``seed``; kept in the user's cache."""
     split = getattr(data, part)
-    key = f"1-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
+    key = f"2-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
     path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
     cacheable = keeps_decoded() and ":" not in features.name  # a function of the user's own may change under its name
     if cacheable and path.is_file():
@@ -46,11 +47,6 @@ def held_out(data: Data, part: Reference) -> tuple[str, Split]:
     """The part itself with its name; the test part where it is what the model was trained on."""
     name = "test" if part == "train" else part
     return name, getattr(data, name)
-
-
-def choice(count: int, n: int, seed: int) -> np.ndarray:
-    """Up to ``n`` of ``count`` positions, by seed; all of them, in order, if ``n`` are not fewer."""
-    return np.arange(count) if n >= count else np.random.default_rng(seed).permutation(count)[:n]
 
 
 def pairs(count: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from noiseless.data import Data
-from noiseless.evaluation.heldout import batches, check_count, choice, codes_of, held_out
+from noiseless.data.dataset import choice
+from noiseless.evaluation.heldout import batches, check_count, codes_of, held_out
 from noiseless.evaluation.results import Protocol, Reference, Result
 from noiseless.metrics.latent import draws, latent_statistics, normal_entropy
 from noiseless.model import Model

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor
 
 from noiseless.data import Data
+from noiseless.data.dataset import choice
 from noiseless.data.progress import bar
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
-from noiseless.evaluation.heldout import choice, pairs
+from noiseless.evaluation.heldout import pairs
 from noiseless.evaluation.results import Protocol, Reference, Result, Value
 from noiseless.files import atomic_write
 from noiseless.metrics.strings import exact, string_shares
@@ -77,7 +78,7 @@ def evaluate_strings(
 def evaluate_given_strings(
     made: Sequence[String], data: Data, *, source: str, n: int = 10_000, part: Reference = "test", seed: int = 0
 ) -> list[Result]:
-    """Two rows: held-out strings, and as many of the first strings that we did not make: ``unique`` depends on it.
+    """Two rows: held-out strings, and as many of the strings that we did not make, by seed: ``unique`` depends on it.
 
     Arguments:
         made: strings; None or an empty one is a failure, and counts as such.
@@ -90,7 +91,7 @@ def evaluate_given_strings(
     if len(made) < 2:
         raise InputError(f"{source} has {len(made)} strings; give at least 2")
     held_out, codec = _HeldOut.of(data, n, part, seed), of(data.spec)
-    given = [string or None for string in made[: len(held_out.raw)]]
+    given = [made[k] or None for k in choice(len(made), len(held_out.raw), seed)]
     share = None if codec.grammar is None else sum(map(codec.contains, given)) / len(given)
     real = held_out.row(f"{held_out.name} data", held_out.strings, warnings=held_out.fewer(n))
     return [real, held_out.row(source, given, {"in language": share})]

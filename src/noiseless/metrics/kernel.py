@@ -11,14 +11,21 @@ random subsets of :math:`m = \min(1000, n)` examples from either side, drawn wit
 used if it would contain both sides completely. Unlike the Fréchet distance, its expectation does not depend on
 :math:`n`.
 
-Inner products are computed in float32 and summed in float64: measured on 1280 features, this changes an estimate by
-1e-9, where its standard deviation over subsets is 1e-4.
+Inner products of centred features are computed in float32, and all else in float64: with the means :math:`a` and
+:math:`b` of either side,
+
+.. math:: x^\top y = (x - a)^\top (y - b) + (x - a)^\top b + a^\top y.
+
+Measured on 1280 features, this changes an estimate by 1e-9, where its standard deviation over subsets is 1e-4; features
+far from the origin change nothing in that.
 
 Reference: Bińkowski, Sutherland, Arbel and Gretton, "Demystifying MMD GANs", ICLR 2018,
 https://arxiv.org/abs/1801.01401.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Float64
@@ -52,7 +59,7 @@ def kernel_distance(
     subsets = 1 if m == real.n == fake.n else subsets
     x, xx = real.once(draw, m, subsets, 2 * seed), real.once(within, m, subsets, 2 * seed)
     y, yy = fake.once(draw, m, subsets, 2 * seed + 1), fake.once(within, m, subsets, 2 * seed + 1)
-    xy = _sums(real.features, fake.features, x, y)
+    xy = _sums(real.once(centred), fake.once(centred), x, y)
     return (xx + yy) / (m * (m - 1)) - 2 * xy / m**2
 
 
@@ -65,7 +72,36 @@ def draw(sample: Sample, m: int, subsets: int, seed: int) -> list[Tensor]:
 def within(sample: Sample, m: int, subsets: int, seed: int) -> Float64[Tensor, " s"]:
     r""":math:`\sum_{i \ne j} k(x_i, x_j)` of every subset."""
     rows, diagonal = sample.once(draw, m, subsets, seed), _diagonal(sample.features)
-    return _sums(sample.features, sample.features, rows, rows) - torch.stack([diagonal[r].sum() for r in rows])
+    x = sample.once(centred)
+    return _sums(x, x, rows, rows) - torch.stack([diagonal[r].sum() for r in rows])
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Features less their mean.
+
+    Arguments:
+        rows: in float32, (n, f).
+        mean: in float64, (f).
+    """
+
+    rows: Float[Tensor, "n f"]
+    mean: Float64[Tensor, " f"]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, chosen: Tensor | slice) -> Centred:
+        """Some of the rows, less the same mean."""
+        return Centred(self.rows[chosen], self.mean)
+
+
+def centred(sample: Sample) -> Centred:
+    """The sample's features less their mean."""
+    x = sample.features.double()
+    mean = x.mean(0)
+    return Centred((x - mean).float(), mean)
 
 
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
@@ -80,15 +116,14 @@ def cautions(real: Sample, fake: Sample) -> list[str]:  # noqa: ARG001
     return []
 
 
-def _sums(
-    x: Float[Tensor, "n f"], y: Float[Tensor, "k f"], left: list[Tensor], right: list[Tensor]
-) -> Float64[Tensor, " s"]:
+def _sums(x: Centred, y: Centred, left: list[Tensor], right: list[Tensor]) -> Float64[Tensor, " s"]:
     """The sum of the kernel over each pair of subsets; computes each pair of examples once if the subsets overlap."""
     if len(x) * len(y) >= sum(len(i) * len(j) for i, j in zip(left, right, strict=True)):
         return torch.stack([_kernel(x[i], y[j]).sum() for i, j in zip(left, right, strict=True)])
     a, b = _indicators(left, len(x)), _indicators(right, len(y))
-    blocks = zip(a.split(LARGEST, dim=1), x.split(LARGEST), strict=True)
-    return torch.stack([(part @ _kernel(rows, y) * b).sum(dim=1) for part, rows in blocks]).sum(dim=0)
+    starts = range(0, len(x), LARGEST)
+    blocks = [(a[:, k : k + LARGEST] @ _kernel(x[k : k + LARGEST], y) * b).sum(dim=1) for k in starts]
+    return torch.stack(blocks).sum(dim=0)
 
 
 def _indicators(subsets: list[Tensor], n: int) -> Float64[Tensor, "s n"]:
@@ -96,9 +131,11 @@ def _indicators(subsets: list[Tensor], n: int) -> Float64[Tensor, "s n"]:
     return torch.zeros(len(rows), n, dtype=torch.float64).scatter_(1, rows, 1.0)
 
 
-def _kernel(x: Float[Tensor, "m f"], y: Float[Tensor, "k f"]) -> Float64[Tensor, "m k"]:
-    return (x @ y.T).div_(x.shape[1]).add_(1.0).double().pow_(3)
+def _kernel(x: Centred, y: Centred) -> Float64[Tensor, "m k"]:
+    inner = (x.rows @ y.rows.T).double()
+    inner += (x.rows.double() @ y.mean)[:, None] + (y.rows.double() @ x.mean + x.mean @ y.mean)
+    return inner.div_(len(x.mean)).add_(1.0).pow_(3)
 
 
 def _diagonal(x: Float[Tensor, "m f"]) -> Float64[Tensor, " m"]:
-    return x.square().sum(1).div_(x.shape[1]).add_(1.0).double().pow_(3)
+    return x.double().square().sum(1).div_(x.shape[1]).add_(1.0).pow_(3)

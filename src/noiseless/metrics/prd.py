@@ -53,7 +53,8 @@ def prd(real: Sample, fake: Sample, seed: int, clusters: int = CLUSTERS, runs: i
         raise InputError(
             f"PRD with {clusters} clusters needs more examples than clusters on either side, not {min(real.n, fake.n)}"
         )
-    joint = torch.cat([real.features, fake.features]).numpy()
+    pooled = torch.cat([real.features, fake.features]).double()
+    joint = (pooled - pooled.mean(0)).float().numpy()  # far from the origin, distances drown in float32
     seeds = np.random.SeedSequence(seed).generate_state(runs)
     curves = [curve(*histograms(_labels(joint, clusters, int(s)), real.n)) for s in seeds]
     precision, recall = torch.stack([torch.stack(pair) for pair in curves]).mean(0)

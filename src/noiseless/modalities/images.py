@@ -137,7 +137,7 @@ class Images(Modality):
         return write_array(drawn, path)
 
     def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
-        shown = data.test.take(np.arange(min(16, len(data.test))))
+        shown = data.test.some(16)
         codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
         originals = model.spec.normalise(torch.from_numpy(shown))
         grids.reconstructions(originals, model.decode(codes), folder / "reconstructions.png")

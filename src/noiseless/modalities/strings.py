@@ -111,7 +111,7 @@ class Strings(Modality):
         return texts.save_paths(cast(Sequence[Sequence[String]], drawn), spec, path, overwrite)
 
     def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
-        held_out = data.test.take(np.arange(min(16, len(data.test))))
+        held_out = data.test.some(16)
         pictured = drawings.has_pictures(model.spec)
         _reconstructions(model, held_out, folder, pictured)
         _interpolations(model, held_out, folder, pictured)

@@ -146,7 +146,7 @@ class Vectors(Modality):
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:
     """Beside real data, standardised so that no column hides the others."""
-    real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
+    real = torch.from_numpy(data.test.some(1000))
     plots.vectors(data.spec.normalise(real), {"generated": data.spec.normalise(drawn)}, path)
 
 

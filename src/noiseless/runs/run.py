@@ -218,7 +218,7 @@ class Run:
         method: Method,
         data: Data,
         *,
-        resume: bool = False,
+        start: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
         until: int | None = None,
         batches: BatchStream | None = None,
         callback: Callable[[int, Mapping[str, float], Model], object] | None = None,
@@ -226,7 +226,7 @@ class Run:
         show: bool = True,
         draw: bool = True,
     ) -> State:
-        """Trains, and fits the method's densities to draw pictures; goes on from the checkpoint if ``resume``."""
+        """Trains, from the checkpoint ``start`` if given, and fits the method's densities to draw pictures."""
 
         def watched(step: int, terms: Mapping[str, float], objective: Objective) -> None:
             if callback is not None:
@@ -234,7 +234,6 @@ class Run:
 
         engine = Engine(self.training.device)
         journal = RunWriter(self.directory, data)
-        start = self._read("checkpoint.safetensors") if resume and self._has("checkpoint.safetensors") else None
         if start is None and self._has("initial.safetensors"):
             load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
         with engine.main_first():
@@ -295,11 +294,14 @@ class Run:
         stream = self._stream(batches)
         with engine.main_first():
             found = self.given(data, data_dir)
+        start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
+        if start is not None:  # tried on an objective of its own, so that a refusal changes nothing
+            State(self.method().objective, now).load(*start)
         with engine.main_first():
             if engine.main and now != self.training:
                 write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
         about: Any = {"batches": stream, "callback": callback, "every": every}
-        return self.fit(method, found, resume=True, until=until, show=show, draw=draw, **about)
+        return self.fit(method, found, start=start, until=until, show=show, draw=draw, **about)
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.

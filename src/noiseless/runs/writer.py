@@ -18,6 +18,7 @@ from torch import Tensor
 
 from noiseless import densities
 from noiseless.data import Data
+from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
 from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
 from noiseless.model import Model
@@ -67,7 +68,7 @@ class RunWriter:
     def picture(self, objective: Objective, step: int) -> None:
         """Samples along training."""
         model = Model(objective.eval().autoencoder, self.data.spec, lambda name: densities.build(name, 1))
-        codes = coded(objective, self.data, np.arange(min(1000, len(self.data.train))))
+        codes = coded(objective, self.data, choice(len(self.data.train), 1000, 0))
         pictures.snapshot(model, self.data, codes, self.directory / "pictures" / f"step-{step:07d}.png")
         objective.train()
 
@@ -124,7 +125,7 @@ def in_training(objective: Objective, data: Data) -> Model:
     """
 
     def fitted(name: Choice) -> densities.LatentDensity:
-        chunks = np.arange(min(MOST, len(data.train)))
+        chunks = choice(len(data.train), MOST, 0)
         parts = [coded(objective, data, chunks[k : k + CHUNK]) for k in range(0, len(chunks), CHUNK)]
         density = densities.build(name, objective.autoencoder.latent_dim).bind(objective, "the model in training")
         return density.fit(torch.cat(parts), torch.Generator().manual_seed(0))

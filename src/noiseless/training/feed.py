@@ -14,6 +14,8 @@ from noiseless.values import Spec
 
 __all__ = ["BatchLoader", "mix"]
 
+GUESS = 4 << 30
+
 
 def mix(*numbers: int) -> int:
     """A 63-bit seed derived from several numbers."""
@@ -66,4 +68,12 @@ def _fits(split: Split, device: torch.device) -> bool:
     size = split.raw[:1].nbytes * len(split)
     if device.type == "cuda":
         return size < torch.cuda.mem_get_info(device)[0] // 2
-    return size < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") // 2
+    return size < _free_memory() // 2
+
+
+def _free_memory() -> int:
+    """Bytes of memory that are free; a guess where the system does not say, as macOS and Windows do not."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return GUESS

@@ -113,3 +113,10 @@ def test_maximising_the_entropy_of_normalised_codes_draws_them_to_the_normal_law
         (-entropy((codes - codes.mean(0)) / codes.std(0))).backward()
         optimiser.step()
     assert 2.1 < kurtosis() < 3.3
+
+
+def test_the_discrepancy_does_not_depend_on_an_offset() -> None:
+    a, b = (torch.randn(200, 4, generator=torch.Generator().manual_seed(k)) + 0.5 * k for k in (0, 1))
+    near, far = mmd(a, b), mmd((a.double() + 1e4).float(), (b.double() + 1e4).float())
+    assert near > 0.1
+    assert far == pytest.approx(float(near), rel=1e-2)

@@ -77,3 +77,12 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"pip install 'noiseless\[molecules\]'"):
         scores.build("logp", [])
     molecules.chemistry.cache_clear()
+
+
+PYRENE = ("c1cc2ccc3cccc4ccc(c1)c2c34", "c12cccc3ccc4cccc(cc1)c4c23", "C1=CC2=CC=C3C=CC=C4C=CC(=C1)C2=C34")
+
+
+@pytest.mark.usefixtures("_chemistry")
+def test_the_score_does_not_depend_on_the_spelling() -> None:
+    assert len({canonical(smiles) for smiles in PYRENE}) == 1
+    assert len({penalised(smiles) for smiles in PYRENE}) == 1

@@ -45,6 +45,7 @@ def mmd(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], kernel: Kernel = "imq"
     if min(len(a), len(b)) < 2:
         raise InputError(f"an unbiased discrepancy needs at least 2 codes on each side, not {len(a)} and {len(b)}")
     joint = torch.cat([a, b])
+    joint = joint - joint.detach().double().mean(0).to(joint)  # far from the origin, distances drown in float32
     squares = joint.square().sum(dim=1)
     k = _kernel((squares[:, None] + squares - 2 * joint @ joint.T).clamp_min(0), joint.shape[1], kernel)
     n, m = len(a), len(b)

@@ -9,8 +9,8 @@ deviation over a set of molecules. By default these are the 249,456 training mol
 trained on, so that numbers can be compared; ``logp:training`` uses the model's own training molecules, ``logp:none``
 does not standardise.
 
-If rings share more than one bond, the cycle basis depends on the order of atoms, so ``cycle`` can differ by a few
-between two strings of the same molecule. Molecules are compared by their canonical SMILES.
+If rings share more than one bond, the cycle basis depends on the order of atoms. Therefore the canonical spelling of a
+molecule is scored, whatever spelling is given. Molecules are compared by their canonical SMILES too.
 
 Needs rdkit and networkx: ``pip install 'noiseless[molecules]'``. Sources: Gómez-Bombarelli et al., Automatic chemical
 design using a data-driven continuous representation of molecules, 2018, https://arxiv.org/abs/1610.02415; Kusner et
@@ -40,7 +40,8 @@ SIX = 6
 
 def parts(smiles: str) -> tuple[float, float, float] | None:
     """log P, -SA and -cycle of a molecule; None if the string is not a molecule."""
-    molecule = read(smiles)
+    spelling = canonical(smiles)
+    molecule = read(spelling) if spelling is not None else None
     if molecule is None:
         return None
     rdkit = chemistry()

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -279,7 +278,7 @@ def _made(cell: Cell) -> dict[str, Tensor]:
     if not modality.of(data.spec).pixels:
         raise InputError(f"{data.spec.name} are {data.spec.modality}, and these figures are of images")
     model = trained(cell).model(data=data)
-    shown = data.test.take(np.arange(min(SHOWN, len(data.test))))
+    shown = data.test.some(SHOWN)
     isotropic = cell.line.sources["isotropic"].density or "normal"
     return {
         "reconstructions": model.reconstruct(shown),
@@ -291,7 +290,7 @@ def _made(cell: Cell) -> dict[str, Tensor]:
 
 def _originals(cell: Cell) -> Tensor:
     data = cell.loaded
-    return data.spec.normalise(torch.from_numpy(data.test.take(np.arange(min(SHOWN, len(data.test))))))
+    return data.spec.normalise(torch.from_numpy(data.test.some(SHOWN)))
 
 
 def _side_by_side(request: ImageRequest, images: Mapping[str, Mapping[str, Tensor]], notes: list[str]) -> Report:

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -280,7 +279,7 @@ def _shown(found: Sequence[Reading]) -> dict[str, Callable[[Path], object]]:
     if modality.of(data.spec).pixels:
         made["samples"] = partial(grids.comparison, samples, title=PICTURES["samples"])
     else:
-        real = torch.from_numpy(data.test.take(np.arange(min(1000, len(data.test)))))
+        real = torch.from_numpy(data.test.some(1000))
         made["samples"] = partial(plots.vectors, real, samples)
     return made
 

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -196,7 +195,7 @@ def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
     z = codes(opened, data, n)
     masking = opened.autoencoder.mask
     active = masking.active.cpu() if masking is not None else latent.active(z)
-    raw = data.test.take(np.arange(min(n, len(data.test))))
+    raw = data.test.some(n)
     y = opened.decode(z)
     error = (data.spec.normalise(y) - data.spec.normalise(torch.from_numpy(raw))).square().flatten(1).sum(1).mean()
     return {
@@ -209,7 +208,7 @@ def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
 
 def codes(opened: Model, data: Data, n: int) -> Tensor:
     """The codes of up to n held-out data, before the mask."""
-    return opened.encode(data.test.take(np.arange(min(n, len(data.test)))))
+    return opened.encode(data.test.some(n))
 
 
 def log(reading: Reading) -> list[dict[str, Any]]:
