@@ -5,7 +5,8 @@ A refactoring has to reproduce both to the bit. Rounding depends on the processo
     python benchmarks/same_losses.py record RECORD.json    # before a change
     python benchmarks/same_losses.py compare RECORD.json   # after it: exit code 1 where anything differs
 
-`losses.json` beside this file was recorded before the package was rearranged. With --only METHOD ... a part of it is
+`losses.json` beside this file was recorded before the package was rearranged; wae-mmd again since, when its discrepancy
+took the mean off first. With --only METHOD ... a part of it is
 made again.
 """
 
