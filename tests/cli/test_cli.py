@@ -301,3 +301,16 @@ def test_as_a_process_nothing_leaks_to_the_terminal() -> None:
     assert failed.returncode == 2
     assert "exists already" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("list data | true", 141), ("list data >&-", 0), ("list methodz 2>&-", 2)],
+)
+def test_an_output_that_is_closed_ends_the_command_quietly(line: str, code: int) -> None:
+    shell = f"set -o pipefail; {sys.executable} -m noiseless.cli {line}"
+    found = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}, check=False
+    )
+    assert found.returncode == code
+    assert found.stderr == ""

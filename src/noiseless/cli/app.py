@@ -25,17 +25,17 @@ __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
     "train": ("train:application", "Train METHOD on data."),
-    "resume": ("train:resume", "Go on with a run that was stopped or killed, bit for bit."),
+    "resume": ("train:resume", "Resume a stopped or killed run, bit for bit."),
     "sample": ("use:sample", "Draw new data from a density of the codes."),
     "encode": ("use:encode", "Write the codes of data."),
-    "decode": ("use:decode", "Write the data that codes stand for."),
-    "prune": ("use:prune", "Remove the latent dimensions that a run's mask has closed, for good."),
-    "interpolate": ("use:interpolate", "Write the paths between random pairs of data."),
-    "evaluate": ("judge:evaluate", "Print the distances of what a run makes to held-out data."),
+    "decode": ("use:decode", "Decode codes into data."),
+    "prune": ("use:prune", "Remove the latent dimensions that a run's mask has closed."),
+    "interpolate": ("use:interpolate", "Interpolate between random pairs of data."),
+    "evaluate": ("judge:evaluate", "Measure distances between a run's output and held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
-    "optimise": ("optimise:optimise", "Look for codes whose strings score better than the training data."),
+    "optimise": ("optimise:optimise", "Search for codes whose strings score better than the training data."),
     "reproduce": ("reproduce:application", "Make a table or a figure of a paper again, measured beside published."),
-    "list": ("catalogue:list_", "List what there is to choose from."),
+    "list": ("catalogue:list_", "List the available parts."),
 }
 
 
@@ -44,12 +44,20 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _terminate)
-    code = run(sys.argv[1:])
+    _open_streams()
     with contextlib.suppress(BrokenPipeError):
+        code = run(sys.argv[1:])
         sys.stdout.flush()
         _leave(code)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + signal.SIGPIPE)
+
+
+def _open_streams() -> None:
+    """Replaces an output that was closed before the start (``>&-``), which Python represents by None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _leave(code: int) -> None:

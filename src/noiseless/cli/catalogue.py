@@ -27,11 +27,11 @@ def list_(
             "scores",
             "searches",
         ],
-        Parameter(help="Of what."),
+        Parameter(help="The kind of part."),
     ],
     /,
 ) -> None:
-    """List what there is to choose from, installed packages' own parts included.
+    """List the available parts, including those of installed packages.
 
     Example: noiseless list methods
     """

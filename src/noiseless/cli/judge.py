@@ -87,7 +87,7 @@ def evaluate(
     use: Using = Use(),
     own: Owning = UserCode(),
 ) -> None:
-    """Print the distances of what a run makes to held-out data; of strings, which are valid, different and new.
+    """Measure distances between a run's output and held-out data; for strings, which are valid and novel.
 
     Rows are reconstructions, samples under each density and mid-points of pairs;
     the first row, training data themselves, is what a perfect generator would

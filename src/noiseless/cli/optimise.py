@@ -52,7 +52,7 @@ def optimise(
     use: Using = Use(),
     own: Owning = UserCode(),
 ) -> None:
-    """Look for codes whose strings score better than the training data.
+    """Search for codes whose strings score better than the training data.
 
     A search proposes a batch of codes in every round; each is decoded several
     times, the most frequent string that is an object is scored, and all is known

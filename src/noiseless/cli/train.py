@@ -163,7 +163,7 @@ def resume(
     data_dir: DataDir = None,
     own: Owning = UserCode(),
 ) -> None:
-    """Go on with a run that was stopped or killed, bit for bit.
+    """Resume a stopped or killed run, bit for bit.
 
     Example: noiseless resume runs/digits --steps 100
     """

@@ -115,7 +115,7 @@ def decode(
     use: Using = Use(),
     own: Owning = UserCode(),
 ) -> None:
-    """Write the data that codes stand for.
+    """Decode codes into data.
 
     Example: noiseless decode runs/digits codes.npy --out images
     """
@@ -141,7 +141,7 @@ def prune(
     overwrite: Overwrite = False,
     own: Owning = UserCode(),
 ) -> None:
-    """Remove the latent dimensions that a run's mask has closed, for good.
+    """Remove the latent dimensions that a run's mask has closed.
 
     The new run has a smaller latent size and is the same function of the
     dimensions that are kept; it can be used and resumed as any other.
@@ -186,7 +186,7 @@ def interpolate(
     use: Using = Use(),
     own: Owning = UserCode(),
 ) -> None:
-    """Write the paths between random pairs of data, or of draws from a density.
+    """Interpolate between random pairs of data, or of draws from a density.
 
     Example: noiseless interpolate runs/digits digits -n 8 --path linear
     """
