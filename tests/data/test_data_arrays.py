@@ -134,9 +134,26 @@ def test_keys_of_parts(tmp_path: Path, form: str) -> None:
     assert data.test.labels is not None
 
 
+@pytest.mark.parametrize(("key", "test"), [("x", "x_test"), ("images", "test_images"), ("data", "test")])
+def test_a_test_part_beside_the_whole_stays_the_test_part(tmp_path: Path, key: str, test: str) -> None:
+    data = nd.load(zipped(tmp_path, {key: X, test: X[:7] + 1, "y": Y, "y_test": Y[:7]}))
+    assert (len(data.train), len(data.test)) == (18, 7)
+    assert (data.test.take(range(7)) == 1).all()
+    assert not data.train.take(range(18)).any()
+    assert len(nd.load(zipped(tmp_path, {"x": X, "x_val": X[:3]})).validation) == 3
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
+    assert (
+        nd.load(zipped(tmp_path, {"x": X, "y": Y, "names": Y, "more": Y})).notes[-1].endswith("not used: names, more")
+    )
+    assert nd.load(zipped(tmp_path, {"x": X, "y": Y})).notes == ()
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        ({"x": X, "data": X}, "has both x and data; keep one"),
         ({"a": X, "b": X}, "has the arrays a, b; expected x"),
         ({}, "has the arrays none"),
         ({"x": X, "y": Y[:5]}, r"labels of shape \(5,\) in int64 for 20 examples"),

@@ -9,7 +9,8 @@ r"""Arrays in ``.npy`` and ``.npz`` files, and the rules that decide whether an 
   more than a hundredth of their standard deviation.
 
 In an ``.npz`` file, the data are stored as ``x``, ``images`` or ``data``, or as the only array; or as ``x_train`` and
-``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. Labels are stored as ``y`` or
+``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. ``x``, ``images`` or ``data``
+beside a test or validation part are the training part. A note names arrays that are not used. Labels are stored as ``y`` or
 ``labels``, and ``y_train`` or ``train_labels`` and so on. An ``.npy`` file is memory-mapped instead of read if its
 dtype is right. Nothing is unpickled.
 """
@@ -20,6 +21,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,30 +74,35 @@ def _unreadable(path: Path, error: BaseException) -> InputError:
 
 def _from_keys(path: Path, arrays: Mapping[str, np.ndarray]) -> Raw:
     found = [(part, *pair) for part, words in PARTS if (pair := _pair(arrays, words)) is not None]
-    if found and found[0][0] == TRAIN:
-        parts, keys, labels = zip(*found, strict=True)
-        data = [standard(f"{path}:{key}", arrays[key]) for key in keys]
-        return joined(stem(path), data, labels, parts)
-    key = _whole(path, arrays)
-    whole = joined(stem(path), [standard(f"{path}:{key}", arrays[key])], [_first(arrays, LABELS)], [TRAIN])
-    return Raw(whole.name, whole.array, whole.labels)
+    if not found or found[0][0] != TRAIN:  # the training part may be what is called x beside x_test
+        found.insert(0, (TRAIN, _whole(path, arrays, [key for _, key, _ in found]), _first(arrays, LABELS)))
+    parts, keys, labels = zip(*found, strict=True)
+    data = [standard(f"{path}:{key}", arrays[key]) for key in keys]
+    columns = [arrays[key] if key is not None else None for key in labels]
+    raw = joined(stem(path), data, columns, parts)
+    unused = [key for key in arrays if key not in {*keys, *labels}]
+    notes = (f"{path}: not used: {', '.join(unused)}",) if unused else ()
+    return replace(raw, parts=raw.parts if len(parts) > 1 else None, notes=notes)
 
 
-def _pair(arrays: Mapping[str, np.ndarray], words: tuple[str, ...]) -> tuple[str, np.ndarray | None] | None:
+def _pair(arrays: Mapping[str, np.ndarray], words: tuple[str, ...]) -> tuple[str, str | None] | None:
+    """The names of a part's data and labels."""
     keys = [form for word in words for form in (f"x_{word}", f"{word}_images", f"{word}_x", word)]
     key = next((key for key in keys if key in arrays), None)
     labels = [form for word in words for form in (f"y_{word}", f"{word}_labels", f"{word}_y")]
     return None if key is None else (key, _first(arrays, labels))
 
 
-def _first(arrays: Mapping[str, np.ndarray], keys: tuple[str, ...] | list[str]) -> np.ndarray | None:
-    return next((arrays[key] for key in keys if key in arrays), None)
+def _first(arrays: Mapping[str, np.ndarray], keys: Sequence[str]) -> str | None:
+    return next((key for key in keys if key in arrays), None)
 
 
-def _whole(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
+def _whole(path: Path, arrays: Mapping[str, np.ndarray], taken: Sequence[str]) -> str:
     named = [key for key in WHOLE if key in arrays]
-    others = [key for key in arrays if key not in LABELS]
-    if named or len(others) == 1:
+    others = [key for key in arrays if key not in (*LABELS, *taken)]
+    if len(named) > 1:
+        raise InputError(f"{path} has both {' and '.join(named)}; keep one of them")
+    if named or (len(others) == 1 and not taken):
         return (named or others)[0]
     raise InputError(
         f"{path} has the arrays {', '.join(arrays) or 'none'}; expected x, images or data, or x_train and x_test, or "
