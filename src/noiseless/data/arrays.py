@@ -10,9 +10,9 @@ r"""Arrays in ``.npy`` and ``.npz`` files, and the rules that decide whether an 
 
 In an ``.npz`` file, the data are stored as ``x``, ``images`` or ``data``, or as the only array; or as ``x_train`` and
 ``x_test`` (and ``x_val``), ``train_images`` and ``test_images``, ``train`` and ``test``. ``x``, ``images`` or ``data``
-beside a test or validation part are the training part. A note names arrays that are not used. Labels are stored as ``y`` or
-``labels``, and ``y_train`` or ``train_labels`` and so on. An ``.npy`` file is memory-mapped instead of read if its
-dtype is right. Nothing is unpickled.
+beside a test or validation part are the training part. Labels are stored as ``y`` or ``labels``, and ``y_train`` or
+``train_labels`` and so on. A note names arrays that are not used. An ``.npy`` file is memory-mapped instead of read if
+its dtype is right. Nothing is unpickled.
 """
 
 from __future__ import annotations
