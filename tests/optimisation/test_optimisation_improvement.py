@@ -48,7 +48,7 @@ def test_the_believer_is_an_exact_process_that_was_shown_its_own_means() -> None
     believer = Believer(gp.posterior(), new)
     for point in chosen:
         believer.believe(point[None])
-    believed, _ = believer.law.mean_and_variance(chosen)
+    believed, _ = believer.posterior.mean_and_variance(chosen)
     every, values = torch.cat([x, chosen]), torch.cat([y, believed])
     noises = torch.tensor([JITTER + NOISE] * 9 + [JITTER] * 4, dtype=torch.float64)
     inverse = torch.linalg.inv(squared_exponential(every, every, gp) + noises.diag()).detach()

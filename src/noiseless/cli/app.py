@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, Argument, CycloptsError
 
 from noiseless.cli import aliases
 from noiseless.cli.console import complain
@@ -74,7 +75,9 @@ def run(tokens: Sequence[str]) -> int:
         _refuse_empty(tokens)
         tokens = [*(aliases.verb(verb, VERBS) for verb in tokens[:1]), *tokens[1:]]
         application = _application(tokens)
-        tokens = aliases.accepted(tokens, _options(application, tokens))
+        arguments = _arguments(application, tokens)
+        tokens = aliases.accepted(tokens, {name for argument in arguments for name in argument.names})
+        _refuse_fractions(arguments, tokens)
         application(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except _Terminated:
         return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
@@ -117,14 +120,29 @@ def _application(tokens: Sequence[str]) -> App:
     return application
 
 
-def _options(application: App, tokens: Sequence[str]) -> set[str]:
-    """The options of the command that is asked for; none where only help or the version is."""
+def _arguments(application: App, tokens: Sequence[str]) -> list[Argument]:
+    """The arguments of the requested command; none if only help or the version is requested."""
     if not tokens or {"--help", "-h", "--version"} & set(tokens):
-        return set()
+        return []
     _, applications, _ = application.parse_commands(tokens)
-    if applications[-1].default_command is None:
-        return set()
-    return {name for argument in applications[-1].assemble_argument_collection() for name in argument.names}
+    return [] if applications[-1].default_command is None else list(applications[-1].assemble_argument_collection())
+
+
+def _refuse_fractions(arguments: Sequence[Argument], tokens: Sequence[str]) -> None:
+    """Refuses ``--batch 20.9``, which would be rounded."""
+    whole = {name for argument in arguments if _is_whole(argument.hint) for name in argument.names}
+    option = ""
+    for token in tokens:
+        name, _, value = token.partition("=") if token.startswith("--") else ("", "", token)
+        option = name or (token if token in whole else option)
+        if option in whole and re.fullmatch(r"[+-]?\d*\.\d*", value):
+            raise InputError(f"{option} is {value}; give a whole number")
+
+
+def _is_whole(hint: Any) -> bool:
+    """Whether an option takes one or several whole numbers."""
+    parts = [part for part in get_args(hint) if part not in (type(None), ...)]
+    return hint is int or (bool(parts) and all(map(_is_whole, parts)))
 
 
 def _refuse_empty(tokens: Sequence[str]) -> None:
