@@ -189,14 +189,6 @@ def test_the_average_is_its_closed_form() -> None:
     assert_same(kept.bests[-1], dict(state.validated.state_dict()))
 
 
-def test_the_average_copies_the_moments_of_batch_norm() -> None:
-    state, _ = trained(images(), steps=3, ema=0.9)
-    buffers = dict(state.validated.named_buffers())
-    assert len(buffers) > 3
-    for name, value in state.objective.named_buffers():
-        assert torch.equal(value, buffers[name])
-
-
 def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
     norms: list[float] = []
 

@@ -34,6 +34,7 @@ from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
 from noiseless.training.progress import Bar, Log
+from noiseless.training.recalibration import Recalibration
 from noiseless.training.settings import Training, resolve
 from noiseless.training.state import State
 from noiseless.training.stream import BatchStream
@@ -43,7 +44,7 @@ from noiseless.values import Batch, Noise
 __all__ = ["Callback", "Writer", "fit"]
 
 Result = TypeVar("Result")
-Feed = Callable[[int, int], tuple[Tensor, Tensor]]
+Feed = BatchLoader | BatchStream
 OVERDUE = 300.0
 """Seconds between checkpoints, unless the user set the number of steps between them."""
 
@@ -135,6 +136,7 @@ def fit(
         raise InputError(f"until is {until}, but must be a step from 1 to the planned {steps}")
     feed = _feed(data, training, device, rank, world)
     validate = _validation(validation, training, engine, device)
+    recalibrated = Recalibration(feed, training, engine)
     validate_every = cast(int, training.validate_every)
     unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
     log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
@@ -156,18 +158,22 @@ def fit(
             if training.checkpoint_every is None:
                 saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
             drawing = _multiple(state.step, training.pictures_every)
-            if callback is not None and engine.main and state.step % every == 0:
-                _call(callback, state, log, keeper)
+            calling = callback is not None and state.step % every == 0
+            if validating or saving or drawing or calling:
+                usable = recalibrated(state.validated, state.step)
+            if saving and state.average is not None:  # the last weights themselves can be used too
+                recalibrated(state.objective, state.step)
+            if calling and engine.main:
+                _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
             row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
             _good(state, objective.check, advice="")
             if validate is not None and validating:
-                validated = state.validated.recalibrated()
-                row |= _good(state, functools.partial(validate, validated))
+                row |= _good(state, functools.partial(validate, usable))
                 row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
-                    keeper.best(dict(validated.state_dict()))
+                    keeper.best(dict(usable.state_dict()))
             if keeper is not None:
                 keeper.log(row)
             track(row)
@@ -175,12 +181,12 @@ def fit(
             if saving or state.stalled:
                 _good(state, state.check)
                 if keeper is not None and validate is None:
-                    keeper.best(dict(state.validated.state_dict()))
+                    keeper.best(dict(usable.state_dict()))
                 if keeper is not None:
                     keeper.checkpoint(state.tensors(), state.scalars())
                 state.saved, saved_at = state.step, time.monotonic()
             if drawing and keeper is not None:
-                keeper.picture(state.validated.recalibrated(), state.step)
+                keeper.picture(usable, state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
@@ -269,11 +275,10 @@ def _validation(
     return StreamValidation(BatchStream(data), training, engine, device)
 
 
-def _call(callback: Callback, state: State, log: Log, writer: Writer | None) -> None:
+def _call(callback: Callback, shown: Objective, state: State, log: Log, writer: Writer | None) -> None:
     """Lets the user look at the training; what is raised there is raised here, after a checkpoint."""
-    shown = state.validated.recalibrated().eval()
     try:
-        callback(state.step, log.latest(), shown)
+        callback(state.step, log.latest(), shown.eval())
     except BaseException:
         if writer is not None:
             state.check()

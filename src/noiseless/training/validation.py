@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from noiseless.data import Data
 from noiseless.errors import RunError
@@ -24,9 +24,9 @@ from noiseless.values import Batch, Noise
 __all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
-def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """A function that converts a batch to the dtype and memory layout of the objective's weights."""
-    dtype = next(objective.parameters()).dtype
+def layout_for(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """A function that converts a batch to the dtype and memory layout of the network's weights."""
+    dtype = next(network.parameters()).dtype
 
     def layout(x: Tensor) -> Tensor:
         x = x.to(dtype) if x.dtype != dtype else x
