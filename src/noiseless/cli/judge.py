@@ -22,8 +22,8 @@ from noiseless.cli.options import (
     Use,
     UserCode,
     Using,
-    check_threads,
     panel,
+    use_threads,
 )
 from noiseless.errors import InputError
 from noiseless.evaluation.results import Reference, Result, noted, record
@@ -121,7 +121,7 @@ def evaluate(
     """
     if run is None and (samples is None or data is None):
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
-    check_threads(use.threads or 1)
+    use_threads(use.threads)
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     opened = Run(run, own) if run is not None else None
@@ -177,7 +177,7 @@ def compare(
     """
     if not methods:
         raise InputError("name the methods to compare; noiseless list methods shows them")
-    check_threads(training.threads or 1)
+    use_threads(training.threads)
     loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"compare-{loaded.spec.name}"
     note([datasets.describe(loaded), *loaded.notes])

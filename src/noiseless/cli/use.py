@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from torch import Tensor
 
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
+from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, use_threads
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.files import slug
@@ -148,8 +148,7 @@ def prune(
 
     Example: noiseless prune runs/maskaae-digits --out runs/pruned
     """
-    if threads is not None:
-        torch.set_num_threads(check_threads(threads))
+    use_threads(threads)
     pruned = remove_closed(Run(run, own), out, weights, overwrite)
     before, after = pruned.parameters
     if pruned.undecided:

@@ -25,7 +25,7 @@ from noiseless.registry import Choice
 from noiseless.runs import Run
 from noiseless.runs.verbs import Trained
 from noiseless.strings import codec_of, refuse_other
-from noiseless.training import Optimiser, Training, check_device
+from noiseless.training import Optimiser, Training, check_device, threads
 from noiseless.training.settings import best_device
 
 __all__ = ["compare", "evaluate", "evaluate_codes", "evaluate_samples", "features_for", "reference_for", "rows_of"]
@@ -186,7 +186,8 @@ def compare(
     about: Any = {"training": training, "size": size, "names": _several(density), "n": n, "show": show}
     about["more"] = [metrics.build_metric(name) for name in _several(metric)]
     arguments = {"networks": networks, "optimiser": optimiser}
-    return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
+    with threads(training.threads):
+        return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
 
 
 def reference_for(run: Run | None, data: object, size: int | None, data_dir: Path | None) -> Data:

@@ -44,7 +44,7 @@ from noiseless.runs.record import FORMAT, make_room, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, coded, in_training, initial_weights, load_weights
-from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, resolve
+from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, resolve, threads
 from noiseless.values import Spec
 
 __all__ = ["BatchNormMoments", "Run", "Weights"]
@@ -255,8 +255,9 @@ class Run:
             every=every,
         )
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
-            model = self.model("best", device=str(state.device), data=data)
-            pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
+            with threads(self.training.threads):
+                model = self.model("best", device=str(state.device), data=data)
+                pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
 
     @property
