@@ -22,7 +22,7 @@ from noiseless.values import Spec
 __all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
 
 FORMAT = 1
-ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
+ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None, "recalibrate": 0}
 """Settings of training that older runs do not have, and what they stood for."""
 RENAMED = {"latent": "latent_dim"}
 """Names of older runs, and what they are called now."""

@@ -254,6 +254,8 @@ class Run:
             callback=watched if callback is not None else None,
             every=every,
         )
+        if engine.main:
+            journal.remark(state.setback)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             with threads(self.training.threads):
                 model = self.model("best", device=str(state.device), data=data)

@@ -20,11 +20,12 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
-from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
+from noiseless.files import atomic_write, read_header, read_json, read_tensors, write_json, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 from noiseless.runs import pictures
+from noiseless.training.state import SETBACK
 from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
@@ -85,6 +86,13 @@ class RunWriter:
         kept = [row for row in self.rows() if row["step"] <= step]
         with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+    def remark(self, setback: str) -> None:
+        """Notes in run.json that training made the loss worse, in place of what an earlier end of it noted."""
+        record = read_json(self.directory / "run.json")
+        notes = [note for note in record["notes"] if not note.startswith(SETBACK)] + [setback] * bool(setback)
+        if notes != record["notes"]:
+            write_json(self.directory / "run.json", record | {"notes": notes})
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         self._put_aside()

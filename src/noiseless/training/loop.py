@@ -17,6 +17,7 @@ import functools
 import operator
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
@@ -167,7 +168,9 @@ def fit(
                 _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
-            row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            state.latest = _good(state, log.read)
+            state.first = state.first or log.first
+            row: dict[str, Any] = {"step": state.step, **state.latest, **bar.measure()}
             _good(state, objective.check, advice="")
             if validate is not None and validating:
                 row |= _good(state, functools.partial(validate, usable))
@@ -191,6 +194,8 @@ def fit(
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
     update.release()
+    if engine.main and state.setback:
+        warnings.warn(state.setback, stacklevel=2)
     return state
 
 

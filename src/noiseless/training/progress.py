@@ -24,12 +24,16 @@ class Log:
 
     Arguments:
         engine: the processes over which values are averaged.
+
+    Attributes:
+        first: the terms of the first step, once they were read.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pending: list[tuple[int, str, Mapping[str, Tensor]]] = []
         self.phase = ""  # of the last update that was read
+        self.first: dict[str, float] = {}
 
     def add(self, step: int, phase: str, values: Mapping[str, Tensor]) -> None:
         """Records the terms of one update."""
@@ -63,6 +67,8 @@ class Log:
                 after = f", after an update of phase {before!r}" if before not in ("", phase) else ""
                 raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}{after}")
             terms.setdefault(f"{phase}/{name}", []).append(number)
+            if step == 0:
+                self.first[f"{phase}/{name}"] = number
         return {name: sum(values) / len(values) for name, values in terms.items()}
 
 
