@@ -150,6 +150,7 @@ def fit(
         while state.step < last and not state.stalled:
             update()
             state.step += 1
+            bar.tick(log.latest)
 
             logging, done = state.step % training.log_every == 0, state.step == steps
             agreeing = logging or world == 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from noiseless.errors import RunError
@@ -17,6 +18,9 @@ from noiseless.training.engine import Engine
 from noiseless.training.state import State
 
 __all__ = ["Bar", "Log"]
+
+BAR, OFTEN, WAITS = 10, 0.25, (3.0, 300.0)
+"""The bar's width; seconds between updates on a terminal, and between lines elsewhere: the first and the most."""
 
 
 class Log:
@@ -73,7 +77,10 @@ class Log:
 
 
 class Bar:
-    """Throughput, remaining time and all terms: a progress bar on a terminal, otherwise one line per validation.
+    """Step, share, time left and the main loss, and more where there is room.
+
+    On a terminal a bar, kept up to date several times a second; otherwise lines, the first after three seconds, the
+    others after twice as long each, at least every five minutes, and at every validation.
 
     Arguments:
         state: the state whose step and seconds are shown; its seconds are updated.
@@ -87,20 +94,19 @@ class Bar:
         console = Console(stderr=True)
         self.state, self.steps, self.batch, self.unit = state, steps, batch, unit
         self.visible, self.console = show, console
-        self.bar = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[terms]}"),
-            console=console,
-            disable=not (show and console.is_terminal),
-        )
+        self.lined = show and not console.is_terminal
+        columns = BarColumn(BAR), TextColumn("{task.description}")
+        self.bar = Progress(*columns, console=console, disable=not show or self.lined)
+        self.terms: dict[str, float] = {}
+        self.speed, self.due, self.wait = 0.0, math.inf, WAITS[0]
 
     def __enter__(self) -> Bar:
         self.bar.start()
-        self.task = self.bar.add_task("", total=self.steps, completed=self.state.step, terms="")
         self.then, self.last = time.perf_counter(), self.state.step
+        self.began, self.begun = self.then, self.state.step
+        self.task = self.bar.add_task(self.line(), total=self.steps, completed=self.state.step)
+        if self.visible:
+            self.due = self.then + (self.wait if self.lined else OFTEN)
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -121,11 +127,49 @@ class Bar:
         self.state.seconds += self.then - then
         return self.then - then
 
+    def tick(self, latest: Callable[[], Mapping[str, float]]) -> None:
+        """After a step: shows it if it is time, with the ``latest`` terms before there is a row."""
+        if time.perf_counter() >= self.due:
+            self.terms = self.terms or dict(latest())
+            self._shown()
+
     def show(self, row: Mapping[str, Any]) -> None:
-        """Updates the bar."""
-        names = (k for k in row if "/" in k)
-        terms = "  ".join(f"{name.removeprefix('autoencoder/')} {row[name]:.4g}" for name in names)
-        text = f"{row['samples_per_s']:,.0f} {self.unit}/s  {terms}"
-        self.bar.update(self.task, completed=self.state.step, terms=text)
-        if self.visible and self.bar.disable and "validation/loss" in row:
-            self.console.print(f"step {self.state.step:,} of {self.steps:,}  {text}", soft_wrap=True, highlight=False)
+        """Shows a row of the log."""
+        self.terms |= {name: value for name, value in row.items() if "/" in name}
+        self.speed = row["samples_per_s"]
+        if self.visible and (not self.lined or "validation/loss" in row):
+            self._shown()
+
+    def _shown(self) -> None:
+        if self.lined:
+            self.console.print(self.line(), soft_wrap=True, highlight=False)
+            self.wait = min(2 * self.wait, WAITS[1])
+        else:
+            self.bar.update(self.task, completed=self.state.step, description=self.line(self.console.width - BAR - 1))
+        self.due = time.perf_counter() + (self.wait if self.lined else OFTEN)
+
+    def line(self, width: int | None = None) -> str:
+        """What is shown: as many words as fit into ``width`` characters, in the order of their weight."""
+        step = self.state.step
+        parts = [f"step {step:,} of {self.steps:,}", f"{step / self.steps:.0%}", self._left(), *self._words()]
+        line = "  ".join(filter(None, parts[:4]))
+        for part in parts[4:]:
+            longer = f"{line}  {part}"
+            line = longer if width is None or len(longer) <= width else line
+        return line
+
+    def _left(self) -> str:
+        done = self.state.step - self.begun
+        if not done:
+            return ""
+        seconds = (time.perf_counter() - self.began) / done * (self.steps - self.state.step)
+        return f"{timedelta(seconds=round(seconds))} left"
+
+    def _words(self) -> list[str]:
+        """The main loss, the validation loss, the speed, and all other terms."""
+        names = sorted(self.terms, key=lambda name: (not name.endswith("/reconstruction"), name.startswith("valid")))
+        main = [name for name in ("validation/loss",) if name in self.terms]
+        ordered = dict.fromkeys([*names[:1], *main, *names])
+        words = [f"{name.removeprefix('autoencoder/')} {self.terms[name]:.4g}" for name in ordered]
+        speed = [f"{self.speed:,.0f} {self.unit}/s"] if self.speed else []
+        return [*words[: 1 + len(main)], *speed, *words[1 + len(main) :]]

@@ -74,7 +74,7 @@ class Training:
     checkpoint_every: int | None = None
     pictures_every: int | None = None
     log_every: int = 50
-    recalibrate: int = 20
+    recalibrate: int = 10
     seed: int = 0
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
