@@ -4,6 +4,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from noiseless.data import Data
+from noiseless.data import Data, Split
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
 from noiseless.objectives.regularised import Regularised
@@ -306,6 +307,31 @@ def test_validation_is_exact_where_its_batches_are_of_unequal_size() -> None:
     ]
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)
     assert objective.training
+
+
+class Share(Engine):
+    """One of several processes, whose values the test averages."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.rank, self.world = rank, world
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values
+
+
+@pytest.mark.parametrize(("count", "size"), [(36, 20), (37, 20), (61, 12), (5, 12), (1, 12)])
+@pytest.mark.parametrize("world", [2, 4])
+def test_validation_with_noise_is_the_same_on_any_number_of_processes(count: int, size: int, world: int) -> None:
+    chosen = vectors()
+    held = replace(chosen, validation=Split(chosen.train.raw, np.arange(count)))
+    objective = method("vae", chosen.spec).objective
+    training = Training(**FAST | {"batch": size})
+    whole, *parts = (
+        Validation(held, training, Share(rank, of), CPU)(objective)
+        for rank, of in [(0, 1), *((rank, world) for rank in range(world))]
+    )
+    for name, value in whole.items():
+        assert value == pytest.approx(sum(part[name] for part in parts) / world, rel=1e-5)
 
 
 def follow(losses: list[float], **given: Any) -> list[float]:
