@@ -126,7 +126,7 @@ def _record(
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
     pruned = {"latent_dim": latent_dim, "kept": kept, "weights": weights}
-    return {**record, "arguments": arguments, "notes": notes, "pruned": pruned}
+    return {**record, "saved": True, "arguments": arguments, "notes": notes, "pruned": pruned}
 
 
 def _shapes(objective: Objective) -> dict[str, torch.Size]:

@@ -14,12 +14,23 @@ from typing import Any
 from noiseless import data as datasets
 from noiseless.data import Data
 from noiseless.errors import InputError, RunError
-from noiseless.files import read_json
+from noiseless.files import read_json, write_json
 from noiseless.registry import name_of
 from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
+__all__ = [
+    "FORMAT",
+    "make_room",
+    "mark_saved",
+    "of_data",
+    "plain",
+    "read",
+    "refuse_changed",
+    "refuse_existing",
+    "refuse_lost",
+    "with_new_names",
+]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
@@ -35,6 +46,8 @@ RECORD = {
     "training": dict,
     "notes": list,
 }
+LEFT = ("best.safetensors", "log.jsonl", "results.json")
+"""What a training leaves beside its checkpoint."""
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
 
 
@@ -85,6 +98,37 @@ def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mappin
                 f"{directory} was trained with {name} {then:g}, and {record['recipe']} now has {constants.get(name)}; "
                 "train anew, or give the recipe's arguments when it begins"
             )
+
+
+def refuse_lost(directory: Path, record: Mapping[str, Any]) -> None:
+    """Refuses to begin a training anew over what is left of one that was begun already.
+
+    A run of this version says whether it ever had a checkpoint. One of an older version had one, as far as its weights,
+    its log and its results tell.
+
+    Raises:
+        InputError: its checkpoint, or the weights that it is to start from, are missing.
+    """
+    left = [name for name in LEFT if (directory / name).is_file() and (directory / name).stat().st_size]
+    if record.get("pruned") or record.get("saved", bool(left)):
+        over = f"begin anew over {' and '.join(left)}" if left else "begin anew"
+        raise InputError(
+            f"{directory} was trained, and its checkpoint.safetensors is missing: resuming it would {over}; restore a "
+            "copy of it, or train a new run in another --out"
+        )
+    if record.get("init_from") and not (directory / "initial.safetensors").is_file():
+        raise InputError(
+            f"{directory} starts from the weights of {record['init_from']}, and its initial.safetensors, which had "
+            "them, is missing; restore a copy of it, or train a new run in another --out"
+        )
+
+
+def mark_saved(directory: Path) -> None:
+    """Notes in run.json that there was a checkpoint, once there is one."""
+    path = directory / "run.json"
+    record = read_json(path) if path.is_file() else {"saved": True}
+    if not record.get("saved"):
+        write_json(path, record | {"saved": True})
 
 
 def plain(value: Any) -> Any:

@@ -25,6 +25,7 @@ from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 from noiseless.runs import pictures
+from noiseless.runs.record import mark_saved
 from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
@@ -54,8 +55,9 @@ class RunWriter:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        """Writes checkpoint.safetensors."""
+        """Writes checkpoint.safetensors; from the first on, the run says that there was one."""
         self._write("checkpoint.safetensors", tensors, scalars)
+        mark_saved(self.directory)
 
     def best(self, tensors: dict[str, Tensor]) -> None:
         """Writes best.safetensors."""
