@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import re
@@ -15,11 +16,23 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
 
-__all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "sweep", "write_json", "write_tensors"]
+__all__ = [
+    "atomic_write",
+    "hash_of",
+    "read_header",
+    "read_json",
+    "read_tensors",
+    "slug",
+    "sweep",
+    "unused",
+    "write_json",
+    "write_tensors",
+]
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
@@ -89,6 +102,15 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def unused(path: Path) -> Path:
+    """``path``, or where that is taken the first of its name with a number that is not: ``a.json``, ``a-2.json``."""
+    taken, number = path, 1
+    while taken.exists():
+        number += 1
+        taken = path.with_stem(f"{path.stem}-{number}")
+    return taken
+
+
 def slug(name: str) -> str:
     """A name as part of a path.
 
@@ -135,6 +157,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def read_header(path: Path) -> dict[str, Any]:
     """The counters of a file; errors as for :func:`read_tensors`."""
     return _read(path, tensors=False)[1]
+
+
+def hash_of(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of named tensors: of their names, types, shapes and numbers, in whatever order they come."""
+    found = hashlib.blake2b(digest_size=8)
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:

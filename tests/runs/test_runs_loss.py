@@ -6,12 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from test_runs_prune import masked
 
+from noiseless import densities
 from noiseless.errors import InputError
+from noiseless.evaluation.measured import Conditions, measured
+from noiseless.evaluation.results import Result, known, record
+from noiseless.files import hash_of
+from noiseless.metrics import build
 from noiseless.runs import Run
 from noiseless.runs.prune import prune
+from noiseless.runs.writer import RunWriter
 from tiny import images, run, vectors
+
+BEST = "best.safetensors"
 
 
 def held(directory: Path) -> dict[str, bytes]:
@@ -89,3 +99,74 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path:
     edit(tmp_path / "run", saved=False)  # as it is until there is a checkpoint
     Run(tmp_path / "run").resume(vectors(), show=False)
     assert Run(tmp_path / "run").steps == (4, 4)
+
+
+# what was made with other weights -------------------------------------------------------------------------------------
+
+
+def test_a_density_of_other_weights_is_fitted_again(tmp_path: Path) -> None:
+    made = run("ae", vectors(), tmp_path / "run", steps=2, draw=False)
+    path = made.directory / "densities" / "gaussian.safetensors"
+    old = made.model(data=vectors())  # opened before the run goes on
+    made.resume(vectors(), steps=20, show=False, draw=False)
+    old.density("gaussian")
+    stale = path.read_bytes()
+    fresh = made.model(data=vectors()).density("gaussian")
+    assert path.read_bytes() != stale
+    assert densities.describe(path)["weights"] == made.weights_hash() == hash_of(load_file(made.directory / BEST))
+    expected = densities.build("gaussian", 3).fit(made.codes(made.ready(), vectors()), torch.Generator())
+    torch.testing.assert_close(fresh.mean, expected.mean)
+
+
+def test_a_density_that_does_not_say_its_weights_is_taken(tmp_path: Path) -> None:
+    made = run("ae", vectors(), tmp_path / "run", steps=2, draw=False)
+    path = made.directory / "densities" / "gaussian.safetensors"
+    density = made.model(data=vectors()).density("gaussian")
+    density.mean.fill_(7.0)
+    densities.save(density, path, name="gaussian", codes="mean")  # as an older version does
+    assert (made.model(data=vectors()).density("gaussian").mean == 7).all()
+
+
+def test_results_of_other_weights_are_measured_again(tmp_path: Path) -> None:
+    made = run("ae", vectors(), tmp_path / "run", steps=2, draw=False)
+    conditions = Conditions(build("identity", vectors().spec), 20)
+    old, _ = measured(made, vectors(), ["gaussian"], conditions, show=False)
+    (made.directory / "results.json").rename(tmp_path / "old.json")
+    made.resume(vectors(), steps=40, show=False, draw=False)
+    (tmp_path / "old.json").rename(made.directory / "results.json")  # an evaluation that ended late
+    fresh, _ = measured(made, vectors(), ["gaussian"], conditions, show=False)
+    assert {row.protocol.weights_hash for row in fresh} == {made.weights_hash()}
+    assert [row.number("fd") for row in fresh if row.protocol.density] != [
+        row.number("fd") for row in old if row.protocol.density
+    ]
+    kept = [Result.from_json(row) for row in json.loads((made.directory / "results.json").read_text())]
+    assert kept == [*old, *fresh]
+    assert measured(made, vectors(), ["gaussian"], conditions, show=False)[0] == fresh
+
+
+def test_rows_that_do_not_say_their_weights_are_taken_and_replaced(tmp_path: Path) -> None:
+    about = {"row": "samples", "density": "gmm", "n": 10, "seed": 0, "reference": "test", "features": "pixels"}
+    about |= {"fingerprint": "ab", "asked": 10, "weights": "best"}
+    record(tmp_path, [Result.from_json(about | {"fd": 1.0})])
+    terms = {"n": 10, "weights_hash": "b"}
+    assert [row.number("fd") for row in known(tmp_path, "ab", "pixels", ["gmm"], **terms)] == [1.0]
+    record(tmp_path, [Result.from_json(about | {"fd": 2.0, "weights_hash": "a"})])
+    assert known(tmp_path, "ab", "pixels", ["gmm"], **terms) == []
+    record(tmp_path, [Result.from_json(about | {"fd": 3.0, "weights_hash": "b"})])
+    assert [row["fd"] for row in json.loads((tmp_path / "results.json").read_text())] == [2.0, 3.0]
+
+
+def test_results_that_are_put_aside_replace_no_others(tmp_path: Path) -> None:
+    made = run("ae", vectors(), tmp_path / "run", steps=2)
+    for text in ("[1]", "[2]", "[3]"):
+        (made.directory / "results.json").write_text(text)
+        RunWriter(made.directory, vectors()).best({"a": torch.zeros(1)})
+    names = ("results-at-2.json", "results-at-2-2.json", "results-at-2-3.json")
+    assert [(made.directory / name).read_text() for name in names] == ["[1]", "[2]", "[3]"]
+
+
+def test_a_hash_is_of_names_types_shapes_and_numbers() -> None:
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 2.0]])
+    assert hash_of({"a": a, "b": b}) == hash_of({"b": b.clone(), "a": a.clone()})
+    others = [{"a": a}, {"b": a}, {"a": b}, {"a": a + 1}, {"a": a.to(torch.bfloat16)}, {"a": a.int()}, {}]
+    assert len({hash_of(one) for one in others}) == len(others)

@@ -136,7 +136,7 @@ def evaluate(
     opened, model = use.open(cast(Path, run), own)
     if not model.amortised:
         note(["no row reconstruction: held-out data would be encoded by search"])
-    names, noted_by = density or opened.method().densities, (use.label, opened.record["notes"])
+    names, noted_by = density or opened.method().densities, (use.label, model.weights_hash, opened.record["notes"])
     rows = noted(rows_of(model, loaded, names, **judged, part=reference, **about), *noted_by)
     folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
     codes = noted(evaluate_codes(model, loaded, picture=folder / "latent.png", part=reference, **about), *noted_by)

@@ -161,7 +161,7 @@ def build(chosen: Choice, dim: int) -> LatentDensity:
     return made
 
 
-def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> None:
+def save(density: LatentDensity, path: Path, *, name: Choice, codes: str, weights: str = "") -> None:
     """Writes a fitted density to a safetensors file, atomically.
 
     Arguments:
@@ -169,6 +169,7 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
         path: the file; an existing one is replaced.
         name: the choice from which :func:`build` builds such a density, including options.
         codes: ``mean`` or ``sample``: which codes of the posterior it was fitted to.
+        weights: a hash of the weights that gave the codes, if it is known.
 
     Raises:
         InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
@@ -185,7 +186,7 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
             "give the name that the density was built with"
         )
     about = {"format": FORMAT, "name": part.name, "dim": density.dim, "codes": codes, "n": int(density.n)}
-    about |= {"digest": part.digest} if part.own else {}
+    about |= ({"digest": part.digest} if part.own else {}) | ({"weights": weights} if weights else {})
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
     with atomic_write(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
@@ -219,8 +220,13 @@ def load(path: Path, own: Choice | None = None) -> LatentDensity:
     return density.eval()
 
 
-def holds(path: Path, chosen: Choice) -> bool:
+def holds(path: Path, chosen: Choice, weights: str = "") -> bool:
     """Whether a file contains the chosen density, with its current code, which can change for user-defined densities.
+
+    Arguments:
+        path: the file.
+        chosen: as for :func:`build`.
+        weights: a hash of the weights whose codes it should be fitted to; a file that does not say which is taken.
 
     Raises:
         InputError: the file is corrupt or of another format.
@@ -228,7 +234,8 @@ def holds(path: Path, chosen: Choice) -> bool:
     if not path.is_file():
         return False
     part, about = DENSITY.find(chosen), describe(path)
-    return part.is_lasting and about["name"] == part.name and about.get("digest", "") == part.digest
+    same = about["name"] == part.name and about.get("digest", "") == part.digest
+    return part.is_lasting and same and (not weights or about.get("weights", weights) == weights)
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def evaluate(
         return rows_of(trained, found, _several(density) or ["gmm"], features, **about)
     model = run.model(device=place, data=found if run.holds(found) else None, data_dir=data_dir)
     rows = rows_of(model, found, _several(density) or run.method().densities, features, **about)
-    rows = noted(rows, "best", run.record["notes"])
+    rows = noted(rows, "best", model.weights_hash, run.record["notes"])
     record(run.directory, rows)
     return rows
 

@@ -19,10 +19,11 @@ __all__ = ["fitted"]
 def fitted(
     chosen: Choice, folder: Path, suffix: str, objective: Objective, codes: Callable[[], Tensor], seed: int, model: str
 ) -> densities.LatentDensity:
-    """The density that is chosen, fitted to the codes; kept in the folder once it is fitted.
+    """The density that is chosen, fitted to the codes; kept in the folder, with a hash of their weights, once fitted.
 
-    One that cannot be found again by its name, such as a lambda, is not kept, and one of the user's own is fitted again
-    when its source has changed. An object that is a density already is taken as it is.
+    One that cannot be found again by its name, such as a lambda, is not kept. One is fitted again when its weights are
+    others, or when its source, if it is the user's own, has changed. An object that is a density already is taken as it
+    is.
 
     Arguments:
         chosen: as for :func:`noiseless.densities.build`, or a fitted density.
@@ -38,11 +39,11 @@ def fitted(
         return chosen
     part = densities.DENSITY.find(chosen)
     path = folder / f"{slug(part.name)}{suffix}.safetensors"
-    if densities.holds(path, chosen):
+    if densities.holds(path, chosen, objective.weights_hash):
         return densities.load(path, chosen).bind(objective, model)
     density = densities.build(chosen, objective.autoencoder.latent_dim).bind(objective, model)
     density.device = str(next(objective.parameters()).device)
     density.fit(codes(), torch.Generator().manual_seed(seed))
     if part.is_lasting:
-        densities.save(density, path, name=chosen, codes="mean")
+        densities.save(density, path, name=chosen, codes="mean", weights=objective.weights_hash)
     return density

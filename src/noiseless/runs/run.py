@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from noiseless.data import Data
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import read_header, read_tensors, sweep, write_json
+from noiseless.files import hash_of, read_header, read_tensors, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
@@ -227,7 +227,16 @@ class Run:
         Raises:
             InputError: these weights were not kept, or are not readable.
         """
-        objective = self.method().objective
+        objective, tensors = self.method().objective, self._weights(weights)
+        load_weights(objective, tensors, self.directory)
+        objective.weights_hash = hash_of(tensors)
+        return objective
+
+    def weights_hash(self, weights: Weights = "best") -> str:
+        """A hash of the weights: what was made with others is not taken for theirs; errors as for :meth:`objective`."""
+        return hash_of(self._weights(weights))
+
+    def _weights(self, weights: Weights) -> dict[str, Tensor]:
         if weights == "best":
             if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
                 raise InputError(
@@ -241,8 +250,7 @@ class Run:
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
             raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
-        load_weights(objective, tensors, self.directory)
-        return objective
+        return tensors
 
     def ready(
         self,
@@ -280,6 +288,7 @@ class Run:
             return self.density(chosen, objective, data, weights, data_dir, moments)
 
         about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
+        about["weights_hash"] = objective.weights_hash
         return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, **about)
 
     def codes(self, objective: Objective, data: object = None, data_dir: Path | None = None) -> Float[Tensor, "n d"]:

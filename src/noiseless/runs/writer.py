@@ -20,7 +20,7 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
-from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
+from noiseless.files import atomic_write, read_header, read_tensors, unused, write_tensors
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
@@ -99,7 +99,7 @@ class RunWriter:
         for path in (self.directory / name for name in ("results.json", "latent.json", "pictures/latent.png")):
             if path.is_file():
                 step = read_header(last)["step"] if last.is_file() else 0
-                path.replace(path.with_stem(f"{path.stem}-at-{step}"))
+                path.replace(unused(path.with_stem(f"{path.stem}-at-{step}")))
 
 
 def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tensor, "n d"]:
