@@ -14,7 +14,7 @@ from noiseless import densities
 from noiseless.errors import InputError
 from noiseless.evaluation.measured import Conditions, measured
 from noiseless.evaluation.results import Result, known, record
-from noiseless.files import hash_of
+from noiseless.files import hash_of, read_header, write_tensors
 from noiseless.metrics import build
 from noiseless.runs import Run
 from noiseless.runs.prune import prune
@@ -170,3 +170,53 @@ def test_a_hash_is_of_names_types_shapes_and_numbers() -> None:
     assert hash_of({"a": a, "b": b}) == hash_of({"b": b.clone(), "a": a.clone()})
     others = [{"a": a}, {"b": a}, {"a": b}, {"a": a + 1}, {"a": a.to(torch.bfloat16)}, {"a": a.int()}, {}]
     assert len({hash_of(one) for one in others}) == len(others)
+
+
+# what another run made ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", BEST, "initial.safetensors"])
+def test_a_file_of_another_run_is_refused(name: str, tmp_path: Path) -> None:
+    run("ae", vectors(), tmp_path / "first", steps=1)
+    ours, theirs = (
+        run("ae", vectors(), tmp_path / str(seed), steps=2, seed=seed, arguments={"init_from": tmp_path / "first"})
+        for seed in (0, 1)
+    )
+    assert ours.record["id"] != theirs.record["id"]
+    (theirs.directory / name).replace(ours.directory / name)
+    if name == "initial.safetensors":
+        (ours.directory / "checkpoint.safetensors").unlink()
+        edit(ours.directory, saved=False)
+    before = held(ours.directory)
+    with pytest.raises(InputError, match=rf"{name} is of another run \({theirs.record['id']}\) than {ours.directory}"):
+        ours.model() if name == BEST else ours.resume(vectors(), steps=1, show=False)
+    if name == BEST:
+        with pytest.raises(InputError, match="is of another run"):
+            run("ae", vectors(), tmp_path / "third", arguments={"init_from": ours.directory})
+    assert held(ours.directory) == before
+
+
+def test_a_pruned_run_is_one_of_its_own(tmp_path: Path) -> None:
+    old = masked(tmp_path / "old")
+    new = prune(old, tmp_path / "new").run
+    assert new.record["id"] != old.record["id"]
+    assert new.steps == old.steps
+    (old.directory / BEST).replace(new.directory / BEST)
+    with pytest.raises(InputError, match="is of another run"):
+        new.model()
+
+
+def test_files_and_runs_of_older_versions_have_no_identity_and_are_taken(tmp_path: Path) -> None:
+    made = run("ae", vectors(), tmp_path / "run", steps=2)
+    for name in ("checkpoint.safetensors", BEST):
+        scalars = {k: v for k, v in read_header(made.directory / name).items() if k != "run"}
+        write_tensors(made.directory / name, load_file(made.directory / name), scalars)
+    made.resume(vectors(), steps=1, show=False)
+    assert read_header(made.directory / "checkpoint.safetensors")["run"] == made.record["id"]
+    older = run("ae", vectors(), tmp_path / "older", steps=2)
+    forget(older.directory, "id")
+    for name in ("checkpoint.safetensors", BEST):
+        scalars = {k: v for k, v in read_header(older.directory / name).items() if k != "run"}
+        write_tensors(older.directory / name, load_file(older.directory / name), scalars)
+    older.resume(vectors(), steps=1, show=False)
+    assert "run" not in read_header(older.directory / "checkpoint.safetensors")

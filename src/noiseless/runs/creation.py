@@ -13,7 +13,7 @@ from noiseless.data import Data
 from noiseless.files import write_json
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice
-from noiseless.runs.record import FORMAT, make_room, plain
+from noiseless.runs.record import FORMAT, make_room, new_identity, plain
 from noiseless.runs.run import Run
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, initial_weights
@@ -54,6 +54,7 @@ def create(
         "noiseless": version("noiseless"),
         "torch": torch.__version__,
         "processes": engine.world,
+        "id": new_identity(),
         "saved": False,
         "recipe": METHOD.find(function).name,
         "arguments": plain(arguments),
@@ -69,7 +70,7 @@ def create(
     with engine.main_first():
         if engine.main:
             make_room(directory, overwrite)
+            write_json(directory / "run.json", record)
             if initial is not None:
                 RunWriter(run.directory, data).initial(initial)
-            write_json(directory / "run.json", record)
     return run, method

@@ -28,11 +28,11 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.files import atomic_write, read_header, read_tensors, write_json, write_tensors
+from noiseless.files import atomic_write, write_json
 from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
-from noiseless.runs import Run, Weights
-from noiseless.runs.record import refuse_existing
+from noiseless.runs import Run, Weights, stored
+from noiseless.runs.record import new_identity, refuse_existing
 
 __all__ = ["Pruned", "prune"]
 
@@ -88,8 +88,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
             f"{n} of the {latent_dim} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
             f"there is nothing to remove{late}"
         )
-    whole_state = run.directory / "checkpoint.safetensors"
-    last = read_tensors(whole_state)
+    last, counters = stored.read(run.directory, "checkpoint.safetensors")
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
     with atomic_write(out) as part:
         part.mkdir()
@@ -99,8 +98,8 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         smaller = _cut({f"model/{k}": v for k, v in old.state_dict().items()}, shapes, kept, latent_dim)
         new.load_state_dict({k.removeprefix("model/"): v for k, v in smaller.items()})
         change = _compared(old, new, active, run.spec.shape)
-        write_tensors(part / "best.safetensors", dict(new.state_dict()), {})
-        write_tensors(part / "checkpoint.safetensors", _cut(last, shapes, kept, latent_dim), read_header(whole_state))
+        stored.write(part, "best.safetensors", dict(new.state_dict()), {})
+        stored.write(part, "checkpoint.safetensors", _cut(last, shapes, kept, latent_dim), counters)
     sizes = [sum(p.numel() for p in made.autoencoder.parameters()) for made in (old, new)]
     return Pruned(Run(out, run.own), kept.tolist(), latent_dim, (sizes[0], sizes[1]), change, undecided)
 
@@ -126,7 +125,8 @@ def _record(
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
     pruned = {"latent_dim": latent_dim, "kept": kept, "weights": weights}
-    return {**record, "saved": True, "arguments": arguments, "notes": notes, "pruned": pruned}
+    about = {"id": new_identity(), "saved": True}
+    return {**record, **about, "arguments": arguments, "notes": notes, "pruned": pruned}
 
 
 def _shapes(objective: Objective) -> dict[str, torch.Size]:

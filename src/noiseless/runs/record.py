@@ -6,6 +6,7 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "FORMAT",
     "make_room",
     "mark_saved",
+    "new_identity",
     "of_data",
     "plain",
     "read",
@@ -121,6 +123,11 @@ def refuse_lost(directory: Path, record: Mapping[str, Any]) -> None:
             f"{directory} starts from the weights of {record['init_from']}, and its initial.safetensors, which had "
             "them, is missing; restore a copy of it, or train a new run in another --out"
         )
+
+
+def new_identity() -> str:
+    """What tells a run from every other: a random number, which each of its files has too."""
+    return secrets.token_hex(8)
 
 
 def mark_saved(directory: Path) -> None:

@@ -30,13 +30,13 @@ from torch import Tensor, nn
 from noiseless.data import Data
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import hash_of, read_header, read_tensors, sweep, write_json
+from noiseless.files import hash_of, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
 from noiseless.recipes.method import Method, call
 from noiseless.registry import Choice
-from noiseless.runs import pictures
+from noiseless.runs import pictures, stored
 from noiseless.runs.fitted import fitted
 from noiseless.runs.found import found_again, given_again
 from noiseless.runs.record import plain, refuse_changed, refuse_lost
@@ -150,8 +150,8 @@ class Run:
 
         engine = Engine(self.training.device)
         journal = RunWriter(self.directory, data)
-        if start is None and self._has("initial.safetensors"):
-            load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
+        if start is None:
+            self._begin(method.objective)
         with engine.main_first():
             if engine.main:
                 sweep(self.directory)
@@ -175,11 +175,17 @@ class Run:
             pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
 
+    def _begin(self, objective: Objective) -> None:
+        """Gives an objective the weights that the run starts from, if they are another run's."""
+        if self._has("initial.safetensors"):
+            load_weights(objective, self._read("initial.safetensors")[0], self.directory)
+
     @property
     def steps(self) -> tuple[int, int]:
         """The steps that are done, as of the last checkpoint, and those that were planned."""
         path = self.directory / "checkpoint.safetensors"
-        return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
+        done = stored.header(self.directory, path.name)["step"] if path.is_file() else 0
+        return done, self.record["training"]["steps"]
 
     def resume(
         self,
@@ -211,10 +217,12 @@ class Run:
         with engine.main_first():
             found = self.given(data, data_dir)
         start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
-        if start is None:
+        tried = self.method().objective  # one of its own, so that a refusal changes nothing
+        if start is not None:
+            State(tried, now).load(*start)
+        else:
             refuse_lost(self.directory, self.record)
-        else:  # tried on an objective of its own, so that a refusal changes nothing
-            State(self.method().objective, now).load(*start)
+            self._begin(tried)
         with engine.main_first():
             if engine.main and now != self.training:
                 write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
@@ -322,4 +330,4 @@ class Run:
         return (self.directory / name).is_file()
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return read_tensors(self.directory / name), read_header(self.directory / name)
+        return stored.read(self.directory, name)

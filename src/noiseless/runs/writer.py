@@ -20,11 +20,11 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
-from noiseless.files import atomic_write, read_header, read_tensors, unused, write_tensors
+from noiseless.files import atomic_write, read_header, unused
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
-from noiseless.runs import pictures
+from noiseless.runs import pictures, stored
 from noiseless.runs.record import mark_saved
 from noiseless.values import Batch, Noise
 
@@ -90,7 +90,7 @@ class RunWriter:
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         self._put_aside()
-        write_tensors(self.directory / name, tensors, scalars)
+        stored.write(self.directory, name, tensors, scalars)
 
     def _put_aside(self) -> None:
         """What belongs to the weights before: densities go, and results say in their name when they were measured."""
@@ -137,7 +137,7 @@ def in_training(objective: Objective, data: Data) -> Model:
 
 def initial_weights(objective: Objective, source: Path) -> dict[str, Tensor]:
     """The best weights of another run, which fit these networks."""
-    tensors = read_tensors(source / "best.safetensors")
+    tensors, _ = stored.read(source, "best.safetensors")
     load_weights(objective, tensors, source)
     return tensors
 
