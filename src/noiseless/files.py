@@ -27,6 +27,7 @@ __all__ = [
     "read_header",
     "read_json",
     "read_tensors",
+    "refuse_removal",
     "slug",
     "sweep",
     "unused",
@@ -93,13 +94,33 @@ def _renameat2(one: Path, other: Path) -> bool:
     return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, pattern: str = "**/.*.part") -> None:
     """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back."""
-    for leftover in list(folder.rglob(".*.part")):
+    for leftover in list(folder.glob(pattern)):
         path = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
+    """Refuses to replace something with all that is in it, where that is still needed; every ``--overwrite`` asks this.
+
+    Arguments:
+        target: what is to be replaced.
+        needed: what may not be in it beside the current folder, by what the error calls it.
+
+    Raises:
+        InputError: it is a link to a folder, or it is or contains what is needed.
+    """
+    if target.is_symlink() and not target.is_file():
+        raise InputError(
+            f"{target} is a link to {os.readlink(target)}, and a link is not replaced; name the folder itself, or "
+            "remove the link"
+        )
+    for what, path in {"the current folder": Path(), **needed}.items():
+        if os.path.exists(path) and path.resolve().is_relative_to(target.resolve()):
+            raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another --out")
 
 
 def unused(path: Path) -> Path:

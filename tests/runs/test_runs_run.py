@@ -221,7 +221,7 @@ def test_overwriting_removes_runs_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_made_is_an_error_of_running(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot make"):
+    with pytest.raises(RunError, match="cannot write"):
         made(tmp_path / "file" / "run")
 
 

@@ -10,10 +10,11 @@ from typing import Any, cast
 import torch
 
 from noiseless.data import Data
-from noiseless.files import write_json
+from noiseless.files import atomic_write, write_json
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice
-from noiseless.runs.record import FORMAT, make_room, new_identity, plain
+from noiseless.runs.record import FORMAT, new_identity, plain
+from noiseless.runs.room import refuse_existing, sources
 from noiseless.runs.run import Run
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, initial_weights
@@ -69,8 +70,10 @@ def create(
     run = Run(directory, UserCode.of(function, arguments, source), at_hand)
     with engine.main_first():
         if engine.main:
-            make_room(directory, overwrite)
-            write_json(directory / "run.json", record)
-            if initial is not None:
-                RunWriter(run.directory, data).initial(initial)
+            refuse_existing(directory, overwrite, sources(data.source, init_from=init_from))
+            with atomic_write(directory) as part:
+                part.mkdir()
+                write_json(part / "run.json", record)
+                if initial is not None:
+                    RunWriter(part, data).initial(initial)
     return run, method

@@ -32,7 +32,8 @@ from noiseless.files import atomic_write, write_json
 from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights, stored
-from noiseless.runs.record import new_identity, refuse_existing
+from noiseless.runs.record import new_identity
+from noiseless.runs.room import refuse_existing
 
 __all__ = ["Pruned", "prune"]
 
@@ -76,7 +77,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
             follow the latent size, or ``out`` exists.
     """
     run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
-    refuse_existing(out, overwrite)
+    refuse_existing(out, overwrite, {f"the run {run.directory}": run.directory})
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
     latent_dim, active, mu = len(mask.m), mask.active, mask.mu.tolist()

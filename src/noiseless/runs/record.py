@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from noiseless import data as datasets
 from noiseless.data import Data
-from noiseless.errors import InputError, RunError
+from noiseless.errors import InputError
 from noiseless.files import read_json, write_json
 from noiseless.registry import name_of
 from noiseless.training import BatchStream, Training
@@ -22,14 +21,12 @@ from noiseless.values import Spec
 
 __all__ = [
     "FORMAT",
-    "make_room",
     "mark_saved",
     "new_identity",
     "of_data",
     "plain",
     "read",
     "refuse_changed",
-    "refuse_existing",
     "refuse_lost",
     "with_new_names",
 ]
@@ -172,31 +169,6 @@ def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchS
         about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
-
-
-def refuse_existing(directory: Path, overwrite: bool) -> None:
-    """Refuses a folder that holds something, unless it is a run that may be replaced."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        if not overwrite:
-            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
-        if not (directory / "run.json").is_file():
-            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
-
-
-def make_room(directory: Path, overwrite: bool) -> None:
-    """An empty folder, where there was none or a run that may be replaced.
-
-    Raises:
-        InputError: it holds something else.
-        RunError: the disk refuses.
-    """
-    refuse_existing(directory, overwrite)
-    try:
-        if directory.exists():
-            shutil.rmtree(directory)
-        directory.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
 
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:

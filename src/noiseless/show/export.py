@@ -12,7 +12,7 @@ from torch import Tensor
 
 from noiseless import registry
 from noiseless.errors import InputError
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, refuse_removal
 from noiseless.values import Spec
 
 __all__ = ["Export", "check", "of", "refuse_existing", "save", "save_paths", "write_array"]
@@ -87,6 +87,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    refuse_removal(path, {})
     if path.is_dir() and (path.suffix or any(p.suffix != ".png" for p in path.iterdir())):
         raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
 
