@@ -24,6 +24,7 @@ from noiseless.errors import InputError, RunError
 __all__ = [
     "atomic_write",
     "hash_of",
+    "locked",
     "read_header",
     "read_json",
     "read_tensors",
@@ -34,6 +35,11 @@ __all__ = [
     "write_json",
     "write_tensors",
 ]
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
@@ -101,6 +107,55 @@ def sweep(folder: Path, pattern: str = "**/.*.part") -> None:
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, refusal: str = "") -> Iterator[None]:
+    """Keeps other processes from ``path`` during the block; it need not exist, and may be replaced.
+
+    The lock is one of the system's on a hidden file beside ``path``, and ends with the process, however that ends.
+    Nothing is locked where there are no such locks (Windows, some network file systems), or where nothing can be
+    written.
+
+    Arguments:
+        path: a file or folder.
+        refusal: what the error says if another process holds it; if empty, this one waits.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    place = path.resolve()
+    place = place.with_name(f".{place.name}.lock")
+    handle = _lock(place, refusal)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            place.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _lock(place: Path, refusal: str) -> int | None:
+    """A handle of the file that holds a lock; None where there can be none."""
+    if fcntl is None:
+        return None
+    while True:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+            if place.exists() and os.path.samestat(os.fstat(handle), place.stat()):
+                return handle  # and not one that the process before has removed in the meantime
+        except BlockingIOError:
+            os.close(handle)
+            raise RunError(refusal) from None
+        except OSError:
+            os.close(handle)
+            return None
+        os.close(handle)
 
 
 def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:

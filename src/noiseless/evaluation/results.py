@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from noiseless.errors import InputError
-from noiseless.files import read_json, write_json
+from noiseless.files import locked, read_json, write_json
 
 __all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
 
@@ -146,8 +146,9 @@ def record(directory: Path, rows: Sequence[Result], name: str = "results.json") 
     """
     path = directory / name
     fresh = {protocol for row in rows for protocol in (row.protocol, replace(row.protocol, weights_hash=None))}
-    kept = [row for row in _recorded(path) if row.protocol not in fresh]
-    write_json(path, [row.to_json() for row in (*kept, *rows)])
+    with locked(path):
+        kept = [row for row in _recorded(path) if row.protocol not in fresh]
+        write_json(path, [row.to_json() for row in (*kept, *rows)])
     return path
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -10,22 +12,23 @@ from typing import Any, cast
 import torch
 
 from noiseless.data import Data
-from noiseless.files import atomic_write, write_json
+from noiseless.files import atomic_write, sweep, write_json
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice
 from noiseless.runs.record import FORMAT, new_identity, plain
-from noiseless.runs.room import refuse_existing, sources
+from noiseless.runs.room import held, refuse_existing, sources
 from noiseless.runs.run import Run
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, initial_weights
 from noiseless.training import BatchStream, Engine, Training, resolve
 
-__all__ = ["create"]
+__all__ = ["created"]
 
 STREAMED = "trained on batches of the user's own; resumed with others, and so not bit for bit"
 
 
-def create(
+@contextmanager
+def created(
     directory: Path,
     recipe: Choice,
     arguments: Mapping[str, Any],
@@ -35,8 +38,8 @@ def create(
     overwrite: bool = False,
     init_from: Path | None = None,
     batches: BatchStream | None = None,
-) -> tuple[Run, Method]:
-    """Builds the method, and writes the folder once that has succeeded.
+) -> Iterator[tuple[Run, Method]]:
+    """Builds the method, writes the folder once that has succeeded, and holds it for the block, which trains in it.
 
     Arguments:
         directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`noiseless.runs.train`.
@@ -68,12 +71,14 @@ def create(
     }
     source, at_hand = (None, data) if data.in_memory else (data.source, None)
     run = Run(directory, UserCode.of(function, arguments, source), at_hand)
-    with engine.main_first():
-        if engine.main:
-            refuse_existing(directory, overwrite, sources(data.source, init_from=init_from))
-            with atomic_write(directory) as part:
-                part.mkdir()
-                write_json(part / "run.json", record)
-                if initial is not None:
-                    RunWriter(part, data).initial(initial)
-    return run, method
+    with held(directory, engine):
+        with engine.main_first():
+            if engine.main:
+                sweep(directory.absolute().parent, f".{escape(directory.name)}.*.part")
+                refuse_existing(directory, overwrite, sources(data.source, init_from=init_from))
+                with atomic_write(directory) as part:
+                    part.mkdir()
+                    write_json(part / "run.json", record)
+                    if initial is not None:
+                        RunWriter(part, data).initial(initial)
+        yield run, method

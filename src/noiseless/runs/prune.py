@@ -33,7 +33,8 @@ from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights, stored
 from noiseless.runs.record import new_identity
-from noiseless.runs.room import refuse_existing
+from noiseless.runs.room import held, refuse_existing
+from noiseless.training import Engine
 
 __all__ = ["Pruned", "prune"]
 
@@ -91,7 +92,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         )
     last, counters = stored.read(run.directory, "checkpoint.safetensors")
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
-    with atomic_write(out) as part:
+    with held(out, Engine("cpu")), atomic_write(out) as part:
         part.mkdir()
         write_json(part / "run.json", _record(run.record, old, latent_dim, kept.tolist(), weights, lost))
         new = Run(part, run.own).method().objective.eval()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
 from noiseless.errors import InputError
-from noiseless.files import refuse_removal
+from noiseless.files import locked, refuse_removal
+from noiseless.training import Engine
 
-__all__ = ["refuse_existing", "sources"]
+__all__ = ["held", "refuse_existing", "sources"]
 
 LEFT = (".run.json.*.part", ".initial.safetensors.*.part", "initial.safetensors")
 """What older versions left of a run that was killed before it had a run.json."""
@@ -32,6 +34,25 @@ def refuse_existing(directory: Path, overwrite: bool, needed: Mapping[str, Path]
         refuse_removal(directory, needed)
         if not _replaceable(directory):
             raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+
+
+@contextmanager
+def held(directory: Path, engine: Engine) -> Iterator[None]:
+    """Holds a run's folder while something is trained in it or put in its place.
+
+    Arguments:
+        directory: the folder.
+        engine: the processes that share the run, of which the first holds it.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    with ExitStack() as stack:
+        with engine.main_first():
+            if engine.main:
+                said = f"{directory} is being trained or replaced by another process; wait until that ends, or stop it"
+                stack.enter_context(locked(directory, said))
+        yield
 
 
 def _replaceable(directory: Path) -> bool:

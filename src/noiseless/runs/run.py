@@ -41,6 +41,7 @@ from noiseless.runs.fitted import fitted
 from noiseless.runs.found import found_again, given_again
 from noiseless.runs.record import plain, refuse_changed, refuse_lost
 from noiseless.runs.record import read as read_record
+from noiseless.runs.room import held
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter, coded, in_training, load_weights
 from noiseless.training import BatchStream, Engine, State, Training, check_device, fit
@@ -216,8 +217,15 @@ class Run:
         stream = self._stream(batches)
         with engine.main_first():
             found = self.given(data, data_dir)
+        about: Any = {"batches": stream, "callback": callback, "every": every, "until": until}
+        with held(self.directory, engine):
+            start = self._prepared(now, engine)
+            return self.fit(method, found, start=start, show=show, draw=draw, **about)
+
+    def _prepared(self, now: Training, engine: Engine) -> tuple[Mapping[str, Tensor], Mapping[str, Any]] | None:
+        """The checkpoint to go on from, with these settings from now on; a refusal changes nothing."""
         start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
-        tried = self.method().objective  # one of its own, so that a refusal changes nothing
+        tried = self.method().objective
         if start is not None:
             State(tried, now).load(*start)
         else:
@@ -226,8 +234,7 @@ class Run:
         with engine.main_first():
             if engine.main and now != self.training:
                 write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
-        about: Any = {"batches": stream, "callback": callback, "every": every}
-        return self.fit(method, found, start=start, until=until, show=show, draw=draw, **about)
+        return start
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.
