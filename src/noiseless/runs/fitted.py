@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import torch
 from torch import Tensor
 
 from noiseless import densities
+from noiseless.errors import RunError
 from noiseless.files import slug
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 
 __all__ = ["fitted"]
+
+NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def fitted(
@@ -45,5 +49,16 @@ def fitted(
     density.device = str(next(objective.parameters()).device)
     density.fit(codes(), torch.Generator().manual_seed(seed))
     if part.is_lasting:
-        densities.save(density, path, name=chosen, codes="mean", weights=objective.weights_hash)
+        density.note = "; ".join(filter(None, [density.note, _kept(density, path, chosen, objective.weights_hash)]))
     return density
+
+
+def _kept(density: densities.LatentDensity, path: Path, chosen: Choice, weights: str) -> str:
+    """Keeps a density; where the folder may not be written to, why it was not, and the density serves all the same."""
+    try:
+        densities.save(density, path, name=chosen, codes="mean", weights=weights)
+    except RunError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in NO_PERMISSION:
+            raise
+        return f"the density is not kept, because {path.parent} cannot be written to ({error.__cause__.strerror})"
+    return ""

@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.data import Data
-from noiseless.densities import LatentDensity
+from noiseless.densities import DENSITY, LatentDensity
 from noiseless.errors import InputError
 from noiseless.files import hash_of, sweep, write_json
 from noiseless.model import Model
@@ -299,8 +299,15 @@ class Run:
         """The trained model, see :func:`noiseless.load`; ``moments`` of batch norms: running ones or the batch's."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
+        known: dict[str, LatentDensity] = {}
+
         def density(chosen: Choice) -> LatentDensity:
-            return self.density(chosen, objective, data, weights, data_dir, moments)
+            part = None if isinstance(chosen, LatentDensity) else DENSITY.find(chosen)
+            if part is None or not part.is_lasting:
+                return self.density(chosen, objective, data, weights, data_dir, moments)
+            if part.name not in known:  # fitted once, also where it cannot be kept
+                known[part.name] = self.density(chosen, objective, data, weights, data_dir, moments)
+            return known[part.name]
 
         about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
         about["weights_hash"] = objective.weights_hash
