@@ -29,6 +29,7 @@ __all__ = [
     "read_json",
     "read_tensors",
     "refuse_removal",
+    "refuse_unwritable",
     "slug",
     "sweep",
     "unused",
@@ -176,6 +177,21 @@ def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
     for what, path in {"the current folder": Path(), **needed}.items():
         if os.path.exists(path) and path.resolve().is_relative_to(target.resolve()):
             raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another --out")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuses, before any work, a folder in which nothing could be written in the end; it need not exist yet.
+
+    Raises:
+        RunError: a file stands in its way, or there is no permission.
+    """
+    place = folder.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise RunError(f"cannot write into {folder}: {place} is no folder; choose another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise RunError(f"cannot write into {folder}: {place} may not be written to; choose another place")
 
 
 def unused(path: Path) -> Path:

@@ -49,7 +49,7 @@ from noiseless.files import atomic_write
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice, Kind, offered
 
-__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "save"]
+__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "refuse_few", "save"]
 
 FORMAT = "noiseless-density-1"
 CODES = ("mean", "sample")
@@ -72,6 +72,8 @@ class LatentDensity(nn.Module, ABC):
     """
 
     n: Tensor
+    least = 2
+    """The smallest number of codes that it can be fitted to."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -159,6 +161,24 @@ def build(chosen: Choice, dim: int) -> LatentDensity:
         given = f"one of dimension {made.dim}" if isinstance(made, LatentDensity) else f"a {type(made).__name__}"
         raise InputError(f"the density {part.name} gave {given}; expected a LatentDensity of dimension {dim}")
     return made
+
+
+def refuse_few(chosen: Choice, dim: int, count: int) -> None:
+    """Refuses, before anything is trained, a density that could not be fitted to so few codes.
+
+    Arguments:
+        chosen, dim: as for :func:`build`.
+        count: how many data there are for training, each of which has a code.
+
+    Raises:
+        InputError: they are too few; or as for :func:`build`.
+    """
+    least = build(chosen, dim).least
+    if count < least:
+        raise InputError(
+            f"the density {DENSITY.find(chosen).name} is fitted to the codes of the training part: it needs at least "
+            f"{least}, and there are {count}; give more data, or another density"
+        )
 
 
 def save(density: LatentDensity, path: Path, *, name: Choice, codes: str, weights: str = "") -> None:

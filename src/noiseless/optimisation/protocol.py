@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from noiseless.errors import InputError
-from noiseless.files import locked, slug, sweep, write_json
+from noiseless.files import locked, refuse_unwritable, slug, sweep, write_json
 from noiseless.optimisation.problem import SEARCH, Problem, build
 from noiseless.optimisation.progress import Meter
 from noiseless.optimisation.report import COLUMNS, progress, report
@@ -74,6 +74,7 @@ def optimise(
         )
     find, votes = build(search), problem.score.votes if votes is None else votes
     terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
+    refuse_unwritable(out)
     with locked(out, f"another process is searching in {out}; wait until that ends, or choose another --out"):
         trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
         sweep(out)

@@ -153,6 +153,11 @@ def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bo
     plan = replace(plan, **given)
     if not convolutional and (plan.shift != "none" or plan.mirrored):
         raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
+    unused = [name for name in ("shift_epochs", "shift_lr") if given.get(name)] if plan.shift == "none" else []
+    if unused:
+        raise InputError(
+            f"{unused[0]} is {given[unused[0]]}, and nothing is shifted; leave it out, or shift images (--shift both)"
+        )
     return plan
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 
 from noiseless.data import Data
+from noiseless.densities import refuse_few
 from noiseless.files import atomic_write, sweep, write_json
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice
@@ -38,11 +39,12 @@ def created(
     overwrite: bool = False,
     init_from: Path | None = None,
     batches: BatchStream | None = None,
+    draw: bool = True,
 ) -> Iterator[tuple[Run, Method]]:
     """Builds the method, writes the folder once that has succeeded, and holds it for the block, which trains in it.
 
     Arguments:
-        directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`noiseless.runs.train`.
+        directory, recipe, arguments, data, training, overwrite, init_from, draw: as for :func:`noiseless.runs.train`.
         about: what run.json says about the data.
         batches: what is trained on in place of the training part.
     """
@@ -50,6 +52,8 @@ def created(
     engine = Engine(training.device)
     method = call(function, data.spec, arguments, training.seed)
     method.objective.check_count(len(data.train))
+    for density in method.densities if draw else ():
+        refuse_few(density, method.objective.autoencoder.latent_dim, len(data.train))
     settled = resolve(training.with_defaults(method.training), method.objective, batches or data, engine.world)
     method.objective.set_total_steps(cast(int, settled.steps))
     initial = initial_weights(method.objective, init_from) if init_from is not None else None

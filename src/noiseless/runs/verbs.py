@@ -102,7 +102,7 @@ def train(
             data = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     stream = None if batches is None else BatchStream(batches, data.spec)
     about = of_data(data, size, data_dir, stream)
-    new = created(Path(out), recipe, arguments, data, training, about, overwrite, init_from, stream)
+    new = created(Path(out), recipe, arguments, data, training, about, overwrite, init_from, stream, draw)
     with new as (run, method):
         run.fit(method, data, until=until, batches=stream, callback=callback, every=every, show=show, draw=draw)
     return run
