@@ -15,11 +15,12 @@ from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, use_threads
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.files import slug
+from noiseless.files import refuse_removal, slug
 from noiseless.model import Model, decoding
 from noiseless.model.decoding import Made
 from noiseless.runs import Run, Weights, verbs
 from noiseless.runs.prune import prune as remove_closed
+from noiseless.runs.room import sources
 from noiseless.show import export
 from noiseless.values import Spec
 
@@ -96,6 +97,7 @@ def encode(
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent_dim,))
+    refuse_removal(out, sources(data or ""))
     export.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
     wrote(export.save(encoded, codes, out, overwrite))
@@ -123,6 +125,7 @@ def decode(
     read = _codes(codes)
     if read.shape[1] != model.latent_dim:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent_dim})")
+    refuse_removal(out, {f"the codes {codes}": codes})
     export.check(out, model.spec, len(read), overwrite)
     made = verbs.decode(model, read, decoding=decoding, seed=seed)
     wrote(export.save(made, model.spec, out, overwrite))
@@ -194,6 +197,7 @@ def interpolate(
     _, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
+    refuse_removal(place, sources(data or ""))
     export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     about: Any = {"n": n, "steps": steps, "path": path, "decoding": decoding, "seed": seed}
     rows = verbs.interpolate(model, data, density=density, size=size, data_dir=use.data_dir, **about)

@@ -141,6 +141,8 @@ def fit(
     validate_every = cast(int, training.validate_every)
     unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
     log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
+    if start is not None:
+        log.restore(*start)
     keeper = keeper if engine.main else None
     update = _Update(objective, state, feed, training, engine, log)
     saved_at = time.monotonic()
@@ -156,10 +158,10 @@ def fit(
             agreeing = logging or world == 1
             stop = agreeing and engine.any(bool(received))
             validating = validate is not None and (done or state.step % validate_every == 0)
-            saving = state.step == last or stop or _multiple(state.step, training.checkpoint_every)
+            drawing, due = (_multiple(state.step, n) for n in (training.pictures_every, training.checkpoint_every))
+            saving = state.step == last or stop or due
             if training.checkpoint_every is None:
                 saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
-            drawing = _multiple(state.step, training.pictures_every)
             calling = callback is not None and state.step % every == 0
             if validating or saving or drawing or calling:
                 usable = recalibrated(state.validated, state.step)
@@ -169,28 +171,36 @@ def fit(
                 _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
-            state.latest = _good(state, log.read)
+            # no row where a training happens to be stopped: the log of one that was never stopped has none there
+            telling = logging or validating or drawing or due or done
+            bar.pause()
+            _good(state, log.collect)
             state.first = state.first or log.first
-            row: dict[str, Any] = {"step": state.step, **state.latest, **bar.measure()}
+            row: dict[str, Any] = {}
+            if telling:
+                state.latest = log.read()
+                row = {"step": state.step, **state.latest, **bar.measure()}
             _good(state, objective.check, advice="")
             if validate is not None and validating:
                 row |= _good(state, functools.partial(validate, usable))
                 row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
                     keeper.best(dict(usable.state_dict()))
-            if keeper is not None:
-                keeper.log(row)
-            track(row)
-            bar.show(row)
+            if telling:
+                if keeper is not None:
+                    keeper.log(row)
+                track(row)
+                bar.show(row)
             if saving or state.stalled:
                 _good(state, state.check)
+            if drawing and keeper is not None:  # before the checkpoint, so that a kill between them loses none
+                keeper.picture(usable, state.step)
+            if saving or state.stalled:
                 if keeper is not None and validate is None:
                     keeper.best(dict(usable.state_dict()))
                 if keeper is not None:
-                    keeper.checkpoint(state.tensors(), state.scalars())
+                    keeper.checkpoint(*_checkpoint(state, log))
                 state.saved, saved_at = state.step, time.monotonic()
-            if drawing and keeper is not None:
-                keeper.picture(usable, state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
@@ -288,10 +298,18 @@ def _call(callback: Callback, shown: Objective, state: State, log: Log, writer: 
     except BaseException:
         if writer is not None:
             state.check()
-            writer.checkpoint(state.tensors(), state.scalars())
+            if log.engine.world == 1:  # the others do not know of the callback
+                log.collect()
+            writer.checkpoint(*_checkpoint(state, log))
         raise
     finally:
         shown.train()
+
+
+def _checkpoint(state: State, log: Log) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state, and the terms of the row of the log that is not complete."""
+    tensors, names = log.kept()
+    return state.tensors() | tensors, state.scalars() | ({"log": names} if names else {})
 
 
 def _introduce(objective: Objective, data: Data | BatchStream, training: Training, engine: Engine) -> None:

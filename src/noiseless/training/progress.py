@@ -36,6 +36,7 @@ class Log:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pending: list[tuple[int, str, Mapping[str, Tensor]]] = []
+        self.terms: dict[str, list[float]] = {}  # what was read since the last row
         self.phase = ""  # of the last update that was read
         self.first: dict[str, float] = {}
 
@@ -51,7 +52,22 @@ class Log:
         return dict(zip(found, numbers, strict=True))
 
     def read(self) -> dict[str, float]:
-        """The mean of every term since the last call.
+        """The mean of every term since the last call; errors as for :meth:`collect`."""
+        self.collect()
+        terms, self.terms = self.terms, {}
+        return {name: sum(values) / len(values) for name, values in terms.items()}
+
+    def kept(self) -> tuple[dict[str, Tensor], list[str]]:
+        """The terms that were collected since the last row, for a checkpoint, and their names in order."""
+        terms = {f"log/{name}": torch.tensor(values, dtype=torch.float64) for name, values in self.terms.items()}
+        return terms, list(self.terms)
+
+    def restore(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`kept` gave, so that the next row is that of a training that was never stopped."""
+        self.terms = {name: tensors[f"log/{name}"].tolist() for name in scalars.get("log", ())}
+
+    def collect(self) -> None:
+        """Reads the terms of all updates so far from the device.
 
         Raises:
             RunError: a term is not finite. The message names the first such step, its phase and term, and the phase of
@@ -61,7 +77,6 @@ class Log:
         keys = [(step, phase, name) for step, phase, values in self.pending for name in values]
         tensors = [value for *_, values in self.pending for value in values.values()]
         self.pending.clear()
-        terms: dict[str, list[float]] = {}
         numbers = self.engine.mean(torch.stack(tensors)).cpu().double().tolist() if tensors else []
         before = self.phase
         for (step, phase, name), number in zip(keys, numbers, strict=True):
@@ -70,10 +85,9 @@ class Log:
             if not math.isfinite(number):
                 after = f", after an update of phase {before!r}" if before not in ("", phase) else ""
                 raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}{after}")
-            terms.setdefault(f"{phase}/{name}", []).append(number)
+            self.terms.setdefault(f"{phase}/{name}", []).append(number)
             if step == 0:
                 self.first[f"{phase}/{name}"] = number
-        return {name: sum(values) / len(values) for name, values in terms.items()}
 
 
 class Bar:
@@ -102,7 +116,7 @@ class Bar:
 
     def __enter__(self) -> Bar:
         self.bar.start()
-        self.then, self.last = time.perf_counter(), self.state.step
+        self.then, self.last, self.spent = time.perf_counter(), self.state.step, 0.0
         self.began, self.begun = self.then, self.state.step
         self.task = self.bar.add_task(self.line(), total=self.steps, completed=self.state.step)
         if self.visible:
@@ -114,9 +128,14 @@ class Bar:
 
     def measure(self) -> dict[str, float]:
         """The throughput since the last call in examples per second, and the total time in seconds."""
-        elapsed, steps = self._elapse(), self.state.step - self.last
-        self.last = self.state.step
+        self.pause()
+        elapsed, steps = self.spent, self.state.step - self.last
+        self.last, self.spent = self.state.step, 0.0
         return {"samples_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
+
+    def pause(self) -> None:
+        """Counts the time since the last measurement as spent on steps."""
+        self.spent += self._elapse()
 
     def resume(self) -> None:
         """Excludes the time since the last measurement (validating, saving, drawing) from the next throughput."""
