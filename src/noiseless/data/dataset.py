@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, function, intake, modality, pictures
+from noiseless.data import arrays, function, intake, intensities, modality, pictures
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
@@ -135,6 +135,8 @@ def read(
     else:
         raw = _raw(named, LoadOptions(size, data_dir))
     _refuse_other_size(raw, size)
+    if raw.array.ndim == 4 and raw.array.dtype == np.uint8:
+        intensities.refuse_faint(raw.name, raw.array)
     return raw
 
 

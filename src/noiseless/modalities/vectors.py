@@ -13,9 +13,9 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
-from noiseless.data import Data
+from noiseless.data import Data, intensities
 from noiseless.data.intake import called
-from noiseless.data.modality import check_finite
+from noiseless.data.items import to_numpy
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluation import distances
@@ -48,9 +48,10 @@ class Vectors(Modality):
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
         return raw
 
-    def check(self, raw: Tensor, spec: Spec) -> None:
-        if raw.dtype != torch.uint8:
-            check_finite(raw)
+    def stored(self, raw: Tensor, spec: Spec) -> Tensor:
+        vectors = raw if raw.is_floating_point() else raw.double()
+        intensities.extent("the array given", to_numpy(vectors))
+        return vectors
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
         return None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import modality, rows
+from noiseless.data.items import to_tensor
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
@@ -128,9 +129,9 @@ class Model:
     def _placed(self, z: Tensor) -> Tensor:
         return z.to(self.device, self.dtype)
 
-    def _codes(self, codes: Tensor | np.ndarray) -> Tensor:
-        z = torch.as_tensor(codes)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim or not z.is_floating_point():
+    def _codes(self, codes: object) -> Tensor:
+        z = to_tensor(codes, "the codes")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or len(z) == 0 or not z.is_floating_point():
             given = f"{tuple(z.shape)} of {z.dtype}"
             raise InputError(f"codes are {given}; expected floats of shape (N, {self.latent_dim})")
         if not z.isfinite().all():
@@ -207,25 +208,14 @@ class Model:
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
     def _checked(self, data: object) -> Tensor:
-        raw = _tensor(self.rows(data))
+        raw = to_tensor(self.rows(data), "the data")
         shape = self.spec.shape
         raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
-        modality.of(self.spec).check(raw, self.spec)
-        return raw
-
-
-def _tensor(data: Tensor | np.ndarray) -> Tensor:
-    """Data of any layout and type of number as torch takes them."""
-    if isinstance(data, np.ndarray):
-        if data.dtype.kind not in "buif":
-            raise InputError(f"the data have shape {data.shape} in {data.dtype}; expected numbers")
-        native = data.astype(data.dtype.newbyteorder("="), copy=not data.flags.writeable)
-        data = torch.from_numpy(np.ascontiguousarray(native))
-    return data.detach()
+        return modality.of(self.spec).stored(raw, self.spec)
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:
