@@ -1,7 +1,8 @@
 r"""The numbers of images, by one rule wherever they come from: data sets, and what a trained model is given.
 
 * Booleans are black and white, 0 and 255 in uint8.
-* uint8 is kept; uint16 is read as pictures of 16 bits are, by round(v / 257). Other integers from 0 to 255 become uint8.
+* uint8 is kept; uint16 is read as pictures of 16 bits are, by round(v / 257). Other integers from 0 to 255 become
+  uint8.
 * Floats lie in [0, 1] and become float32. What is outside by no more than ``ROUNDING`` is clipped.
 * Integers whose largest value is 1 are refused, because they may be meant as black and white or as 8-bit numbers.
 """
