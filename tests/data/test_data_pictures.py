@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_files import class_files, encoded, part_files, picture, write_tar, write_tree, write_zip
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import noiseless.data as nd
 from noiseless.data import archive, decode
@@ -122,10 +122,18 @@ def test_damaged_images_are_named(tmp_path: Path, kind: str, content: bytes) -> 
     assert warnings.filters == before
 
 
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
+
+def png(depth: int, colours: int, rows: list[bytes], before: bytes = b"", after: bytes = b"") -> bytes:
+    """A PNG file two pixels wide, with chunks before and after its pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, len(rows), depth, colours, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return b"\x89PNG\r\n\x1a\n" + header + before + pixels + after + chunk(b"IEND", b"")
+
+
+def png_header(width: int, height: int) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 
@@ -287,9 +295,58 @@ def test_resizing_averages() -> None:
     assert np.abs(through(Image.fromarray(checks), size=8).astype(int) - 127).max() <= 2
 
 
-def test_exif_orientation() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    stream = io.BytesIO()
-    Image.new("L", (8, 4)).save(stream, "JPEG", exif=exif)
-    assert decode.decode("x", stream.getvalue(), decode.Framing()).shape == (8, 4)
+ORIENTATION = 6
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def exif() -> Image.Exif:
+    found = Image.Exif()
+    found[0x0112] = ORIENTATION
+    return found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF"])
+@pytest.mark.parametrize("place", ["exif", "xmp"])
+def test_orientation(kind: str, place: str) -> None:
+    image, stream = Image.fromarray(np.repeat([[0, 200]], [4, 4], axis=1).astype(np.uint8).repeat(4, 0)), io.BytesIO()
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    tagged = {"PNG": {"pnginfo": info}, "TIFF": {"tiffinfo": {700: XMP}}}.get(kind, {"xmp": XMP})
+    image.save(stream, kind, **(tagged if place == "xmp" else {"exif": exif()}))
+    upright = decode.decode("x", stream.getvalue(), decode.Framing())
+    assert upright.shape[:2] == (8, 4)
+    assert upright[:3].max() < 20
+    assert upright[5:].min() > 180
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_orientation_in_a_raw_profile_of_a_png(after: bool) -> None:
+    content = exif().tobytes()
+    profile = f"\nexif\n{len(content):8}\n{content.hex()}\n".encode()
+    text = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))
+    picture = png(8, 0, [bytes([1, 2])], **{"after" if after else "before": text})
+    assert decode.decode("x", picture, decode.Framing()).tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("depth", "colours", "row", "key", "expected"),
+    [
+        (16, 0, struct.pack(">2H", 36751, 257), struct.pack(">H", 36751), [255, 1]),
+        (4, 0, bytes([0x5A]), struct.pack(">H", 5), [255, 170]),
+        (2, 0, bytes([0b01100000]), struct.pack(">H", 1), [255, 170]),
+        (1, 0, bytes([0b01000000]), struct.pack(">H", 0), [255, 255]),
+        (8, 0, bytes([5, 6]), struct.pack(">H", 5), [255, 6]),
+        (8, 2, bytes([5, 6, 7, 1, 2, 3]), struct.pack(">3H", 5, 6, 7), [[255] * 3, [1, 2, 3]]),
+        (16, 2, struct.pack(">6H", 999, 9, 9, 256, 512, 768), struct.pack(">3H", 999, 9, 9), [[255] * 3, [1, 2, 3]]),
+    ],
+)
+def test_the_transparent_colour_of_a_png_is_white(
+    depth: int, colours: int, row: bytes, key: bytes, expected: list[int]
+) -> None:
+    content = png(depth, colours, [row], before=chunk(b"tRNS", key))
+    assert decode.decode("x", content, decode.Framing()).tolist() == [expected]
+    with Image.open(io.BytesIO(content)) as image:
+        assert decode.pixels("x", image, decode.Framing()).tolist() == [expected]

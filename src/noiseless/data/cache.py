@@ -22,7 +22,7 @@ from noiseless.files import atomic_write
 
 __all__ = ["content", "remembered"]
 
-VERSION = 1
+VERSION = 2
 CHUNK = 1 << 24
 COLUMNS = ("labels", "parts")
 

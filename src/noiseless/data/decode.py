@@ -1,10 +1,8 @@
 r"""Decoding of image files to arrays of uint8.
 
-Images are processed in this order: they are rotated according to their EXIF orientation; 16-bit grey is converted to
-8-bit by round(v / 257); palettes, CMYK and YCbCr are converted to RGB; transparency is composited on white; the image
-is cropped if a data set requires it; if a size is given, it is cropped to the central square and resized by Pillow's
-bilinear filter with antialiasing. Of an animation, the first frame is used. Other kinds (32-bit, floating-point, LAB)
-are refused.
+Images are processed in this order: they are brought upright and to 8-bit grey or RGB (:mod:`noiseless.data.rendering`);
+the image is cropped if a data set requires it; if a size is given, it is cropped to the central square and resized by
+Pillow's bilinear filter with antialiasing. Of an animation, the first frame is used.
 
 Pillow releases Python's global interpreter lock while decoding, so threads use all cores.
 """
@@ -21,8 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from noiseless.data.rendering import rendered
 from noiseless.errors import InputError
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Framing", "decode", "decoded", "pixels"]
@@ -143,7 +142,7 @@ def pixels(name: str, image: Image.Image, framing: Framing) -> np.ndarray:
     Raises:
         InputError: it is of a kind that is not read.
     """
-    return np.asarray(framing(_plain(name, _upright(image))))
+    return np.asarray(framing(rendered(name, image)))
 
 
 def _refuse_size(name: str, size: tuple[int, int], expected: tuple[int, int] | None) -> None:
@@ -155,32 +154,3 @@ def _refuse_size(name: str, size: tuple[int, int], expected: tuple[int, int] | N
 
 def _giant(name: str) -> InputError:
     return InputError(f"{name} unpacks to more than {MAX_PIXELS} pixels, which is not read; shrink or remove it")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    return ImageOps.exif_transpose(image) if "exif" in image.info else image
-
-
-def _plain(name: str, image: Image.Image) -> Image.Image:
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _eight_bits(name, image)
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        return _on_white(image)
-    if image.mode in ("1", "P", "CMYK", "YCbCr"):
-        return image.convert("L" if image.mode == "1" else "RGB")
-    raise InputError(f"{name} is an image of mode {image.mode}, which is not read; save it as 8-bit grey or RGB")
-
-
-def _eight_bits(name: str, image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
-        raise InputError(f"{name} is a 32-bit image, which is not read; save it as 8-bit or 16-bit grey")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image.convert("RGBA"))
-    return white.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
