@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,17 @@ from torch import Tensor
 
 from noiseless.errors import InputError, RunError
 
-__all__ = ["atomic_write", "read_header", "read_json", "read_tensors", "slug", "sweep", "write_json", "write_tensors"]
+__all__ = [
+    "atomic_write",
+    "read_header",
+    "read_json",
+    "read_tensors",
+    "refuse_special",
+    "slug",
+    "sweep",
+    "write_json",
+    "write_tensors",
+]
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
@@ -87,6 +98,24 @@ def sweep(folder: Path) -> None:
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def refuse_special(path: Path, status: os.stat_result | None = None) -> None:
+    """Refuses a path that is no folder and no regular file, such as a pipe or a device, without opening it.
+
+    Arguments:
+        path: what is to be read.
+        status: what is known of it.
+
+    Raises:
+        InputError: it is special, or cannot be looked up.
+    """
+    try:
+        mode = (status or path.stat()).st_mode
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a pipe, a socket or a device, or a link to one; give a regular file")
 
 
 def slug(name: str) -> str:

@@ -20,6 +20,7 @@ from noiseless.data import arrays, function, intake, intensities, modality, pict
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
+from noiseless.files import refuse_special
 from noiseless.registry import Choice, Kind, offered, options
 from noiseless.values import Spec
 
@@ -182,6 +183,7 @@ def _raw(source: Choice, request: LoadOptions) -> Raw:
         return function.load(DATA.find(source), request)
     path = Path(source).expanduser()
     if source not in _loaders() and _exists(path):
+        refuse_special(path)
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
     try:
         part = DATA.find(source)

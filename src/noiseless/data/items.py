@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from noiseless.data.arrays import standard
-from noiseless.data.decode import Framing, pixels
+from noiseless.data.decode import Framing, frame_count, pixels
 from noiseless.data.pictures import refuse_size, stacked
 from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
@@ -142,6 +142,8 @@ class _Images:
         if not isinstance(datum, Image.Image):
             raise InputError(f"{self.where}: item {k} is {_kind(datum)}, and those before are images; make all alike")
         name, first = (f"item {i} of {self.where}" for i in (k, 0))
+        if frame_count(datum) > 1:
+            raise InputError(f"{name} has {frame_count(datum)} frames; give each as an image of its own, by copy()")
         try:
             image = pixels(name, datum, self.framing)
         except OSError as error:  # a file that is read only now
