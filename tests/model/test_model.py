@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from noiseless import densities
 from noiseless.data import Data
@@ -129,3 +132,30 @@ def test_what_cannot_be_codes_is_refused() -> None:
         used.sample(0)
     with pytest.raises(InputError, match="4 starts, 3 ends"):
         used.interpolate(np.zeros((4, 1, 8, 8)), np.zeros((3, 1, 8, 8)))
+
+
+def folder(place: Path, *shape: int) -> str:
+    place.mkdir()
+    for k in range(4):
+        pixels = np.random.default_rng(k).integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(pixels).save(place / f"{k}.png")
+    return str(place)
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_grey_pictures_serve_a_model_of_colour_with_a_note(tmp_path: Path, size: int | None) -> None:
+    used, grey = model(images(shape=(3, 8, 8))), folder(tmp_path / "grey", *((8, 8) if size is None else (9, 12)))
+    notes: list[str] = []
+    rows = used.rows(grey, size=size, notes=notes)
+    assert rows.shape == (4, 3, 8, 8)
+    assert (rows == rows[:, :1]).all()
+    assert notes == [
+        "grey has grey images, and this model has images in colour: they are taken as RGB with equal channels"
+    ]
+    torch.testing.assert_close(used.encode(rows), used.encode(rows.copy()))
+    assert used.encode([Image.new("L", (8, 8), 9)]).shape == (1, 3)
+
+
+def test_colour_pictures_are_refused_by_a_model_of_grey(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has images in colour, and this model has grey ones; convert them to grey"):
+        model(images()).encode(folder(tmp_path / "colour", 8, 8, 3))

@@ -91,9 +91,9 @@ def _not_read(path: Path, others: Counter[str]) -> tuple[str, ...]:
         return ()
     kinds = [f"{count:,} {suffix or 'without suffix'}" for suffix, count in others.most_common(SHOWN)]
     more = f" and {len(others) - SHOWN} more kinds" if len(others) > SHOWN else ""
-    return (
-        f"{path}: {others.total():,} files are not images by their suffix and were not read: {', '.join(kinds)}{more}",
-    )
+    files = "1 file is not an image by its suffix and was" if others.total() == 1 else ""
+    files = files or f"{others.total():,} files are not images by their suffix and were"
+    return (f"{path}: {files} not read: {', '.join(kinds)}{more}",)
 
 
 def gathered(path: Path, found: Members, framing: Framing) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -179,10 +179,17 @@ class Images(Modality):
         seed: int = 0,
         more: Sequence[Metric] = (),
     ) -> list[Result]:
-        chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(
-            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
-        )
+        chosen, read = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size)
+        samples = datasets.alike(read, data.spec, "the reference")
+        about: Any = {
+            "source": called(source),
+            "n": n,
+            "part": part,
+            "seed": seed,
+            "more": more,
+            "notes": samples.notes,
+        }
+        return distances.evaluate_samples(samples.array, data, chosen, **about)
 
 
 def _folder(images: Tensor, spec: Spec, path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -139,10 +139,17 @@ class Vectors(Modality):
         seed: int = 0,
         more: Sequence[Metric] = (),
     ) -> list[Result]:
-        chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(
-            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
-        )
+        chosen, read = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size)
+        samples = datasets.alike(read, data.spec, "the reference")
+        about: Any = {
+            "source": called(source),
+            "n": n,
+            "part": part,
+            "seed": seed,
+            "more": more,
+            "notes": samples.notes,
+        }
+        return distances.evaluate_samples(samples.array, data, chosen, **about)
 
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:

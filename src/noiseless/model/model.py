@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,13 +79,16 @@ class Model:
         """What turns tokens into strings; InputError where data are no strings."""
         return of(self.spec)
 
-    def rows(self, data: object, *, size: int | None = None, data_dir: Path | None = None) -> Tensor | np.ndarray:
+    def rows(
+        self, data: object, *, size: int | None = None, data_dir: Path | None = None, notes: list[str] | None = None
+    ) -> Tensor | np.ndarray:
         """All rows of what :meth:`encode` takes.
 
         Arguments:
             data: see the class.
             size: resizes images; as in training by default.
             data_dir: where to look first for the files of a named data set.
+            notes: takes what a user should hear about the data.
 
         Raises:
             InputError: the data cannot be taken.
@@ -93,7 +97,8 @@ class Model:
             return data
         if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
             return self.codec.encode(data)
-        return rows(data, self.spec, size=size or self.size, data_dir=data_dir, holder=self.name)
+        about: Any = {"size": size or self.size, "data_dir": data_dir, "holder": self.name, "notes": notes}
+        return rows(data, self.spec, **about)
 
     def encode(self, data: object) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""
