@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,14 @@ from noiseless.errors import InputError, RunError
 
 __all__ = [
     "atomic_write",
+    "read_checked",
     "read_header",
     "read_json",
     "read_tensors",
     "refuse_special",
     "slug",
     "sweep",
+    "write_checked",
     "write_json",
     "write_tensors",
 ]
@@ -91,9 +95,16 @@ def _renameat2(one: Path, other: Path) -> bool:
     return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
-def sweep(folder: Path) -> None:
-    """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back."""
+def sweep(folder: Path, age: float = 0.0) -> None:
+    """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back.
+
+    Arguments:
+        folder: where to look.
+        age: leaves what has been changed within so many seconds, because another process may be writing it.
+    """
     for leftover in list(folder.rglob(".*.part")):
+        if age and time.time() - leftover.lstat().st_mtime < age:
+            continue
         path = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
@@ -133,8 +144,37 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_checked(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Writes bytes with their checksum at the end, whole or not at all."""
+    digest = hashlib.sha256()
+    with atomic_write(path) as part, part.open("wb") as stream:
+        for piece in pieces:
+            stream.write(piece)
+            digest.update(piece)
+        stream.write(digest.digest())
+
+
+def read_checked(path: Path) -> memoryview:
+    """The bytes that :func:`write_checked` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is not what was written.
+    """
+    try:
+        content = memoryview(bytearray(path.read_bytes()))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+    size = hashlib.sha256().digest_size
+    body, expected = content[: max(0, len(content) - size)], content[-size:]
+    if hashlib.sha256(body).digest() != expected:
+        raise InputError(f"{path} is damaged: its checksum is another; remove it")
+    return body
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON, with an error that names the file."""
+    if path.exists():
+        refuse_special(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
