@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.files import atomic_write, read_json, sweep, write_json
+from noiseless.files import atomic_write, read_checked, read_json, refuse_special, sweep, write_checked, write_json
 
 
 def test_a_file_appears_whole_and_takes_the_old_one_s_place(tmp_path: Path) -> None:
@@ -144,3 +144,39 @@ def test_a_folder_that_a_kill_left_beside_its_place_is_put_back(tmp_path: Path) 
     sweep(tmp_path)
     assert os.listdir(tmp_path) == ["a.folder"]
     assert os.listdir(tmp_path / "a.folder") == ["old"]
+
+
+def test_bytes_come_back_with_their_checksum_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    write_checked(path, [b"some ", memoryview(b"bytes")])
+    assert bytes(read_checked(path)) == b"some bytes"
+    content = path.read_bytes()
+    for k in range(len(content)):
+        path.write_bytes(content[:k] + bytes([content[k] ^ 4]) + content[k + 1 :])
+        with pytest.raises(InputError, match="kept is damaged: its checksum is another; remove it"):
+            read_checked(path)
+    for short in (b"", content[:5]):
+        path.write_bytes(short)
+        with pytest.raises(InputError, match="damaged"):
+            read_checked(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_checked(tmp_path / "missing")
+
+
+def test_sweep_leaves_what_another_process_may_be_writing(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "features" / ".a.1.part", tmp_path / "features" / ".b.2.part"
+    old.mkdir(parents=True)
+    fresh.mkdir()
+    os.utime(old, (0, 0))
+    sweep(tmp_path, age=3600.0)
+    assert not old.exists()
+    assert fresh.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes by name")
+def test_a_pipe_is_refused_and_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(InputError, match=r"run.json is a pipe, a socket or a device"):
+        read_json(tmp_path / "run.json")
+    with pytest.raises(InputError, match="missing cannot be read"):
+        refuse_special(tmp_path / "missing")

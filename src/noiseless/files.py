@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,17 @@ __all__ = [
     "atomic_write",
     "hash_of",
     "locked",
+    "read_checked",
     "read_header",
     "read_json",
     "read_tensors",
     "refuse_removal",
+    "refuse_special",
     "refuse_unwritable",
     "slug",
     "sweep",
     "unused",
+    "write_checked",
     "write_json",
     "write_tensors",
 ]
@@ -101,9 +106,17 @@ def _renameat2(one: Path, other: Path) -> bool:
     return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
-def sweep(folder: Path, pattern: str = "**/.*.part") -> None:
-    """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back."""
+def sweep(folder: Path, pattern: str = "**/.*.part", age: float = 0.0) -> None:
+    """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back.
+
+    Arguments:
+        folder: where to look.
+        pattern: what to look for, of which only names such as ``.NAME.XXXX.part`` should match.
+        age: leaves what has been changed within so many seconds, because another process may be writing it.
+    """
     for leftover in list(folder.glob(pattern)):
+        if age and time.time() - leftover.lstat().st_mtime < age:
+            continue
         path = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
@@ -203,6 +216,24 @@ def unused(path: Path) -> Path:
     return taken
 
 
+def refuse_special(path: Path, status: os.stat_result | None = None) -> None:
+    """Refuses a path that is no folder and no regular file, such as a pipe or a device, without opening it.
+
+    Arguments:
+        path: what is to be read.
+        status: what is known of it.
+
+    Raises:
+        InputError: it is special, or cannot be looked up.
+    """
+    try:
+        mode = (status or path.stat()).st_mode
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a pipe, a socket or a device, or a link to one; give a regular file")
+
+
 def slug(name: str) -> str:
     """A name as part of a path.
 
@@ -218,8 +249,37 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_checked(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Writes bytes with their checksum at the end, whole or not at all."""
+    digest = hashlib.sha256()
+    with atomic_write(path) as part, part.open("wb") as stream:
+        for piece in pieces:
+            stream.write(piece)
+            digest.update(piece)
+        stream.write(digest.digest())
+
+
+def read_checked(path: Path) -> memoryview:
+    """The bytes that :func:`write_checked` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is not what was written.
+    """
+    try:
+        content = memoryview(bytearray(path.read_bytes()))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+    size = hashlib.sha256().digest_size
+    body, expected = content[: max(0, len(content) - size)], content[-size:]
+    if hashlib.sha256(body).digest() != expected:
+        raise InputError(f"{path} is damaged: its checksum is another; remove it")
+    return body
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON, with an error that names the file."""
+    if path.exists():
+        refuse_special(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -42,6 +42,37 @@ def test_images(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, ...
     np.testing.assert_allclose(data.train.take([0])[0], last, rtol=1e-6)
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_booleans_are_black_and_white_and_uint16_is_read_as_pictures_of_16_bits_are(order: str) -> None:
+    black = np.random.default_rng(0).random((20, 8, 8)) < 0.5
+    data = nd.load(black)
+    np.testing.assert_array_equal(data.train.raw[:, 0], np.where(black, 255, 0))
+    deep = np.random.default_rng(1).integers(0, 65536, (20, 8, 8)).astype(f"{order}u2")
+    np.testing.assert_array_equal(nd.load(deep).train.raw[:, 0], np.rint(deep / 257).astype(np.uint8))
+
+
+def test_rounding_beyond_zero_and_one_is_clipped() -> None:
+    x = np.linspace(-1e-7, 1 + 1e-6, 20 * 64, dtype=np.float32).reshape(20, 8, 8)
+    np.testing.assert_array_equal(nd.load(x).train.raw[:, 0], x.clip(0, 1))
+    with pytest.raises(InputError, match=r"from -1e-07 to 1\.0001"):
+        nd.load(np.where(x > 1, 1.0001, x))
+
+
+@pytest.mark.parametrize("size", [(20, 8, 8), (20, 5)])
+@pytest.mark.parametrize("kind", [">f4", ">f8", "<f2", "longdouble"])
+def test_every_type_and_layout_of_floats_is_the_same_data(size: tuple[int, ...], kind: str) -> None:
+    x = (np.random.default_rng(0).integers(0, 256, size) / 256).astype(np.float32)
+    turned = x[::-1].astype(kind)[::-1]
+    assert turned.strides[0] < 0
+    assert nd.load(turned).fingerprint == nd.load(x).fingerprint
+
+
+@pytest.mark.parametrize("array", [np.zeros((0, 8, 8), np.uint8), np.zeros((0, 4)), np.zeros((5, 0)), np.zeros(0)])
+def test_empty_arrays_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(InputError, match="without empty axes"):
+        nd.load(array)
+
+
 def test_npy_is_mapped_and_torch_takes_it_without_a_warning(tmp_path: Path) -> None:
     import torch
 
@@ -60,12 +91,17 @@ def test_npy_is_mapped_and_torch_takes_it_without_a_warning(tmp_path: Path) -> N
         (np.zeros((9, 3, 8, 3)), "both of the second and the last axis"),
         (
             np.full((9, 8, 8), 2.0),
-            "from 2 to 2; expected uint8, or floats from 0 to 1: scale them .for example, divide by 255",
+            "from 2 to 2; expected uint8, or floats from 0 to 1: divide them by 255",
         ),
         (np.full((9, 8, 8), -0.5), "from -0.5 to -0.5"),
         (np.full((9, 8, 8), 300), "images in int64 from 300 to 300"),
         (np.full((9, 8, 8), -1), "from -1 to -1"),
-        (np.zeros((9, 8, 8), bool), "images in bool"),
+        (np.full((9, 8, 8), 1e5), "from 100000 to 100000; .*: scale them"),
+        (np.full((9, 8, 8), 4095), "from 4095 to 4095; .*: convert 16-bit numbers to uint16"),
+        (np.linspace(-1, 1, 9 * 64).reshape(9, 8, 8), r"from -1 to 1; .*give \(x \+ 1\) / 2"),
+        (np.eye(9, 64).reshape(9, 8, 8).astype(np.uint8), "whole numbers up to 1, which is almost black"),
+        (np.eye(9, 64).reshape(9, 8, 8).astype(np.int64), "multiply them by 255, or convert an array to bool"),
+        (np.full((9, 8, 8), 255, np.uint16), "read as 16-bit numbers, up to 255 of 65535"),
         (np.zeros((9, 2), complex), "has the type complex128"),
         (np.full((9, 2), "a"), "has the type <U1"),
         (np.full((9, 2), 1e300), "first in row 0"),
@@ -136,9 +172,9 @@ def test_keys_of_parts(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize(("key", "test"), [("x", "x_test"), ("images", "test_images"), ("data", "test")])
 def test_a_test_part_beside_the_whole_stays_the_test_part(tmp_path: Path, key: str, test: str) -> None:
-    data = nd.load(zipped(tmp_path, {key: X, test: X[:7] + 1, "y": Y, "y_test": Y[:7]}))
+    data = nd.load(zipped(tmp_path, {key: X, test: X[:7] + 2, "y": Y, "y_test": Y[:7]}))
     assert (len(data.train), len(data.test)) == (18, 7)
-    assert (data.test.take(range(7)) == 1).all()
+    assert (data.test.take(range(7)) == 2).all()
     assert not data.train.take(range(18)).any()
     assert len(nd.load(zipped(tmp_path, {"x": X, "x_val": X[:3]})).validation) == 3
 

@@ -81,3 +81,12 @@ def test_a_cache_that_cannot_be_written(archive: Path, tmp_path: Path, monkeypat
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path / "file"))
     assert len(nd.load(str(archive)).train) == 17
+
+
+def test_what_killed_processes_left_in_the_cache_is_removed(archive: Path) -> None:
+    left = sources.cache() / "decoded" / ".key.x.part"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    sources._swept.cache_clear()
+    nd.load(str(archive))
+    assert not left.exists()

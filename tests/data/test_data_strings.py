@@ -187,13 +187,28 @@ def test_a_language_of_ones_own(tmp_path: Path) -> None:
 def test_tokens_are_kept_and_a_damaged_entry_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
     first = nd.load("expressions:size=50")
-    (entry,) = (tmp_path / "tokens").glob("*.npy")
+    (entry,) = (tmp_path / "tokens").glob("*.ids")
     monkeypatch.setattr(Parser, "ids", lambda *_: pytest.fail("it was parsed again"))
     assert nd.load("expressions:size=50").fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
-    entry.write_bytes(entry.read_bytes()[:100])
-    assert nd.load("expressions:size=50").fingerprint == first.fingerprint
+    content = entry.read_bytes()
+    flipped = content[:7] + bytes([content[7] ^ 1]) + content[8:]
+    for damaged in (content[:100], b"", flipped):
+        entry.write_bytes(damaged)
+        assert nd.load("expressions:size=50").fingerprint == first.fingerprint
+    assert entry.read_bytes() == content
+
+
+def test_a_damaged_length_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELESS_CACHE", str(tmp_path))
+    grammar = lines(tmp_path / "brackets.txt", ["S -> '(' S ')' | 'a'"])
+    path = lines(tmp_path / "strings.txt", ["(" * k + "a" + ")" * k for k in range(9)])
+    source = f"strings:{path},grammar={grammar}"
+    assert nd.load(source).spec.shape == (9,)
+    (entry,) = (tmp_path / "tokens").glob("*.txt")
+    entry.write_bytes(b"8" + entry.read_bytes()[1:])
+    assert nd.load(source).spec.shape == (9,)
 
 
 def test_tokens_are_kept_where_some_strings_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,8 @@ def test_the_reference_is_cached_and_a_damaged_cache_is_made_again(
     first = heldout.reference(digits, "test", 40, pixels, 0)
     (entry,) = (tmp_path / "features").iterdir()
     content = entry.read_bytes()
-    for damaged in (content[:50], b"", content):
+    flipped = content[:-40] + bytes([content[-40] ^ 1]) + content[-39:]
+    for damaged in (content[:50], b"", flipped, content):
         entry.write_bytes(damaged)
         again = heldout.reference(digits, "test", 40, pixels, 0)
         assert torch.equal(first.features, again.features)

@@ -64,6 +64,15 @@ def test_images_in_bytes_are_divided() -> None:
     assert index.tolist() == list(range(8))
 
 
+@pytest.mark.parametrize("kind", [torch.int64, torch.int16])
+def test_images_in_whole_numbers_follow_the_rule_of_all_images(kind: torch.dtype) -> None:
+    raw = torch.arange(2 * 64).reshape(2, 1, 8, 8)
+    stream = BatchStream([raw.to(kind)])
+    torch.testing.assert_close(stream(0, 0)[0], raw.float() / 255)
+    with pytest.raises(InputError, match="a batch has images in whole numbers up to 1, which is almost black"):
+        BatchStream([(raw > 5).to(kind)])
+
+
 def test_each_phase_has_a_fresh_batch_and_shared_ones_the_same() -> None:
     stream = BatchStream(ROWS.split(20))
     drawn = [stream(0, 0)[0], stream(0, 1)[0], stream(0, 0)[0], stream(1, 0)[0]]

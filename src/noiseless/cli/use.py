@@ -200,7 +200,8 @@ def interpolate(
     refuse_removal(place, sources(data or ""))
     export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     about: Any = {"n": n, "steps": steps, "path": path, "decoding": decoding, "seed": seed}
-    rows = verbs.interpolate(model, data, density=density, size=size, data_dir=use.data_dir, **about)
+    given = None if data is None else _rows(model, data, size, use)
+    rows = verbs.interpolate(model, given, density=density, **about)
     wrote(export.save_paths(rows, model.spec, place, overwrite or out is None))
     note(_remarks(rows if isinstance(rows, Tensor) else list(chain(*rows)), model, decoding))
 
@@ -219,11 +220,19 @@ def _encoded(run: Run, model: Model, data: str | None, size: int | None, use: Us
     if data is None:
         ready = run.ready(use.weights, device=use.place, precision=use.precision, moments=use.moments)
         return run.codes(ready, data_dir=use.data_dir)
-    array = model.rows(data, size=size, data_dir=use.data_dir)
+    array = _rows(model, data, size, use)
     if not model.amortised:
         slow = f"{len(array):,} data are encoded by search, which is slow"
         note([f"{slow}; for the codes of the training part, without search, leave DATA out"])
     return verbs.encode(model, array)
+
+
+def _rows(model: Model, data: str, size: int | None, use: Use) -> torch.Tensor | np.ndarray:
+    """The rows of data that are named, and what belongs beside them."""
+    notes: list[str] = []
+    found = model.rows(data, size=size, data_dir=use.data_dir, notes=notes)
+    note(notes)
+    return found
 
 
 def _codes(path: Path) -> np.ndarray:

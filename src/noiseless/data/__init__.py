@@ -5,6 +5,6 @@ inputs. A new named data set is one module in this package that defines ``DATASE
 """
 
 from noiseless.data.dataset import DATA, Data, LoadOptions, Raw, Split, describe, load, names, read
-from noiseless.data.rows import rows
+from noiseless.data.rows import alike, rows
 
-__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "describe", "load", "names", "read", "rows"]
+__all__ = ["DATA", "Data", "LoadOptions", "Raw", "Split", "alike", "describe", "load", "names", "read", "rows"]

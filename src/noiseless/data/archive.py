@@ -1,9 +1,10 @@
 r"""The images in a folder, a zip or a tar archive, as names and contents, read in memory.
 
 Images of a zip archive or a folder are sorted by name. A tar archive is streamed once, because compression makes random
-access too expensive, so its images come in its own order. Hidden files, ``__MACOSX`` and files without an image suffix
-are skipped. An archive is refused entirely if a member is a link, has an absolute name or contains ``..``, because it
-could then point outside the archive.
+access too expensive, so its images come in its own order. A ``\\`` in a name separates folders as ``/`` does: some
+archives from Windows are written so. Hidden files and ``__MACOSX`` are skipped; files without an image suffix are
+skipped and counted. What is not a regular file is refused, and never opened. An archive is refused entirely if a member
+is a link, has an absolute name or contains ``..``, because it could then point outside the archive.
 """
 
 from __future__ import annotations
@@ -14,63 +15,82 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from noiseless.data.decode import MAX_BYTES, SUFFIXES
+from noiseless.data.decode import MAX_BYTES, suffixes
 from noiseless.errors import InputError
+from noiseless.files import refuse_special
 
 __all__ = ["TAR", "ZIP", "Members", "listing", "members", "stem"]
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+DEEPEST = 100
 DAMAGE = (OSError, EOFError, UnicodeError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
 class Members:
-    """The images of a folder or archive: their number (None if unknown before reading), names and contents."""
+    """The images of a folder or archive.
+
+    Arguments:
+        count: their number, None if it is unknown before reading.
+        items: their names and contents.
+        others: how many files of other suffixes were skipped, complete when all items have been read.
+    """
 
     count: int | None
     items: Iterator[tuple[str, bytes]]
+    others: Counter[str]
 
 
 def members(path: Path) -> Members:
-    """The images of a folder or archive.
+    """The images of a folder or archive, or a file that is one itself.
 
     Raises:
         InputError: it is unreadable, damaged or of another kind, or a member points outside it.
     """
+    others: Counter[str] = Counter()
     if path.is_dir():
-        files = listing(path)
-        return Members(len(files), _from_folder(path, files))
+        files = listing(path, others)
+        return Members(len(files), _from_folder(path, files), others)
     if path.name.lower().endswith(ZIP):
-        entries = _zip_entries(path)
-        return Members(len(entries), _from_zip(path, entries))
-    return Members(None, _from_tar(path))
+        entries = _zip_entries(path, others)
+        return Members(len(entries), _from_zip(path, entries), others)
+    if path.name.lower().endswith(TAR):
+        return Members(None, _from_tar(path, others), others)
+    return Members(1, _from_folder(path.parent, {path.name: path.stat()}), others)
 
 
 def stem(path: Path) -> str:
-    """A path's name without the suffix of an archive.
+    """A path's name without the suffix of an archive, an array or an image.
 
     >>> stem(Path("photos/cats.tar.xz")), stem(Path("photos/v1.2"))
     ('cats', 'v1.2')
     """
     name = path.resolve().name
-    suffix = max((s for s in (*ZIP, *TAR, ".npy", ".npz") if name.lower().endswith(s)), key=len, default="")
+    suffix = max(
+        (s for s in (*ZIP, *TAR, ".npy", ".npz", *suffixes()) if name.lower().endswith(s)), key=len, default=""
+    )
     return name[: len(name) - len(suffix)] or name
 
 
-def listing(folder: Path) -> dict[str, os.stat_result]:
+def listing(folder: Path, others: Counter[str] | None = None) -> dict[str, os.stat_result]:
     """The images below ``folder`` by relative names, sorted; links to folders are followed once.
 
+    Arguments:
+        folder: where to look.
+        others: counts the suffixes of files that are not images.
+
     Raises:
-        InputError: a folder or file cannot be read.
+        InputError: a folder or file cannot be read, an image is not a regular file, or folders are nested too deeply.
     """
     found: dict[str, os.stat_result] = {}
     try:
-        _walk(folder, PurePosixPath(), {os.path.realpath(folder)}, found)
+        _walk(folder, PurePosixPath(), {os.path.realpath(folder)}, found, Counter() if others is None else others)
     except OSError as error:
         raise InputError(
             f"{error.filename or folder} cannot be read ({error.strerror}); check its permissions"
@@ -78,24 +98,42 @@ def listing(folder: Path) -> dict[str, os.stat_result]:
     return dict(sorted(found.items()))
 
 
-def _walk(folder: Path, within: PurePosixPath, seen: set[str], found: dict[str, os.stat_result]) -> None:
-    for entry in os.scandir(folder):
+def _walk(
+    folder: Path, within: PurePosixPath, seen: set[str], found: dict[str, os.stat_result], others: Counter[str]
+) -> None:
+    if len(within.parts) > DEEPEST:
+        raise InputError(f"{folder} lies more than {DEEPEST} folders deep; move the images up, or remove it")
+    with os.scandir(folder) as scan:
+        entries = list(scan)
+    for entry in entries:
         name = within / entry.name
         if entry.is_dir():
             real = os.path.realpath(entry.path)
             if not _hidden(name) and real not in seen:
                 seen.add(real)
-                _walk(Path(entry.path), name, seen, found)
-        elif _wanted(name):
+                _walk(Path(entry.path), name, seen, found, others)
+        elif _wanted(name, others):
             found[str(name)] = entry.stat()
+            refuse_special(Path(entry.path), found[str(name)])
 
 
-def _wanted(name: PurePosixPath) -> bool:
-    return name.suffix.lower() in SUFFIXES and not _hidden(name)
+def _wanted(name: PurePosixPath, others: Counter[str]) -> bool:
+    """Whether a file is an image by its name; if it is not, and not hidden, it is counted among the others."""
+    if _hidden(name):
+        return False
+    image = name.suffix.lower() in suffixes()
+    if not image:
+        others[name.suffix.lower()] += 1
+    return image
 
 
 def _hidden(name: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+
+
+def _inside(name: str) -> PurePosixPath:
+    """The name of a member, whichever separator it is written with."""
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _refuse_large(name: str, size: int) -> None:
@@ -104,7 +142,7 @@ def _refuse_large(name: str, size: int) -> None:
 
 
 def _refuse_outside(path: Path, name: str, plain: bool) -> None:
-    parts = PurePosixPath(name.replace("\\", "/"))
+    parts = _inside(name)
     if not plain or parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
         raise InputError(
             f"{path} has the member {name!r}, which is a link or device or points outside the archive; nothing of "
@@ -116,12 +154,12 @@ def _from_folder(path: Path, files: dict[str, os.stat_result]) -> Iterator[tuple
     for name, status in files.items():
         _refuse_large(str(path / name), status.st_size)
         try:
-            yield name, (path / name).read_bytes()
+            yield str(_inside(name)), (path / name).read_bytes()
         except OSError as error:
             raise InputError(f"{path / name} cannot be read ({error.strerror}); check its permissions") from error
 
 
-def _zip_entries(path: Path) -> list[zipfile.ZipInfo]:
+def _zip_entries(path: Path, others: Counter[str]) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -130,8 +168,9 @@ def _zip_entries(path: Path) -> list[zipfile.ZipInfo]:
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         _refuse_outside(path, entry.orig_filename, kind in (0, stat.S_IFREG, stat.S_IFDIR))
-    images = [entry for entry in entries if not entry.is_dir() and _wanted(PurePosixPath(entry.filename))]
-    return sorted(images, key=lambda entry: str(PurePosixPath(entry.filename)))
+    files = [entry for entry in entries if not entry.filename.endswith(("/", "\\"))]
+    images = [entry for entry in files if _wanted(_inside(entry.filename), others)]
+    return sorted(images, key=lambda entry: str(_inside(entry.filename)))
 
 
 def _from_zip(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str, bytes]]:
@@ -142,7 +181,7 @@ def _from_zip(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str,
                 content = archive.read(entry)
             except (*DAMAGE, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
                 raise _damaged(f"{path}:{entry.filename}", error) from error
-            yield str(PurePosixPath(entry.filename)), content
+            yield str(_inside(entry.filename)), content
 
 
 _END, _HEADER, _READ = tarfile.EOFHeaderError, tarfile.HeaderError, tarfile.ReadError  # type: ignore[attr-defined]
@@ -161,18 +200,18 @@ class _Header(tarfile.TarInfo):
             raise _READ(f"it ends or is damaged after {tarfile.offset} bytes: {error}") from error
 
 
-def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
+def _from_tar(path: Path, others: Counter[str]) -> Iterator[tuple[str, bytes]]:
     member = None
     try:
         # Read forward only, once; tarfile's own stream mode, "r|*", copies its buffer at every read.
         with tarfile.open(path, "r:*", tarinfo=_Header) as archive:
             for member in archive:
                 _refuse_outside(path, member.name, member.isfile() or member.isdir())
-                if member.isfile() and _wanted(PurePosixPath(member.name)):
+                if member.isfile() and _wanted(_inside(member.name), others):
                     _refuse_large(f"{path}:{member.name}", member.size)
                     stream = archive.extractfile(member)
                     if stream is not None:
-                        yield str(PurePosixPath(member.name)), stream.read()
+                        yield str(_inside(member.name)), stream.read()
     except DAMAGE as error:
         raise _damaged(path if member is None else f"{path} (at or after {member.name})", error) from error
 

@@ -3,8 +3,7 @@ r"""Arrays in ``.npy`` and ``.npz`` files, and the rules that decide whether an 
 * Two axes are vectors (N, D) in any range; three are grey images (N, H, W); four are images.
 * Of four axes, the channels are the second or the last: the one of length 1 to 4. If this holds for both or neither,
   the array is refused.
-* Images are uint8, or floats in [0, 1], which are converted to float32. Other integers are converted to uint8 if they
-  lie in 0 to 255.
+* The numbers of images follow the rules of :mod:`noiseless.data.intensities`.
 * NaN and infinities are refused, and so are columns of vectors that float32 cannot hold: those that rounding changes by
   more than a hundredth of their standard deviation.
 
@@ -20,12 +19,13 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from noiseless.data import intensities
 from noiseless.data.archive import stem
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, joined
 from noiseless.errors import InputError
@@ -36,7 +36,6 @@ DAMAGE = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.e
 PARTS = ((TRAIN, ("train",)), (VALIDATION, ("val", "valid", "validation")), (TEST, ("test",)))
 WHOLE = ("x", "images", "data")
 LABELS = ("y", "labels", "label")
-CHUNK = 1 << 24
 ROUNDING, SHOWN = 0.01, 5
 
 
@@ -132,7 +131,7 @@ def standard(where: str, array: np.ndarray) -> np.ndarray:
 
 def _vectors(where: str, array: np.ndarray) -> np.ndarray:
     vectors = as_float32(where, array)
-    _extent(where, vectors)
+    intensities.extent(where, vectors)
     return vectors
 
 
@@ -167,18 +166,7 @@ def as_float32(where: str, array: np.ndarray, names: Sequence[str] = ()) -> np.n
 
 
 def _images(where: str, array: np.ndarray) -> np.ndarray:
-    images = _channels_first(where, array)
-    if array.dtype == np.uint8:
-        return images
-    low, high = _extent(where, images)
-    if array.dtype.kind in "iu" and low >= 0 and high <= 255:
-        return images.astype(np.uint8)
-    if array.dtype.kind == "f" and low >= 0 and high <= 1:
-        return images.astype(np.float32, copy=False)
-    raise InputError(
-        f"{where} has images in {array.dtype} from {low:g} to {high:g}; expected uint8, or floats from 0 to 1: scale "
-        f"them (for example, divide by 255), or reshape them to (N, D) to use them as vectors"
-    )
+    return intensities.stored(where, _channels_first(where, array))
 
 
 def _channels_first(where: str, array: np.ndarray) -> np.ndarray:
@@ -191,21 +179,3 @@ def _channels_first(where: str, array: np.ndarray) -> np.ndarray:
             f"last axis have 1 to 4 channels; give (N, C, H, W) or (N, H, W, C) with 1 to 4 channels and larger images"
         )
     return array if second else np.moveaxis(array, 3, 1)
-
-
-def _extent(where: str, array: np.ndarray) -> tuple[float, float]:
-    low, high = np.inf, -np.inf
-    for start, chunk in _chunks(array):
-        if array.dtype.kind == "f" and not np.isfinite(chunk).all():
-            bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
-            raise InputError(
-                f"{where} has NaN, infinite or too large numbers, first in row {start + int(bad.argmax())}; "
-                f"remove or replace them"
-            )
-        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
-    return low, high
-
-
-def _chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    rows = max(1, CHUNK // max(1, array[:1].nbytes))
-    return ((start, array[start : start + rows]) for start in range(0, len(array), rows))

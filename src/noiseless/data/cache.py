@@ -1,14 +1,16 @@
 r"""A cache of decoded images, so that a second load maps a file instead of decoding.
 
-An entry is a folder ``decoded/KEY`` with ``array.npy``, ``labels.npy``, ``parts.npy``, ``name`` and ``check``, a
-checksum of all of them. KEY is a hash of the source's absolute path, size and modification time (of every image, for a
-folder) and of the options. Damaged entries are recreated; if the cache cannot be written, nothing is cached.
+An entry is a folder ``decoded/KEY`` with ``array.npy``, ``labels.npy``, ``parts.npy``, ``name`` (with the notes) and
+``check``, a checksum of all of them. KEY is a hash of the source's absolute path, size and modification time (of every
+image, for a folder) and of the options. Damaged entries are recreated; if the cache cannot be written, nothing is
+cached.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from noiseless.files import atomic_write
 
 __all__ = ["content", "remembered"]
 
-VERSION = 1
+VERSION = 2
 CHUNK = 1 << 24
 COLUMNS = ("labels", "parts")
 
@@ -52,7 +54,9 @@ def content(array: np.ndarray) -> Iterator[bytes]:
 
 def _key(path: Path, options: object) -> str:
     digest = hashlib.sha256(repr((VERSION, str(path.resolve()), options)).encode("utf-8", "surrogateescape"))
-    files = listing(path) if path.is_dir() else {"": path.stat()}
+    others: Counter[str] = Counter()
+    files = listing(path, others) if path.is_dir() else {"": path.stat()}
+    digest.update(repr(sorted(others.items())).encode("utf-8", "surrogateescape"))  # a note names them
     for name, status in files.items():
         digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
@@ -63,9 +67,10 @@ def _read(entry: Path) -> Raw | None:
         # Copy-on-write: the file is not modified, and torch accepts the array without a warning.
         array = np.load(entry / "array.npy", mmap_mode="c", allow_pickle=False)
         labels, parts = (_column(entry / f"{name}.npy") for name in COLUMNS)
-        raw = Raw(json.loads((entry / "name").read_text("utf-8")), array, labels, parts)
+        name, *notes = json.loads((entry / "name").read_text("utf-8"))
+        raw = Raw(name, array, labels, parts, notes=tuple(notes))
         return raw if (entry / "check").read_text("utf-8") == _check(raw) else None
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, TypeError):
         return None
 
 
@@ -88,12 +93,12 @@ def _write(entry: Path, raw: Raw) -> None:
     for name, column in zip(COLUMNS, (raw.labels, raw.parts), strict=True):
         if column is not None:
             np.save(entry / f"{name}.npy", column)
-    (entry / "name").write_text(json.dumps(raw.name), "utf-8")
+    (entry / "name").write_text(json.dumps([raw.name, *raw.notes]), "utf-8")
     (entry / "check").write_text(_check(raw), "utf-8")
 
 
 def _check(raw: Raw) -> str:
-    digest = hashlib.sha256(raw.name.encode())
+    digest = hashlib.sha256(repr((raw.name, raw.notes)).encode("utf-8", "surrogateescape"))
     for array in (raw.array, raw.labels, raw.parts):
         for piece in content(array) if array is not None else (b"none",):
             digest.update(piece)

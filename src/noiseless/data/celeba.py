@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from noiseless.data.archive import members
 from noiseless.data.cache import remembered
 from noiseless.data.decode import Framing
 from noiseless.data.pictures import gathered, stacked
@@ -60,7 +61,7 @@ def _place(data_dir: Path | None) -> tuple[Path, Path]:
 
 def _made(path: Path, partition: Path, framing: Framing) -> Raw:
     parts = _parts(partition)
-    images = {name.rpartition("/")[2]: image for name, image in gathered(path, framing).items()}
+    images = {name.rpartition("/")[2]: image for name, image in gathered(path, members(path), framing).items()}
     for name in parts:
         if name not in images:
             raise InputError(f"{path} holds no {name}, which {partition} lists; download both again")

@@ -16,10 +16,11 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import ArrayLike
 
-from noiseless.data import arrays, function, intake, modality, pictures
+from noiseless.data import arrays, function, intake, intensities, modality, pictures
 from noiseless.data.cache import content
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, LoadOptions, Raw
 from noiseless.errors import InputError
+from noiseless.files import refuse_special
 from noiseless.registry import Choice, Kind, offered, options
 from noiseless.values import Spec
 
@@ -135,6 +136,8 @@ def read(
     else:
         raw = _raw(named, LoadOptions(size, data_dir))
     _refuse_other_size(raw, size)
+    if raw.array.ndim == 4 and raw.array.dtype == np.uint8:
+        intensities.refuse_faint(raw.name, raw.array)
     return raw
 
 
@@ -180,6 +183,7 @@ def _raw(source: Choice, request: LoadOptions) -> Raw:
         return function.load(DATA.find(source), request)
     path = Path(source).expanduser()
     if source not in _loaders() and _exists(path):
+        refuse_special(path)
         return arrays.load(path) if path.suffix.lower() in (".npy", ".npz") else pictures.load(path, request.size)
     try:
         part = DATA.find(source)

@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from noiseless.data.arrays import standard
-from noiseless.data.decode import Framing, pixels
+from noiseless.data.decode import Framing, frame_count, pixels
 from noiseless.data.pictures import refuse_size, stacked
 from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.errors import InputError
 
-__all__ = ["LABELS", "gathered", "pair", "to_numpy"]
+__all__ = ["LABELS", "gathered", "pair", "to_numpy", "to_tensor"]
 
 LABELS = ("label", "labels", "target", "targets", "class", "y")
 DATUM = (Tensor, np.ndarray, Image.Image)
@@ -79,6 +79,33 @@ def to_numpy(x: Tensor) -> np.ndarray:
     return (x.float() if small else x).numpy()
 
 
+def to_tensor(data: object, where: str) -> Tensor:
+    """Numbers of any layout, byte order and type as a tensor that torch computes with.
+
+    Arguments:
+        data: a tensor, an array, or nested lists of numbers.
+        where: what errors call them.
+
+    Raises:
+        InputError: they are no real numbers, or some are masked.
+    """
+    if isinstance(data, Tensor):
+        if data.is_complex() or data.is_quantized or data.layout != torch.strided:
+            raise InputError(f"{where} are {_kind(data)}; expected real numbers in a dense tensor")
+        return data.detach()
+    try:
+        array = np.asanyarray(data)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} are {_kind(data)}; expected an array of numbers") from error
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{where} have shape {array.shape} in {array.dtype}; expected numbers")
+    if np.ma.is_masked(array):
+        raise InputError(f"{where} have masked values; fill them")
+    kind = np.dtype(np.float64) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array.dtype
+    native = np.asarray(array).astype(kind.newbyteorder("="), copy=not array.flags.writeable)
+    return torch.from_numpy(np.ascontiguousarray(native))
+
+
 class _Arrays:
     """Tensors and arrays, written into one array of the type and shape of the first."""
 
@@ -115,6 +142,8 @@ class _Images:
         if not isinstance(datum, Image.Image):
             raise InputError(f"{self.where}: item {k} is {_kind(datum)}, and those before are images; make all alike")
         name, first = (f"item {i} of {self.where}" for i in (k, 0))
+        if frame_count(datum) > 1:
+            raise InputError(f"{name} has {frame_count(datum)} frames; give each as an image of its own, by copy()")
         try:
             image = pixels(name, datum, self.framing)
         except OSError as error:  # a file that is read only now

@@ -14,10 +14,9 @@ import numpy as np
 from torch import Tensor
 
 from noiseless import registry
-from noiseless.errors import InputError
 from noiseless.values import Spec
 
-__all__ = ["DataKind", "check_finite", "of"]
+__all__ = ["DataKind", "of"]
 
 
 class DataKind(ABC):
@@ -44,14 +43,14 @@ class DataKind(ABC):
 
     @abstractmethod
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """Data given to a model, as they are stored: axes in the order of ``spec``, numbers in the stored type.
+        """Data given to a model, with the axes in the order of ``spec``.
 
-        What cannot be told apart is left as it is, for :meth:`check` to refuse.
+        What cannot be told apart is left as it is; the model refuses another shape.
         """
 
     @abstractmethod
-    def check(self, raw: Tensor, spec: Spec) -> None:
-        """Refuses values that data of the shape of ``spec`` cannot have.
+    def stored(self, raw: Tensor, spec: Spec) -> Tensor:
+        """Data of the shape of ``spec``, in the type of number in which they are stored.
 
         Raises:
             InputError: numbers that are not finite, out of range or of another type.
@@ -66,9 +65,3 @@ def of(spec: Spec) -> DataKind:
     """The kind of data that ``spec`` describes."""
     found: DataKind = registry.modality(spec.modality)
     return found
-
-
-def check_finite(raw: Tensor) -> None:
-    """Refuses infinities and NaN in floating-point data."""
-    if not raw.isfinite().all():
-        raise InputError(f"{int((~raw.flatten(1).isfinite()).any(1).sum())} of {len(raw)} data are not finite")

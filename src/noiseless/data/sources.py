@@ -9,6 +9,7 @@ complete.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import os
@@ -20,20 +21,32 @@ import platformdirs
 
 from noiseless.data.progress import bar
 from noiseless.errors import InputError
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, sweep
 
 __all__ = ["absent", "cache", "download", "folders", "keeps_decoded"]
 
 SYSTEM = Path("/usr/share/datasets")
 CHUNK = 1 << 18
 PATIENCE = 30.0
+KEPT = ("cifar10", "decoded", "fashion-mnist", "features", "identities", "lpips", "mnist", "tokens")
+"""Folders of the cache in which files are written."""
+STALE = 86400.0
+"""Seconds after which what is half written there belongs to no process that still runs."""
 
 
 def cache() -> Path:
     """The folder for downloads and decoded images."""
     given = os.environ.get("NOISELESS_CACHE", "")
     chosen = given if given and given != "off" else platformdirs.user_cache_dir("noiseless")
-    return Path(chosen).expanduser()
+    return _swept(Path(chosen).expanduser())
+
+
+@functools.cache
+def _swept(folder: Path) -> Path:
+    """The folder without what killed processes left in it half written, once in a process."""
+    for place in (folder / name for name in KEPT):
+        sweep(place, age=STALE)
+    return folder
 
 
 def keeps_decoded() -> bool:

@@ -19,7 +19,7 @@ from noiseless.data.progress import bar
 from noiseless.data.raw import Raw
 from noiseless.data.sources import cache, keeps_decoded
 from noiseless.errors import InputError, RunError, unknown
-from noiseless.files import atomic_write
+from noiseless.files import read_checked, write_checked
 from noiseless.strings import CharacterCodec, Codec, Grammar, GrammarCodec, parser
 
 __all__ = ["Bad", "Coding", "codec_for", "coded", "encoded", "longest"]
@@ -28,7 +28,7 @@ Coding = Literal["grammar", "characters"]
 Bad = Literal["refuse", "skip"]
 PAD = "\0"
 NAMED = 5
-VERSION = 1
+VERSION = 2
 
 
 def coded(
@@ -80,7 +80,7 @@ def encoded(
         refuse: raise an error for the first such string.
     """
     grammar = codec.grammar.text if codec.grammar is not None else ""
-    path = _place(".npy", strings, grammar, codec.alphabet, codec.length)
+    path = _place(".ids", strings, grammar, codec.alphabet, codec.length)
     known = _read(path, len(strings), codec) if keeps_decoded() else None
     ids = known if known is not None else np.full((len(strings), codec.length), codec.pad, dtype=np.uint8)
     empty = np.flatnonzero(ids[:, 0] == codec.pad).tolist()  # all, or those that could not be encoded when cached
@@ -97,8 +97,8 @@ def encoded(
                 wrong[k] = str(error)
             advance(1)
     if known is None and keeps_decoded():
-        with contextlib.suppress(RunError), atomic_write(path) as part, part.open("wb") as stream:
-            np.save(stream, ids)  # nothing is cached if the cache cannot be written
+        with contextlib.suppress(RunError):  # nothing is cached if the cache cannot be written
+            write_checked(path, [ids.data])
     return ids, wrong
 
 
@@ -129,8 +129,8 @@ def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
     """The largest number of rules of a string; arguments as for :func:`coded`. Skips strings outside the language."""
     path = _place(".txt", strings, grammar.text)
     if keeps_decoded():
-        with contextlib.suppress(OSError, ValueError):  # a damaged entry is recreated
-            return int(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(InputError):  # a damaged entry is recreated
+            return int(bytes(read_checked(path)))
     most = 0
     with bar(f"measuring {where}", len(strings)) as advance:
         for string in strings:
@@ -138,8 +138,8 @@ def longest(grammar: Grammar, strings: Sequence[str], where: str) -> int:
                 most = max(most, len(parser(grammar).ids(string)))
             advance(1)
     if keeps_decoded():
-        with contextlib.suppress(RunError), atomic_write(path) as part:
-            part.write_text(str(most), encoding="utf-8")
+        with contextlib.suppress(RunError):
+            write_checked(path, [str(most).encode()])
     return most
 
 
@@ -159,8 +159,8 @@ def _told(wrong: dict[int, str], number: Callable[[int], object]) -> str:
 
 def _read(path: Path, count: int, codec: Codec) -> np.ndarray | None:
     try:
-        ids = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        ids = np.frombuffer(read_checked(path), dtype=np.uint8)
+    except InputError:
         return None
-    right = ids.dtype == np.uint8 and ids.shape == (count, codec.length) and (not count or ids.max() < codec.size)
-    return ids if right else None
+    right = ids.size == count * codec.length and (not count or ids.max() < codec.size)
+    return ids.reshape(count, codec.length) if right else None

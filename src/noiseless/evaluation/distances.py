@@ -115,6 +115,7 @@ def evaluate_samples(
     part: Reference = "test",
     seed: int = 0,
     more: Sequence[Metric] = (),
+    notes: Sequence[str] = (),
 ) -> list[Result]:
     """One row for data that we did not make: ``n`` of ``samples`` by seed, of the shape of ``data``.
 
@@ -128,7 +129,7 @@ def evaluate_samples(
     everything = Split(samples, np.arange(len(samples)))
     fake = features.over(raw_batches(data, everything, choice(len(samples), n, seed)))
     protocol = replace(_protocol(source, data, features, part, real, seed), n=fake.n, asked=n)
-    return [Result(protocol, *score(real, fake, seed, more), metrics=_names(more))]
+    return [Result(protocol, *score(real, fake, seed, more), notes=tuple(notes), metrics=_names(more))]
 
 
 def _note(model: Model, density: Choice | None) -> str:

@@ -25,7 +25,7 @@ def reference(data: Data, part: Reference, n: int, features: Features, seed: int
     """The features of ``n`` data of a part, drawn by ``seed``; kept in the user's cache."""
     split = getattr(data, part)
     key = f"2-{data.fingerprint}-{part}-{n}-{seed}-{features.name}-{torch.__version__}"
-    path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+    path = cache() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.sample"
     cacheable = keeps_decoded() and ":" not in features.name  # a function of the user's own may change under its name
     if cacheable and path.is_file():
         with contextlib.suppress(InputError):  # a damaged entry is made again

@@ -28,7 +28,7 @@ from noiseless.densities import DENSITY
 from noiseless.errors import InputError, RunError
 from noiseless.evaluation.heldout import pairs
 from noiseless.evaluation.results import Protocol, Reference, Result, Value
-from noiseless.files import atomic_write
+from noiseless.files import read_checked, write_checked
 from noiseless.metrics.strings import exact, string_shares
 from noiseless.model import Model
 from noiseless.model.interpolation import PATHS
@@ -182,22 +182,19 @@ def _training(data: Data, identity: Callable[[str], str | None]) -> set[str]:
     """What the training strings are known by; of molecules kept in the cache, for it takes minutes."""
     if identity is not canonical:
         return set(_spelled(data))
-    key = hashlib.sha256(f"1-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"2-{data.fingerprint}-{data.spec.name}".encode()).hexdigest()[:24]
     path = cache() / "identities" / f"{key}.txt"
-    if keeps_decoded() and path.is_file():
-        with contextlib.suppress(OSError, UnicodeDecodeError):  # a damaged entry is made again
-            return set(path.read_text(encoding="utf-8").split())
+    if keeps_decoded():
+        with contextlib.suppress(InputError):  # a missing or damaged entry is made again
+            return set(bytes(read_checked(path)).decode().split())
     with bar("canonical SMILES of the training part", len(data.train)) as advance:
         found = set()
         for string in _spelled(data):
             found.add(identity(string) or string)
             advance(1)
     if keeps_decoded():
-        with (
-            contextlib.suppress(RunError),
-            atomic_write(path) as part,
-        ):  # a cache that cannot be written is done without
-            part.write_text("\n".join(sorted(found)), encoding="utf-8")
+        with contextlib.suppress(RunError):  # a cache that cannot be written is done without
+            write_checked(path, ["\n".join(sorted(found)).encode()])
     return found
 
 

@@ -16,11 +16,11 @@ from typing import Any, TypeVar, TypeVarTuple
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.files import atomic_write
+from noiseless.files import read_checked, write_checked
 
 __all__ = ["Sample"]
 
@@ -94,24 +94,23 @@ class Sample:
         return cls(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)
 
     def save(self, path: Path) -> None:
-        """Writes the sample to a safetensors file, atomically."""
+        """Writes the sample to a file with a checksum, atomically."""
         tensors = {"features": self.features.contiguous()}
         if self.logits is not None:
             tensors["logits"] = self.logits.contiguous()
-        with atomic_write(path) as part:
-            save_file(tensors, part)
+        write_checked(path, [save(tensors)])
 
     @classmethod
     def load(cls, path: Path) -> Sample:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is missing, truncated, or of another format.
+            InputError: the file is missing, damaged, or of another format.
         """
         try:
-            tensors = load_file(path)
+            tensors = load(bytes(read_checked(path)))
             return cls(tensors["features"], tensors.get("logits"))
-        except (OSError, SafetensorError, KeyError) as error:
+        except (InputError, SafetensorError, KeyError) as error:
             raise InputError(f"{path} cannot be read as a sample of features ({error}); remove it") from error
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
-from noiseless.data import Data
+from noiseless.data import Data, intensities
 from noiseless.data.intake import called
-from noiseless.data.modality import check_finite
+from noiseless.data.items import to_numpy
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluation import distances
@@ -54,21 +54,16 @@ class Images(Modality):
         return f"images of {'x'.join(map(str, spec.shape))}"
 
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
-        """(N, H, W) and (N, H, W, C) as (N, C, H, W), whole numbers from 0 to 255 as uint8."""
-        raw, shape = _as_bytes(raw), spec.shape
+        """(N, H, W) and (N, H, W, C) as (N, C, H, W)."""
+        shape = spec.shape
         if raw.ndim == 3 and raw.shape[1:] == shape[1:] and shape[0] == 1:
             raw = raw[:, None]
         if raw.ndim == 4 and raw.shape[1:] == (*shape[1:], shape[0]) != shape:
             raw = raw.movedim(3, 1)
         return raw
 
-    def check(self, raw: Tensor, spec: Spec) -> None:
-        if raw.dtype == torch.uint8:
-            return
-        check_finite(raw)
-        if raw.min() < 0 or raw.max() > 1:
-            low, high = raw.min().item(), raw.max().item()
-            raise InputError(f"images lie in [{low:g}, {high:g}]; expected floats in [0, 1] or uint8 (divide by 255?)")
+    def stored(self, raw: Tensor, spec: Spec) -> Tensor:
+        return torch.from_numpy(intensities.stored("the array given", to_numpy(raw)))
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
         return None
@@ -184,17 +179,17 @@ class Images(Modality):
         seed: int = 0,
         more: Sequence[Metric] = (),
     ) -> list[Result]:
-        chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(
-            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
-        )
-
-
-def _as_bytes(raw: Tensor) -> Tensor:
-    if raw.is_floating_point() or raw.dtype in (torch.uint8, torch.bool) or not raw.numel():
-        return raw
-    whole = raw.to(torch.int64)
-    return whole.to(torch.uint8) if whole.min() >= 0 and whole.max() <= 255 else whole
+        chosen, read = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size)
+        samples = datasets.alike(read, data.spec, "the reference")
+        about: Any = {
+            "source": called(source),
+            "n": n,
+            "part": part,
+            "seed": seed,
+            "more": more,
+            "notes": samples.notes,
+        }
+        return distances.evaluate_samples(samples.array, data, chosen, **about)
 
 
 def _folder(images: Tensor, spec: Spec, path: Path) -> Path:

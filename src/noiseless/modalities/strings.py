@@ -55,9 +55,11 @@ class Strings(Modality):
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
         return raw
 
-    def check(self, raw: Tensor, spec: Spec) -> None:
+    def stored(self, raw: Tensor, spec: Spec) -> Tensor:
         if raw.dtype != torch.uint8 or raw.max() >= spec.tokens:
-            raise InputError(f"the tokens are {raw.dtype} up to {raw.max()}; expected uint8 below {spec.tokens}")
+            highest = raw.double().max().item()
+            raise InputError(f"the tokens are {raw.dtype} up to {highest:g}; expected uint8 below {spec.tokens}")
+        return raw
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
         """The tokens of a text file in the language of ``spec``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless import metrics
 from noiseless.autoencoder.networks import Factories, Networks, perceptrons
-from noiseless.data import Data
+from noiseless.data import Data, intensities
 from noiseless.data.intake import called
-from noiseless.data.modality import check_finite
+from noiseless.data.items import to_numpy
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
 from noiseless.evaluation import distances
@@ -48,9 +48,10 @@ class Vectors(Modality):
     def arranged(self, raw: Tensor, spec: Spec) -> Tensor:
         return raw
 
-    def check(self, raw: Tensor, spec: Spec) -> None:
-        if raw.dtype != torch.uint8:
-            check_finite(raw)
+    def stored(self, raw: Tensor, spec: Spec) -> Tensor:
+        vectors = raw if raw.is_floating_point() else raw.double()
+        intensities.extent("the array given", to_numpy(vectors))
+        return vectors
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:
         return None
@@ -138,10 +139,17 @@ class Vectors(Modality):
         seed: int = 0,
         more: Sequence[Metric] = (),
     ) -> list[Result]:
-        chosen, samples = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size).array
-        return distances.evaluate_samples(
-            samples, data, chosen, source=called(source), n=n, part=part, seed=seed, more=more
-        )
+        chosen, read = features or metrics.build(self.features[0], data.spec), datasets.read(source, size=size)
+        samples = datasets.alike(read, data.spec, "the reference")
+        about: Any = {
+            "source": called(source),
+            "n": n,
+            "part": part,
+            "seed": seed,
+            "more": more,
+            "notes": samples.notes,
+        }
+        return distances.evaluate_samples(samples.array, data, chosen, **about)
 
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:

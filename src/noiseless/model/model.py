@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.data import modality, rows
+from noiseless.data.items import to_tensor
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError, unknown
 from noiseless.model.interpolation import PATHS, PathKind
@@ -79,13 +81,16 @@ class Model:
         """What turns tokens into strings; InputError where data are no strings."""
         return of(self.spec)
 
-    def rows(self, data: object, *, size: int | None = None, data_dir: Path | None = None) -> Tensor | np.ndarray:
+    def rows(
+        self, data: object, *, size: int | None = None, data_dir: Path | None = None, notes: list[str] | None = None
+    ) -> Tensor | np.ndarray:
         """All rows of what :meth:`encode` takes.
 
         Arguments:
             data: see the class.
             size: resizes images; as in training by default.
             data_dir: where to look first for the files of a named data set.
+            notes: takes what a user should hear about the data.
 
         Raises:
             InputError: the data cannot be taken.
@@ -94,7 +99,8 @@ class Model:
             return data
         if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
             return self.codec.encode(data)
-        return rows(data, self.spec, size=size or self.size, data_dir=data_dir, holder=self.name)
+        about: Any = {"size": size or self.size, "data_dir": data_dir, "holder": self.name, "notes": notes}
+        return rows(data, self.spec, **about)
 
     def encode(self, data: object) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""
@@ -130,9 +136,9 @@ class Model:
     def _placed(self, z: Tensor) -> Tensor:
         return z.to(self.device, self.dtype)
 
-    def _codes(self, codes: Tensor | np.ndarray) -> Tensor:
-        z = torch.as_tensor(codes)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim or not z.is_floating_point():
+    def _codes(self, codes: object) -> Tensor:
+        z = to_tensor(codes, "the codes")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or len(z) == 0 or not z.is_floating_point():
             given = f"{tuple(z.shape)} of {z.dtype}"
             raise InputError(f"codes are {given}; expected floats of shape (N, {self.latent_dim})")
         if not z.isfinite().all():
@@ -209,25 +215,14 @@ class Model:
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
     def _checked(self, data: object) -> Tensor:
-        raw = _tensor(self.rows(data))
+        raw = to_tensor(self.rows(data), "the data")
         shape = self.spec.shape
         raw = modality.of(self.spec).arranged(raw, self.spec)
         if raw.shape[1:] != shape or len(raw) == 0:
             raise InputError(
                 f"the data have shape {tuple(raw.shape)}; this model takes (N, {', '.join(map(str, shape))})"
             )
-        modality.of(self.spec).check(raw, self.spec)
-        return raw
-
-
-def _tensor(data: Tensor | np.ndarray) -> Tensor:
-    """Data of any layout and type of number as torch takes them."""
-    if isinstance(data, np.ndarray):
-        if data.dtype.kind not in "buif":
-            raise InputError(f"the data have shape {data.shape} in {data.dtype}; expected numbers")
-        native = data.astype(data.dtype.newbyteorder("="), copy=not data.flags.writeable)
-        data = torch.from_numpy(np.ascontiguousarray(native))
-    return data.detach()
+        return modality.of(self.spec).stored(raw, self.spec)
 
 
 def _check_paths(starts: int, ends: int, steps: int, path: str) -> None:

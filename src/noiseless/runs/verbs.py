@@ -18,6 +18,7 @@ from torch import Tensor
 
 from noiseless import data as datasets
 from noiseless.data import Data
+from noiseless.data.items import to_tensor
 from noiseless.data.progress import bar
 from noiseless.errors import InputError
 from noiseless.model import Model
@@ -211,7 +212,7 @@ def decode(
     """
     model = _opened(trained)
     generator = torch.Generator().manual_seed(seed) if decoding == "sampled" else None
-    return decodings.of(model.spec).decoded(model, torch.as_tensor(codes), generator)
+    return decodings.of(model.spec).decoded(model, to_tensor(codes, "the codes"), generator)
 
 
 def reconstruct(

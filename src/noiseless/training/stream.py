@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiseless.data import intensities
+from noiseless.data.items import to_numpy, to_tensor
 from noiseless.errors import InputError
 from noiseless.values import Batch, Spec
 
@@ -126,11 +128,18 @@ def _data(batch: object) -> Tensor:
         wide = {key: value for key, value in tensors.items() if value.ndim > 1} if len(tensors) > 1 else tensors
         batch = next(iter(wide.values())) if len(wide) == 1 else batch
     if isinstance(batch, Tensor | np.ndarray) and batch.ndim > 1 and len(batch):
-        return torch.as_tensor(np.ascontiguousarray(batch) if isinstance(batch, np.ndarray) else batch)
+        return _stored(to_tensor(batch, "the data of a batch"))
     raise InputError(
         f"a batch is {_described(batch)}; expected a tensor (B, ...), a pair of one and a label, or a dictionary "
         "with one tensor"
     )
+
+
+def _stored(x: Tensor) -> Tensor:
+    """Images in whole numbers by the rule for all images; floats are taken as they are."""
+    if x.ndim != 4 or x.is_floating_point():
+        return x
+    return torch.from_numpy(intensities.stored("a batch", to_numpy(x)))
 
 
 def _described(batch: object) -> str:
