@@ -58,7 +58,7 @@ def test_unknown_name_says_the_nearest_and_that_no_file_exists() -> None:
 
 
 def test_named_sets_are_not_resized() -> None:
-    with pytest.raises(InputError, match=r"digits has images of 1x8x8 and is not resized; leave out --size"):
+    with pytest.raises(InputError, match=r"digits has images of 1x8x8 and is not resized; leave out size="):
         nd.load("digits", size=32)
     assert nd.load("digits", size=8).spec.shape == (1, 8, 8)
 

@@ -85,7 +85,7 @@ def test_other_terms_are_refused(other: list[str], capsys: pytest.CaptureFixture
     assert run([*line, *GAUSSIAN, *other]) == 2
     said = capsys.readouterr().err
     assert "under other terms" in said
-    assert "choose another --out" in said
+    assert "choose another folder (--out)" in said
 
 
 def test_a_recipe_that_cannot_take_an_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

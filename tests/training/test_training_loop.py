@@ -142,7 +142,7 @@ def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], message:
 def test_data_and_machine_have_to_suffice() -> None:
     objective = method("ae", vectors().spec).objective
     with pytest.raises(
-        InputError, match="the training set has 80 examples, fewer than a batch of 100; give --batch 80 or less"
+        InputError, match="the training set has 80 examples, fewer than a batch of 100; give batch=80 or less"
     ):
         resolve(Training(batch=100), objective, vectors())
     with pytest.raises(InputError, match="cannot be shared equally by 3 processes"):

@@ -10,6 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from noiseless.cli.flags import spelled
+
 __all__ = ["complain", "narrow", "note", "show", "tell", "wrote"]
 
 PIPED = 160
@@ -29,7 +31,7 @@ def wrote(path: Path) -> None:
 def note(lines: Iterable[str]) -> None:
     """What belongs beside the results, each sentence once."""
     if _first():
-        sys.stderr.writelines(f"note: {line}\n" for line in filter(None, dict.fromkeys(lines)))
+        sys.stderr.writelines(f"note: {spelled(line)}\n" for line in filter(None, dict.fromkeys(lines)))
 
 
 def complain(message: str) -> None:

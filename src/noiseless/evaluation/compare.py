@@ -119,7 +119,7 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
     path = out / "compare.json"
     if not path.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"{out} exists already and is no comparison; choose another --out")
+            raise InputError(f"{out} exists already and is no comparison; choose another folder (out=)")
         return write_json(path, terms)
     then = read_json(path)
     then = with_new_names(then) if isinstance(then, dict) else then
@@ -128,7 +128,7 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
         was = then.get(differing[0]) if isinstance(then, dict) else then
         raise InputError(
             f"{out} is a comparison under other terms: {differing[0]} was {was} and is {terms[differing[0]]}; "
-            "choose another --out"
+            "choose another folder (out=)"
         )
     return None
 

@@ -163,5 +163,5 @@ def _terms(protocol: Protocol) -> tuple[object, ...]:
 def _recorded(path: Path) -> list[Result]:
     rows = read_json(path) if path.is_file() else []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} does not hold rows of results; move it away, or choose another --out")
+        raise InputError(f"{path} does not hold rows of results; move it away, or choose another folder (out=)")
     return [Result.from_json(row) for row in rows]

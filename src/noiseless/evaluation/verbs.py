@@ -216,7 +216,7 @@ def features_for(
     """
     usual = modality.of(data.spec).features
     if not usual and chosen is not None:
-        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out --features")
+        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out features=")
     if not usual or isinstance(chosen, Features):
         return chosen if isinstance(chosen, Features) else None
     check_device(device)

@@ -98,7 +98,7 @@ class Strings(Modality):
             return []
         codec = model.codec
         why = "all of it pads" if codec.alphabet else f"their derivation did not end within {codec.length} rules"
-        other = "" if sampled else ", or try --decoding sampled"
+        other = "" if sampled else ", or try decoding=sampled"
         return [f"{missing:,} of {len(made):,} strings are empty: {why}; train longer{other}"]
 
     def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
@@ -166,7 +166,7 @@ class Strings(Modality):
 
 def _refuse_metrics(data: Data, more: Sequence[Metric]) -> None:
     if more:
-        raise InputError(f"{data.spec.name} are strings, which are judged as such; leave out --metric")
+        raise InputError(f"{data.spec.name} are strings, which are judged as such; leave out metric=")
 
 
 def _reconstructions(model: Model, held_out: np.ndarray, folder: Path, pictured: bool) -> None:

@@ -85,7 +85,7 @@ class Vectors(Modality):
     def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
         refuse_existing(path, overwrite)
         if path.suffix != ".npy":
-            raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
+            raise InputError(f"{spec.name} are vectors, which are written as .npy, not as {path}")
 
     def save(self, drawn: Drawn, spec: Spec, path: Path, overwrite: bool) -> Path:
         self.check_place(path, spec, len(drawn), overwrite, folders=True)

@@ -155,7 +155,7 @@ class _Paper:
         if self.published.gradient is None:
             raise InputError(
                 f"the gradient weight for {self.shared.constants} is 0 in the authors' code, so there is no default; "
-                "give one with --gradient"
+                "give one with gradient="
             )
         return Term(self.published.gradient * self.shared.size, penalty, every)
 

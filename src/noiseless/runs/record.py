@@ -127,9 +127,11 @@ def refuse_existing(directory: Path, overwrite: bool) -> None:
     """Refuses a folder that holds something, unless it is a run that may be replaced."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         if not overwrite:
-            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
+            raise InputError(
+                f"{directory} exists already; choose another folder (out=), or replace it (overwrite=True)"
+            )
         if not (directory / "run.json").is_file():
-            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+            raise InputError(f"{directory} is not a run, and is not replaced; choose another folder (out=)")
 
 
 def make_room(directory: Path, overwrite: bool) -> None:
@@ -145,7 +147,7 @@ def make_room(directory: Path, overwrite: bool) -> None:
             shutil.rmtree(directory)
         directory.mkdir(parents=True)
     except OSError as error:
-        raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
+        raise RunError(f"cannot make {directory}: {error.strerror}; choose another folder (out=)") from error
 
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 r"""Runs: folders from which everything can be rebuilt, and no code can be run. ::
 
     run.json                what was run: recipe, arguments, data, training, versions
-    log.jsonl               a row of numbers every --log-every steps
+    log.jsonl               a row of numbers every log_every steps
     checkpoint.safetensors  the whole state: weights, average, optimisers; counters in its header
     best.safetensors        the weights that validated best
     initial.safetensors     the weights it started from, if they were another run's
@@ -165,7 +165,8 @@ class Run:
         if record.get("in_memory") and self.own.source is None:
             raise InputError(
                 f"{self.directory} was trained on {record['source']}, which the run does not keep: give it again "
-                "(resume(data=...), load(..., data=...)), or save it to a file and name that with --source"
+                "(resume(data=...), load(..., data=...)), or save it to a file and name that with "
+                "own=UserCode(source=...)"
             )
         source = self.own.source_of(record["source"], self.directory)
         kept = Path(record["data_dir"]) if record["data_dir"] else None
@@ -174,13 +175,14 @@ class Run:
             found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
         except InputError as error:
             named = source != record["source"]
-            said = "" if named else "; if they have moved, say with --source where they are"
+            said = "" if named else "; if they have moved, say where they are with own=UserCode(source=...)"
             raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
         if found.fingerprint != record["fingerprint"]:
             called = source if isinstance(source, str) else name_of(source)
             raise InputError(
                 f"the data {called!r} have changed since {self.directory} was trained on them "
-                f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
+                f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say where those are with "
+                "own=UserCode(source=...)"
             )
         return found
 
@@ -314,7 +316,7 @@ class Run:
             if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
                 raise InputError(
                     f"{self.directory} has no best weights yet: it was stopped before it was validated; resume it, or "
-                    "take --weights last"
+                    "take weights=last"
                 )
             tensors, _ = self._read("best.safetensors")
         else:
@@ -322,7 +324,7 @@ class Run:
             stored, _ = self._read("checkpoint.safetensors")
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
-            raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
+            raise InputError(f"{self.directory} has no {weights} weights; train with ema= to keep an average")
         load_weights(objective, tensors, self.directory)
         return objective
 

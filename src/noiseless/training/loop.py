@@ -305,7 +305,7 @@ def _multiple(step: int, every: int | None) -> bool:
     return every is not None and step % every == 0
 
 
-STEADIER = "; lower the learning rate (--lr) or limit the gradients (--clip)"
+STEADIER = "; lower the learning rate (lr=) or limit the gradients (clip=)"
 
 
 def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> Result:

@@ -35,7 +35,7 @@ class Training:
         lr_cooldown: Share of the steps over which cooldown decays the learning rate. Default: 0.2.
         ema: Decay of an exponential moving average of the weights, in (0, 1). The averaged weights are then validated.
         ema_form: constant: use this decay in every step; ramped: the default of the library ema_pytorch, which updates
-            the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema.
+            the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach ema.
             Default: constant.
         clip: Maximal norm of a phase's gradient.
         patience: Stop early after this many validations without improvement.
@@ -135,7 +135,7 @@ def resolve(
     else:
         per_epoch = _per_epoch(chosen.batch or 0, len(data.train), world)
     if (chosen.batch or 0) < objective.min_batch_size:
-        least = f"needs {objective.min_batch_size} examples; give --batch {objective.min_batch_size} or more"
+        least = f"needs {objective.min_batch_size} examples; give batch={objective.min_batch_size} or more"
         raise InputError(f"a batch of {chosen.batch} is too small for a term of the loss, which {least}")
     if not validated:
         chosen = replace(chosen, schedule=_unvalidated(training))
@@ -157,10 +157,10 @@ def resolve(
 
 def _per_epoch(batch: int, count: int, world: int) -> int:
     if batch % world:
-        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change batch=")
     if count < batch:
         raise InputError(
-            f"the training set has {count} examples, fewer than a batch of {batch}; give --batch {count} or less"
+            f"the training set has {count} examples, fewer than a batch of {batch}; give batch={count} or less"
         )
     return count // batch
 
@@ -192,7 +192,7 @@ def check_device(device: str) -> None:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"the device {device!r} cannot be used here ({reason}); try --device cpu") from error
+        raise InputError(f"the device {device!r} cannot be used here ({reason}); try device=cpu") from error
 
 
 def _gains_from_bfloat16(objective: Objective, device: str) -> bool:

@@ -100,7 +100,7 @@ def _file(name: str) -> Path:
         raise InputError(
             f"the reconstruction 'lpips' needs the file {name}, which is missing and cannot be downloaded ({error}); "
             f"download {ADDRESSES[name]} to {path} or to the folder lpips of $NOISELESS_DATA, or use "
-            f"--reconstruction efficientnet, which works offline"
+            f"reconstruction=efficientnet, which works offline"
         ) from error
     return path
 
