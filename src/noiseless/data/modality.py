@@ -69,6 +69,9 @@ def of(spec: Spec) -> DataKind:
 
 
 def check_finite(raw: Tensor) -> None:
-    """Refuses infinities and NaN in floating-point data."""
+    """Refuses infinities and NaN in floating-point data, and what becomes infinite in float32."""
+    large = raw.isfinite() & ~raw.float().isfinite()
+    if large.any():
+        raise InputError(f"{int(large.flatten(1).any(1).sum())} of {len(raw)} data are too large for float32")
     if not raw.isfinite().all():
         raise InputError(f"{int((~raw.flatten(1).isfinite()).any(1).sum())} of {len(raw)} data are not finite")

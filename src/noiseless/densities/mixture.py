@@ -96,7 +96,7 @@ class Mixture(LatentDensity):
         # Bit-identical on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            estimate.fit((z / scale).cpu().numpy())
+            _fit(estimate, z / scale)
         covariances = torch.from_numpy(estimate.covariances_)
         self.weights.copy_(torch.from_numpy(estimate.weights_))
         self.means.copy_(torch.from_numpy(estimate.means_) * scale.cpu())
@@ -163,6 +163,18 @@ def _log_normal(
 ) -> Float[Tensor, " n"]:
     white = torch.linalg.solve_triangular(factor, (z - mean).T, upper=False)
     return -(white.square() + math.log(2 * math.pi)).sum(dim=0) / 2 - factor.diagonal().log().sum()
+
+
+def _fit(estimate: Estimator, z: Float[Tensor, "n d"]) -> None:
+    try:
+        estimate.fit(z.cpu().numpy())
+    except (ValueError, FloatingPointError) as error:  # scikit-learn's, of a covariance that has no Cholesky factor
+        directions = int(torch.linalg.matrix_rank(z - z.mean(dim=0), rtol=math.sqrt(RIDGE)))
+        raise InputError(
+            f"a mixture of {estimate.n_components} Gaussians cannot be fitted to these {len(z)} codes, which vary in "
+            f"{directions} of {z.shape[1]} directions: a covariance became singular; use fewer components, such as "
+            "gmm-bayes:2, or another density, such as gmm or gaussian"
+        ) from error
 
 
 def _unconverged(estimate: Estimator) -> str:

@@ -32,7 +32,7 @@ from noiseless.files import atomic_write, read_header, read_tensors, write_json,
 from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights
-from noiseless.runs.record import refuse_existing
+from noiseless.runs.record import folder_of, refuse_existing
 
 __all__ = ["Pruned", "prune"]
 
@@ -75,7 +75,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         InputError: the method has no mask, no dimension is closed or none is active, networks of the user's own do not
             follow the latent size, or ``out`` exists.
     """
-    run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
+    run, out = run if isinstance(run, Run) else Run(folder_of(run)), Path(out)
     refuse_existing(out, overwrite)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)

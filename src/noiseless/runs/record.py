@@ -6,6 +6,7 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,17 @@ from noiseless.registry import name_of
 from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
+__all__ = [
+    "FORMAT",
+    "folder_of",
+    "make_room",
+    "of_data",
+    "plain",
+    "read",
+    "refuse_changed",
+    "refuse_existing",
+    "with_new_names",
+]
 
 FORMAT = 1
 ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
@@ -121,6 +132,17 @@ def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchS
         about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+
+
+def folder_of(trained: object) -> Path:
+    """The folder of a run that is given by its path.
+
+    Raises:
+        InputError: something else was given.
+    """
+    if not isinstance(trained, str | os.PathLike):
+        raise InputError(f"a {type(trained).__name__} is no run; expected its folder, a Run or a Model")
+    return Path(trained)
 
 
 def refuse_existing(directory: Path, overwrite: bool) -> None:

@@ -19,6 +19,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -39,7 +40,7 @@ from noiseless.objectives.objective import Objective
 from noiseless.recipes.method import METHOD, Method, call, defaults, find
 from noiseless.registry import Choice, name_of
 from noiseless.runs import pictures
-from noiseless.runs.fitted import fitted
+from noiseless.runs.fitted import Densities, fitted
 from noiseless.runs.record import FORMAT, make_room, plain, refuse_changed
 from noiseless.runs.record import read as read_record
 from noiseless.runs.user_code import UserCode
@@ -358,11 +359,10 @@ class Run:
         moments: BatchNormMoments = "running",
     ) -> Model:
         """The trained model, see :func:`noiseless.load`; ``moments`` of batch norms: running ones or the batch's."""
-        objective = self.ready(weights, device=device, precision=precision, moments=moments)
-
-        def density(chosen: Choice) -> LatentDensity:
-            return self.density(chosen, objective, data, weights, data_dir, moments)
-
+        opened = partial(self.ready, weights, device=device, precision=precision, moments=moments)
+        objective = opened()
+        fit = partial(self.density, data=data, weights=weights, data_dir=data_dir, moments=moments)
+        density = Densities(objective, opened, fit)
         about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
         return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, **about)
 

@@ -30,6 +30,7 @@ from noiseless.data import Data, modality
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective, Phase, TrainingInfo
+from noiseless.registry import settings
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
@@ -115,6 +116,7 @@ def fit(
         RunError: a term became infinite or NaN; nothing after the last checkpoint was kept.
         Stopped: SIGINT or SIGTERM was received; a checkpoint was written.
     """
+    training = settings(Training, training, "training")
     engine = Engine(training.device)
     data = data if isinstance(data, Data | BatchStream) else BatchStream(data)
     validation = data if isinstance(data, Data) else validation

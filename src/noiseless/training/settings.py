@@ -12,6 +12,7 @@ from torch import nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError
+from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective
 from noiseless.training.stream import BatchStream
 
@@ -85,15 +86,15 @@ class Training:
         for name in (*counts, "pictures_every", "log_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must be 1 or more")
+                raise InputError(f"{name} is {value}, but must be 1 or more")
         for name in ("ema", "lr_factor", "lr_cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must lie between 0 and 1")
+                raise InputError(f"{name} is {value}, but must lie between 0 and 1")
         for name in ("clip", "lr_floor"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must be above 0")
+                raise InputError(f"{name} is {value}, but must be above 0")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}, but must be at least 0 and below 2^63")
         if self.epochs is not None and self.steps is not None:
@@ -137,6 +138,7 @@ def resolve(
     if (chosen.batch or 0) < objective.min_batch_size:
         least = f"needs {objective.min_batch_size} examples; give batch={objective.min_batch_size} or more"
         raise InputError(f"a batch of {chosen.batch} is too small for a term of the loss, which {least}")
+    _check_norms(chosen, objective, world)
     if not validated:
         chosen = replace(chosen, schedule=_unvalidated(training))
     for tracker in chosen.track:
@@ -153,6 +155,19 @@ def resolve(
     }
     steps = _steps(chosen, per_epoch)
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
+
+
+def _check_norms(training: Training, objective: Objective, world: int) -> None:
+    """Refuses batches of a single example for batch norms, whose variance would be 0 or undefined."""
+    batch, alone = training.batch or 0, (training.batch or 0) // world
+    for norm in objective.modules():
+        shared = isinstance(norm, BatchNorm) and training.batch_norm == "joint"
+        if isinstance(norm, BatchNorm | nn.modules.batchnorm._BatchNorm) and (batch if shared else alone) < 2:
+            each = "" if shared or world == 1 else " on every process"
+            raise InputError(
+                f"a batch of {batch} is too small: batch norm needs two examples per batch or more{each}; give "
+                f"batch={2 if shared else 2 * world} or more"
+            )
 
 
 def _per_epoch(batch: int, count: int, world: int) -> int:
