@@ -260,9 +260,9 @@ def test_networks_of_ones_own_are_named_again(here: Path, capsys: pytest.Capture
 
 def test_notes_of_method_and_density_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ok(["train", "rae-gp", "--data", "digits", "--out", "r", *TINY])
-    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+    assert "note: the weight of the gradient penalty was chosen by this library" in capsys.readouterr().err
     ok("evaluate r -n 50 --features pixels --density normal")
-    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+    assert "note: the weight of the gradient penalty was chosen by this library" in capsys.readouterr().err
 
 
 def test_what_others_made_is_scored(capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ def test_only_the_missing_part_is_drawn() -> None:
 
 @pytest.mark.parametrize(("count", "parts"), [(1, None), (2, None), (2, [0, 2]), (2, [1, 2])])
 def test_too_few_data(count: int, parts: list[int] | None) -> None:
-    with pytest.raises(InputError, match=f"some has {count} data, of which too few"):
+    with pytest.raises(InputError, match=rf"some has too few examples to divide \({count}\)"):
         dataset._split(raw_of(count, parts), 0)
 
 

@@ -96,7 +96,7 @@ def test_a_fit_that_does_not_converge_says_so():
 
 def test_few_codes_or_equal_codes_are_carried_by_the_ridge_and_say_so():
     scarce = build("gmm", 8).fit(torch.randn(20, 8, generator=draws(0)), draws(1))
-    assert "10 of 10 components have no variance" in scarce.note
+    assert "10 of the 10 Gaussians have no variance in some direction" in scarce.note
     assert scarce.log_prob(scarce.sample(5, draws(2))).isfinite().all()
     equal = build("gmm:2", 2).fit(torch.full((10, 2), 0.3), draws(0))
     assert torch.allclose(equal.sample(4, draws(1)), torch.tensor(0.3), atol=0.01)

@@ -26,6 +26,17 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
+def test_curves_call_the_main_phase_train(tmp_path, monkeypatch):
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "written", lambda figure, path: figures.append(figure) or path)
+    rows = [
+        {"step": k, "autoencoder/loss": 1.0 * k, "critic/loss": 2.0 * k, "validation/loss": 3.0 * k} for k in (1, 2)
+    ]
+    plots.curves(rows, tmp_path / "curves.png")
+    lines = {line.get_label(): list(line.get_ydata()) for line in figures[0].axes[0].lines}
+    assert lines == {"train": [1, 2], "validation": [3, 6], "critic": [2, 4]}
+
+
 def test_values_are_rounded_and_clamped():
     values = torch.tensor([-0.1, 0.0, 0.5, 127.6 / 255, 0.999, 1.0, 1.7]).reshape(1, 1, 1, 7)
     assert grids.to_bytes(values)[0, 0, :, 0].tolist() == [0, 0, 128, 128, 255, 255, 255]

@@ -260,7 +260,7 @@ def test_a_run_needs_no_file_of_its_grammar(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_log_of_training_calls_data_what_they_are(tmp_path: Path, capsys) -> None:
-    for method, data, unit in (("grae", DATA, "data/s"), ("ae", "digits", "images/s")):
+    for method, data, unit in (("grae", DATA, "strings/s"), ("ae", "digits", "images/s")):
         assert run(["train", method, "--data", data, "--steps", "2", "--out", str(tmp_path / method), *FAST]) == 0
         assert f" {unit}  " in capsys.readouterr().err
 

@@ -26,7 +26,7 @@ from noiseless.cli.options import (
     panel,
 )
 from noiseless.errors import InputError
-from noiseless.evaluation.results import Reference, Result, noted, record
+from noiseless.evaluation.results import Reference, Result, key, noted, record
 from noiseless.evaluation.verbs import compare as compare_methods
 from noiseless.evaluation.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
 from noiseless.runs import Run, pictures
@@ -148,10 +148,12 @@ def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None)
     """Prints rows, a table for each kind of features, and records them."""
     for kind in dict.fromkeys(row.protocol.features for row in rows):
         _show({"": [row for row in rows if row.protocol.features == kind]})
+    tell(*key(_columns(_flat({"": rows}))))
     if folder is not None:
         wrote(record(folder, rows))
     if codes and folder is not None:
         _show_latent(codes)
+        tell(*key(LATENT))
         wrote(record(folder, codes, "latent.json"))
 
 
@@ -204,9 +206,11 @@ def compare(
         rows = {method: [row for row in mine if row.protocol.features == kind] for method, mine in found.items()}
         _show(rows)
         ordered += [row | {"group": (kind, row["row"])} for row in _flat(rows)]
+    tell(*key(_columns(ordered)))
     wrote(folder / "results.json")
     labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
-    tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
+    columns = _columns(ordered, *labels)
+    tables.markdown(ordered, columns, folder / "table.md", within="group", key=key(columns))
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")

@@ -258,8 +258,8 @@ def _draw(name: str, parts: np.ndarray, code: int, count: int | None, rng: np.ra
 
 def _too_few(name: str, parts: np.ndarray) -> InputError:
     return InputError(
-        f"{name} has {len(parts)} data, of which too few are for training; expected at least one each for training, "
-        f"validation and testing"
+        f"{name} has too few examples to divide ({len(parts)}); give at least one each for training, validation and "
+        f"testing"
     )
 
 

@@ -187,9 +187,10 @@ def _ridged(covariances: Float[Tensor, "k d d"]) -> str:
     few = int((torch.linalg.eigvalsh(covariances)[:, 0] < 2 * RIDGE).sum())
     if few == 0:
         return ""
+    have = "has" if few == 1 else "have"
     return (
-        f"{few} of {len(covariances)} components have no variance in some direction; "
-        "a ridge of 1e-6 of the mean variance of the codes is used there instead"
+        f"{few} of the {len(covariances)} Gaussians {have} no variance in some direction, where a millionth of the "
+        "codes' mean variance was taken instead"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from torch import Tensor
 
 from noiseless.data import Data
@@ -74,7 +75,9 @@ def compare(
     _same_comparison(out, data, training, size, arguments or {})
     rows: dict[str, list[Result]] = {method: [] for method in recipes}
     drawn: dict[str, Tensor] = {}
-    for method, recipe in recipes.items():
+    for number, (method, recipe) in enumerate(recipes.items(), 1):
+        if show:
+            _announce(f"method {number} of {len(recipes)}: {method}")
         run = trained(recipe, data, out / slug(method), given[method], training=training, size=size, show=show)
         for look in looks:
             conditions = Conditions(look, n, training.seed, metrics=tuple(more))
@@ -84,6 +87,10 @@ def compare(
     if drawn:
         grids.comparison(drawn, out / "samples.png")
     return rows
+
+
+def _announce(what: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(what, markup=False)
 
 
 def _looks(seen: Sequence[str | None], data: Data, features: Features | None) -> list[Features | None]:

@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 from noiseless.errors import InputError
 from noiseless.files import read_json, write_json
+from noiseless.registry import offered
 
-__all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
+__all__ = ["Protocol", "Reference", "Result", "Value", "key", "known", "noted", "record"]
 
 Reference = Literal["test", "validation", "train"]
 Value: TypeAlias = int | float | Sequence[float] | None
@@ -118,6 +119,16 @@ class Result:
         texts = {name: tuple(row.get(name, ())) for name in ("warnings", "notes", "metrics")}
         values = {name: value for name, value in row.items() if name not in about.keys() | texts.keys()}
         return cls(Protocol(**about), values, **texts)
+
+
+def key(columns: Iterable[str]) -> list[str]:
+    """What columns of a table mean, a line each; nothing on those that no metric of the package explains.
+
+    >>> key(["method", "fd"])
+    ["fd: Fréchet distance of the features' Gaussians, from 0; lower is better"]
+    """
+    meanings = offered("noiseless.metrics", "KEYS")
+    return [f"{column}: {meanings[column]}" for column in columns if column in meanings]
 
 
 def noted(rows: Iterable[Result], weights: str, notes: Sequence[str]) -> list[Result]:

@@ -85,6 +85,13 @@ def covered(points: Sample, support: Sample, k: int = NEIGHBOURS) -> Bool[Tensor
     return torch.cat(blocks)
 
 
+KEYS = {
+    "precision": "share of what is made that lies among the data, 0 to 1; higher is better, if recall is too",
+    "recall": "share of the data that lie among what is made, 0 to 1; higher is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:  # noqa: ARG001
     """Columns ``precision`` and ``recall``, blank if a side has too few examples."""
     if min(real.n, fake.n) <= NEIGHBOURS:

@@ -44,7 +44,7 @@ SHOWN = 36
 class Strings(Modality):
     """Strings of a language, as sequences of tokens."""
 
-    unit, example, ending = "data", "expressions", "txt"
+    unit, example, ending = "strings", "expressions", "txt"
     features = ()
     pixels, discrete, published = False, True, False
     nets, inputs = ("gru-small", "gru-large"), "token sequences"

@@ -37,7 +37,7 @@ __all__ = ["MODALITIES"]
 class Vectors(Modality):
     """Rows of numbers in any range, standardised on the training part."""
 
-    unit, example, ending = "data", "synthetic", "npy"
+    unit, example, ending = "vectors", "synthetic", "npy"
     features = ("identity", "raw")
     pixels, discrete, published = False, False, True
     nets, inputs = ("mlp",), "vectors"

@@ -17,7 +17,7 @@ from noiseless.errors import InputError
 from noiseless.files import slug, sweep, write_json
 from noiseless.optimisation.problem import SEARCH, Problem, build
 from noiseless.optimisation.progress import Meter
-from noiseless.optimisation.report import COLUMNS, progress, report
+from noiseless.optimisation.report import COLUMNS, KEY, progress, report
 from noiseless.optimisation.trial import Found, Terms, Trial
 from noiseless.registry import Choice
 from noiseless.show import plots, tables
@@ -89,7 +89,7 @@ def optimise(
 
 def _write(content: dict[str, Any], found: Mapping[int, Found], problem: Problem, out: Path) -> None:
     write_json(out / "report.json", content)
-    tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
+    tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial", key=KEY)
     lines = progress(found, problem)
     if any(row[key] not in (float("inf"), float("-inf")) for row in lines for key in row if key != "step"):
         plots.curves(lines, out / "best-so-far.png", along="codes")

@@ -114,7 +114,11 @@ def deciphering(
         lambda p, lr: replace(optimiser, optimiser=optimiser.optimiser or "adamw", lr=None).build(p, lr),
         plan,
     )
-    tuned = ("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's",) if form == "tuned" else ()
+    tuned = (
+        ("epochs, rate, average and the rest of form 'tuned' were chosen by this library, not by the paper",)
+        if form == "tuned"
+        else ()
+    )
     return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuned)
 
 

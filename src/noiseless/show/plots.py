@@ -33,6 +33,8 @@ __all__ = ["curves", "latent", "masks", "panelled", "vectors"]
 
 WIDE = 5
 GREY, COLOUR = "0.55", "tab:blue"
+LABELS = {"autoencoder": "train"}
+"""What curves call a phase of training, where that is not its name."""
 
 
 def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") -> Path:
@@ -185,7 +187,7 @@ def _lines(log: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[int, 
         for key, value in row.items():
             split, slash, term = key.partition("/")
             if slash and value is not None and math.isfinite(value):
-                lines.setdefault((split, term), {})[row["step"]] = value
+                lines.setdefault((LABELS.get(split, split), term), {})[row["step"]] = value
     return {key: dict(sorted(points.items())) for key, points in lines.items()}
 
 

@@ -28,6 +28,7 @@ def markdown(
     columns: Sequence[str] | None = None,
     path: Path | None = None,
     within: str | None = None,
+    key: Sequence[str] = (),
 ) -> str:
     """A table as Markdown; see the module for digits, blanks and what is bold.
 
@@ -36,6 +37,7 @@ def markdown(
         columns: which to show, in order; by default all.
         path: where to write it as well, if anywhere.
         within: a column whose equal values make the groups in which a value is the best; by default one group.
+        key: lines below the table, each a ``column: meaning``.
 
     >>> print(markdown([{"density": "gmm", "fd": 18.25}, {"density": "normal", "fd": 30.0}, {"density": "none"}]))
     | density |        fd |
@@ -53,6 +55,7 @@ def markdown(
     rule = [f"{'-' * (w - 1)}:" if r else f":{'-' * (w - 1)}" for w, r in zip(widths, right, strict=True)]
     lines = [map(_justify, line, widths, right) for line in (head, rule, *body)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    text += "\n" * bool(key) + "".join(f"\n* {line}" for line in key)
     if path is not None:
         with atomic_write(path) as part:
             part.write_text(text + "\n", encoding="utf-8")

@@ -138,7 +138,7 @@ def fit(
     feed = _feed(data, training, device, rank, world)
     validate = _validation(validation, training, engine, device)
     validate_every = cast(int, training.validate_every)
-    unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
+    unit = modality.of(data.spec).unit if isinstance(data, Data) else "examples"
     log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
     keeper = keeper if engine.main else None
     update = _Update(objective, state, feed, training, engine, log)
