@@ -1,6 +1,8 @@
 """Pictures: their size and pixels; what bad input gets."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +175,22 @@ def test_active_dimensions_are_counted_in_whole_numbers_up_to_all(monkeypatch: p
         assert right.get_ylim()[0] == 0
         assert d <= right.get_ylim()[1] < d + 1
         assert all(tick == round(tick) for tick in right.get_yticks())
+
+
+RC = """axes.facecolor: red
+savefig.dpi: 300
+text.usetex: True
+axes.prop_cycle: cycler('color', [(open('ran', 'w').close(), 'r')[1]])
+"""
+DRAWING = "import sys; from noiseless.show import plots; plots.curves([{'step': 1, 'train/loss': 1.0}], sys.argv[1])"
+
+
+def test_settings_in_the_working_folder_are_ignored(tmp_path):
+    """Neither run as code, nor used: the picture is the same, byte for byte."""
+    for name, content in (("plain", ""), ("set", RC)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "matplotlibrc").write_text(content)
+        subprocess.run([sys.executable, "-c", DRAWING, "curves.png"], cwd=folder, check=True, capture_output=True)
+        assert not (folder / "ran").exists()
+    assert (tmp_path / "set" / "curves.png").read_bytes() == (tmp_path / "plain" / "curves.png").read_bytes()
