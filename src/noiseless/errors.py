@@ -7,9 +7,13 @@ prints it without a stack trace.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
-__all__ = ["USUAL", "InputError", "RunError", "unknown"]
+__all__ = ["USUAL", "InputError", "RunError", "printable", "unknown"]
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys, and such as reverse the order of others; tabs and new lines are no such."""
 
 USUAL = {
     "batch_size": "batch",
@@ -47,6 +51,15 @@ class InputError(ValueError):
 
 class RunError(RuntimeError):
     """Something went wrong while running: exit code 1."""
+
+
+def printable(text: str) -> str:
+    r"""Text that may come from a file, such as a downloaded run's, without anything that a terminal would obey.
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:

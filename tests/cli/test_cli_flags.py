@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -146,3 +147,35 @@ def test_a_note_names_options_too(capsys: pytest.CaptureFixture[str]) -> None:
 
     note(["3 of 4 strings are empty: train longer, or try decoding=sampled"])
     assert capsys.readouterr().err == "note: 3 of 4 strings are empty: train longer, or try --decoding sampled\n"
+
+
+ESCAPES = "\x1b]0;owned\x07\x1b[31mred\u202etxt\r\nnote: forged"
+
+
+def test_text_of_a_file_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from noiseless.cli import console
+    from noiseless.show.tables import table
+
+    shown = r"\x1b]0;owned\x07\x1b[31mred\u202etxt\r"
+    console.tell(ESCAPES)
+    console.note([ESCAPES])
+    console.complain(ESCAPES)
+    console.show(table([{"row": ESCAPES, "\x1b[2J": "\x1b[2J"}]))
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{shown}\nnote: forged\n")
+    assert f"note: {shown} note: forged\n" in err
+    assert f"noiseless: {shown}\nnote: forged\n" in err
+    assert r"\x1b[2J" in out
+    assert not {"\x1b", "\x07", "\r", "\u202e"} & set(out + err)
+
+
+def test_notes_of_a_downloaded_run_are_shown_without_escapes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nl.train("ae", "digits", tmp_path / "r", draw=False, **SMALL)
+    record = json.loads((tmp_path / "r/run.json").read_text("utf-8"))
+    (tmp_path / "r/run.json").write_text(json.dumps(record | {"notes": [ESCAPES]}))
+    capsys.readouterr()
+    assert run(["sample", str(tmp_path / "r"), "--density", "normal", "-n", "4"]) == 0
+    assert r"note: \x1b]0;owned\x07\x1b[31mred" in (said := capsys.readouterr().err)
+    assert "\x1b" not in said

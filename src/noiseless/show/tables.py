@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from noiseless.errors import printable
 from noiseless.files import atomic_write
 
 __all__ = ["markdown", "table"]
@@ -80,7 +81,7 @@ def table(
     result = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False) if compact else Table()
     for column in columns:
         numeric = _is_numeric(rows, column)
-        result.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric)
+        result.add_column(Text(printable(column)), justify="right" if numeric else "left", no_wrap=numeric)
     for index, row in enumerate(rows):
         cells = (Text(_text(row.get(c), digits), style="bold" if index in best[c] else "") for c in columns)
         result.add_row(*cells)
@@ -121,7 +122,7 @@ def _text(value: Any, digits: int = 4) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.{digits}g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _plain(value: Any) -> str:
