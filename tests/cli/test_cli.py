@@ -18,8 +18,9 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from noiseless import metrics
-from noiseless.cli import run
+from noiseless.cli import run, use
 from noiseless.cli.app import VERBS
+from noiseless.files import slug
 
 TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
@@ -176,6 +177,17 @@ def test_pictures_in_a_run_do_not_take_each_other_s_place() -> None:
         "interpolation-spherical-normal-2x8-0-last.png",
         "samples-gmm-2-4-0.png",
     }
+
+
+def test_pictures_of_what_is_spelled_alike_are_told_apart() -> None:
+    names = [use._density(name) for name in ("gmm", "gmm:2", "box:Box:-1", "box:Box:1", "box:Box: 1")]
+    assert names[:2] == ["gmm", "gmm:2"]
+    assert len(set(map(slug, names))) == 5
+    sources = ("digits", "./digits", "normal", "a/faces.zip", "b/faces.zip", "faces.npz")
+    shown = [use._data(source, None) for source in sources] + [use._data("digits", 16), use._density("normal")]
+    assert shown[0] == "digits"
+    assert shown[3].startswith("faces-")
+    assert len(set(map(slug, shown))) == 8
 
 
 def test_moments_of_few_data_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
