@@ -29,7 +29,7 @@ data: errors files registry strings values
 metrics: errors files nn registry values
 show: errors files registry strings values
 objectives: autoencoder data errors metrics nn registry strings values
-training: autoencoder data errors nn objectives values
+training: autoencoder data errors nn objectives registry values
 densities: autoencoder data errors files nn objectives registry training values
 recipes: autoencoder data errors nn objectives registry training values
 model: autoencoder data densities errors nn registry strings values

@@ -1,5 +1,7 @@
 """What the repository shows to users runs: examples, the README's program, the listings and commands of docs/."""
 
+import dataclasses
+import inspect
 import re
 import runpy
 import shlex
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from noiseless import Networks, Optimiser, Training, load, train
 from noiseless.cli import run
 
 ROOT = Path(__file__).parents[1]
@@ -113,3 +116,22 @@ def test_readme_commands_exist():
     assert verbs >= {"train", "sample", "evaluate"}
     for verb in verbs:
         command(f"noiseless {verb} --help")
+
+
+def test_the_page_on_training_places_every_option() -> None:
+    """In the dataclass or the function that the page names."""
+    text = (ROOT / "docs/training.md").read_text("utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    shown = {flag[2:].replace("-", "_") for flag in re.findall(r"`(--[a-z-]+)", table)}
+    other = {"init_from", "weights"}
+    held = {kind: {field.name for field in dataclasses.fields(kind)} for kind in (Training, Optimiser, Networks)}
+    for kind in (Optimiser, Networks):
+        sentence = re.search(
+            rf"(`--[^.;]*?) are fields\s+of\s+`{kind.__name__}`", text.split("```")[0].replace("\n", " ")
+        )
+        assert sentence is not None
+        named = {flag[2:].replace("-", "_") for flag in re.findall(r"`(--[a-z-]+)`", sentence[1])}
+        assert named == held[kind], kind
+    assert shown - other - held[Optimiser] - held[Networks] <= held[Training]
+    assert "init_from" in inspect.signature(train).parameters
+    assert "weights" in inspect.signature(load).parameters

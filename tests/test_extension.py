@@ -334,7 +334,9 @@ def test_a_data_set(how: str, toys: Callable[[], Any]) -> None:
         ok("encode", "r", recorded, "--out", "codes.npy")
     assert Run(Path("r")).record["data"]["source"] == recorded
     sys.modules.pop("toys", None)
-    with pytest.raises(InputError, match=f"{recorded}; name it again with --source"):
+    with pytest.raises(
+        InputError, match=rf"{recorded}, which is not part of noiseless; name it again with own=UserCode\(source="
+    ):
         Run(Path("r")).data()
     assert "toys" not in sys.modules
     assert Run(Path("r"), UserCode(source=again)).data().spec.shape == (3,)
@@ -357,7 +359,7 @@ def test_a_density(how: str, toys: Callable[[], Any]) -> None:
     (file,) = [path for path in Path("r/densities").iterdir() if "gaussian" not in path.name]
     assert densities.describe(file)["name"] == name
     sys.modules.pop("toys", None)
-    with pytest.raises(InputError, match=r"a density that is not ours, .*name it again as own"):
+    with pytest.raises(InputError, match=r"the density toy.*, which is not part of noiseless; name it again as own"):
         densities.load(file)
     assert "toys" not in sys.modules
     assert densities.load(file, own=chosen).dim == 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 import noiseless as nl
 from noiseless.cli.app import VERBS
+from noiseless.runs.record import folder_of
 from tiny import FAST, NETWORKS, images, run, vectors
 
 ROWS = vectors().train.raw
@@ -127,6 +131,69 @@ def test_images_given_as_whole_numbers_are_bytes(tmp_path: Path) -> None:
     model = run("ae", images(), tmp_path / "run", steps=1, draw=False).model()
     raw = images().train.raw[:4]
     assert torch.equal(model.encode(raw.astype(np.int64)), model.encode(raw))
+
+
+# what is nearly right -------------------------------------------------------------------------------------------------
+
+
+def test_settings_may_be_mappings(tmp_path: Path) -> None:
+    given = {"networks": {"latent_dim": 3, "width": 4}, "optimiser": {"lr": 0.01}, "training": {**FAST, "steps": 2}}
+    opened = nl.train("rae", ROWS, tmp_path / "run", **given, show=False, draw=False)
+    assert opened.record["arguments"]["networks"] == {"latent_dim": 3, "width": 4}
+    assert opened.model().latent_dim == 3
+    assert opened.training.steps == 2
+    found = nl.compare("rae", ROWS, tmp_path / "out", **given, n=10, density="gaussian", show=False)
+    assert list(found) == ["rae"]
+
+
+NEARLY: dict[str, tuple[dict[str, Any], str]] = {
+    "a setting of the networks": (
+        {"latent": 8},
+        r"rae takes no latent \(did you mean networks=Networks\(latent_dim=...\)",
+    ),
+    "one of training": ({"batch_size": 8}, r"did you mean training=Training\(batch=...\)\?"),
+    "one of the optimiser": ({"learning_rate": 1e-3}, r"did you mean optimiser=Optimiser\(lr=...\)\?"),
+    "a misspelt argument": ({"betta": 1.0}, r"rae takes no betta \(did you mean beta=\?\); it takes networks, "),
+    "a misspelt setting": ({"networks": {"widht": 8}}, "unknown setting of networks 'widht'.*did you mean 'width'"),
+    "another name of a setting": ({"networks": {"z_dim": 8}}, r"'z_dim' \(did you mean 'latent_dim'\?\)"),
+    "no networks": ({"networks": 8}, r"networks is 8; expected settings such as Networks\(latent_dim=...\)"),
+    "no optimiser": ({"optimiser": "adam"}, "optimiser is 'adam'; expected settings such as Optimiser"),
+}
+
+
+@pytest.mark.parametrize("case", NEARLY)
+def test_what_is_nearly_an_argument_gets_a_hint(case: str, tmp_path: Path) -> None:
+    given, message = NEARLY[case]
+    with pytest.raises(nl.InputError, match=message):
+        nl.train("rae", ROWS, tmp_path / "run", **FEW | given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_run_is_refused() -> None:
+    with pytest.raises(nl.InputError, match="a int is no run; expected its folder, a Run or a Model"):
+        folder_of(3)
+
+
+def test_an_open_run_is_loaded(trained: Path) -> None:
+    opened = nl.load(nl.Run(trained))
+    assert nl.load(opened) is opened
+    assert torch.equal(opened.encode(ROWS), nl.load(trained).encode(ROWS))
+
+
+@pytest.mark.parametrize("name", ["rae", "vae-flow", "maskaae", "deciphering"])
+def test_a_model_is_pickled_and_copied(name: str, tmp_path: Path) -> None:
+    model = run(name, vectors(), tmp_path / "run", steps=2, draw=False).model(data=vectors())
+    expected = model.sample(3, "gaussian")
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert torch.equal(copied.sample(3, "gaussian"), expected)
+
+
+def test_a_single_image_goes_into_a_list(tmp_path: Path) -> None:
+    model = run("ae", images(), tmp_path / "run", steps=1, draw=False).model()
+    image = Image.fromarray(images().train.raw[0, 0])
+    with pytest.raises(nl.InputError, match="a PIL Image: put a single image into a list"):
+        model.encode(image)
+    assert model.encode([image]).shape == (1, 3)
 
 
 # data at hand ---------------------------------------------------------------------------------------------------------

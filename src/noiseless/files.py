@@ -189,11 +189,15 @@ def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
         )
     for what, path in {"the current folder": Path(), **needed}.items():
         if os.path.exists(path) and path.resolve().is_relative_to(target.resolve()):
-            raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another --out")
+            raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another path (out=)")
 
 
-def refuse_unwritable(folder: Path) -> None:
+def refuse_unwritable(folder: Path, shown: Path | None = None) -> None:
     """Refuses, before any work, a folder in which nothing could be written in the end; it need not exist yet.
+
+    Arguments:
+        folder: the folder.
+        shown: what the error names, if it is to be a file in the folder.
 
     Raises:
         RunError: a file stands in its way, or there is no permission.
@@ -202,9 +206,9 @@ def refuse_unwritable(folder: Path) -> None:
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir():
-        raise RunError(f"cannot write into {folder}: {place} is no folder; choose another place")
+        raise RunError(f"cannot write {shown or folder}: {place} is no folder; choose another place")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise RunError(f"cannot write into {folder}: {place} may not be written to; choose another place")
+        raise RunError(f"cannot write {shown or folder}: {place} may not be written to; choose another place")
 
 
 def unused(path: Path) -> Path:

@@ -18,8 +18,9 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from noiseless import metrics
-from noiseless.cli import run
+from noiseless.cli import run, use
 from noiseless.cli.app import VERBS
+from noiseless.files import slug
 
 TINY = ["--steps", "4", "--precision", "float32", "--width", "2"]
 OWN = '''
@@ -178,6 +179,17 @@ def test_pictures_in_a_run_do_not_take_each_other_s_place() -> None:
     }
 
 
+def test_pictures_of_what_is_spelled_alike_are_told_apart() -> None:
+    names = [use._density(name) for name in ("gmm", "gmm:2", "box:Box:-1", "box:Box:1", "box:Box: 1")]
+    assert names[:2] == ["gmm", "gmm:2"]
+    assert len(set(map(slug, names))) == 5
+    sources = ("digits", "./digits", "normal", "a/faces.zip", "b/faces.zip", "faces.npz")
+    shown = [use._data(source, None) for source in sources] + [use._data("digits", 16), use._density("normal")]
+    assert shown[0] == "digits"
+    assert shown[3].startswith("faces-")
+    assert len(set(map(slug, shown))) == 8
+
+
 def test_moments_of_few_data_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
     ok(["train", "ae", "--data", "digits", "--out", "c", *TINY])
     for n, said in ((2, True), (100, False)):
@@ -260,9 +272,9 @@ def test_networks_of_ones_own_are_named_again(here: Path, capsys: pytest.Capture
 
 def test_notes_of_method_and_density_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ok(["train", "rae-gp", "--data", "digits", "--out", "r", *TINY])
-    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+    assert "note: the weight of the gradient penalty was chosen by this library" in capsys.readouterr().err
     ok("evaluate r -n 50 --features pixels --density normal")
-    assert "note: the weight of the gradient penalty is ours" in capsys.readouterr().err
+    assert "note: the weight of the gradient penalty was chosen by this library" in capsys.readouterr().err
 
 
 def test_what_others_made_is_scored(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,24 @@ def test_what_is_neither_is_still_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "--latnet" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [
+        ("--learning-rate", "--lr"),
+        ("--batch-size", "--batch"),
+        ("--latent-size", "--latent-dim"),
+        ("--z-dim", "--latent-dim"),
+        ("--num-epochs", "--epochs"),
+        ("--max-steps", "--steps"),
+        ("--output-dir", "--out"),
+        ("--random-state", "--seed"),
+    ],
+)
+def test_names_of_other_programs_are_taken(given: str, ours: str) -> None:
+    assert aliases.accepted([given, "3", f"{given}=4"], [ours]) == [ours, "3", f"{ours}=4"]
+    assert aliases.accepted([given], [ours, given]) == [given]
+
+
 def test_values_are_rewritten_where_they_are_spelled_in_two_ways() -> None:
     assert aliases.accepted(["--goal", "maximize", "--out", "maximize"], ["--goal", "--out"]) == [
         "--goal",

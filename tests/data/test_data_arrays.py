@@ -136,7 +136,7 @@ def test_nothing_is_unpickled(tmp_path: Path, suffix: str) -> None:
     objects = np.array([{}, []], dtype=object)
     path = tmp_path / f"x.{suffix}"
     np.save(path, objects) if suffix == "npy" else np.savez(path, x=objects)
-    with pytest.raises(InputError, match=r"holds Python objects"):
+    with pytest.raises(InputError, match=r"holds Python objects; save it again"):
         nd.load(str(path))
 
 

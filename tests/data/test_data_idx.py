@@ -64,7 +64,7 @@ def test_mnist_is_never_taken_for_fashion_mnist(tmp_path: Path) -> None:
 
 def test_without_files_and_network(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"'mnist' is not on this machine, and http.*put train-images.*--data-dir"
+        InputError, match=r"'mnist' is not on this machine, and http.*put train-images.*data_dir="
     ) as info:
         nd.load("mnist", data_dir=tmp_path)
     assert str(sources.cache() / "mnist") in str(info.value)

@@ -79,14 +79,14 @@ def test_no_folders_no_classes(tmp_path: Path) -> None:
 def test_mixed_sizes_need_a_size(tmp_path: Path) -> None:
     files = {f"{i}.png": encoded(picture(i, 8, 8 + (i > 3), 3)) for i in range(6)}
     source = str(write_tree(tmp_path, files))
-    with pytest.raises(InputError, match=r"4.png is 9x8, but .*0.png is 8x8; give --size"):
+    with pytest.raises(InputError, match=r"4.png is 9x8, but .*0.png is 8x8; give size="):
         nd.load(source)
     assert nd.load(source, size=4).spec.shape == (3, 4, 4)
 
 
 def test_large_images_need_a_size(tmp_path: Path) -> None:
     source = str(write_tree(tmp_path, {f"{i}.png": encoded(np.zeros((600, 600), np.uint8)) for i in range(3)}))
-    with pytest.raises(InputError, match=r"0.png is 600x600, larger than 512 a side; give --size"):
+    with pytest.raises(InputError, match=r"0.png is 600x600, larger than 512 a side; give size="):
         nd.load(source)
     assert nd.load(source, size=8).spec.shape == (1, 8, 8)
 

@@ -36,6 +36,32 @@ def log_prob(density: LatentDensity, z: torch.Tensor) -> torch.Tensor:
     return torch.cat([density.log_prob(part) for part in z.split(10_000)])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_densities_are_called_with_what_torch_takes(fitted, name):
+    density = fitted[name]
+    if name in EXACT:
+        z = codes(5)
+        expected = density.log_prob(z)
+        assert torch.equal(density.log_prob(z.numpy()), expected)
+        assert torch.allclose(density.log_prob(z.tolist()), expected)
+        with pytest.raises(InputError, match=r"codes must have shape \(n, 2\), not \(2,\)"):
+            density.log_prob(z[0])
+        with pytest.raises(InputError, match=r"codes are a object; expected a tensor or an array of shape \(n, 2\)"):
+            density.log_prob(object())
+    for given, said in ((), "no generator"), ((0,), "a int as the generator"):
+        with pytest.raises(InputError, match=rf"sample\(3\) was called with {said}; give one.*manual_seed\(0\)\)"):
+            density.sample(3, *given)
+    with pytest.raises(InputError, match="0 samples were asked for"):
+        density.sample(0, draws(0))
+
+
+def test_densities_are_fitted_to_arrays():
+    fitted_to = [build("gaussian", 2).fit(z, draws(1)) for z in (codes(), codes().numpy())]
+    assert torch.equal(*(density.mean for density in fitted_to))
+    with pytest.raises(InputError, match=r"fit\(z\) was called with no generator"):
+        build("gaussian", 2).fit(codes())
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_density_integrates_to_one(fitted, name):
     edges = torch.linspace(-12, 12, 481, dtype=torch.float64)

@@ -1,5 +1,7 @@
 """Mixtures: recovery of a known one, agreement with scikit-learn and torch.distributions, what a bad fit says."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -94,7 +96,23 @@ def test_a_fit_that_does_not_converge_says_so():
 
 def test_few_codes_or_equal_codes_are_carried_by_the_ridge_and_say_so():
     scarce = build("gmm", 8).fit(torch.randn(20, 8, generator=draws(0)), draws(1))
-    assert "10 of 10 components have no variance" in scarce.note
+    assert "10 of the 10 Gaussians have no variance in some direction" in scarce.note
     assert scarce.log_prob(scarce.sample(5, draws(2))).isfinite().all()
     equal = build("gmm:2", 2).fit(torch.full((10, 2), 0.3), draws(0))
     assert torch.allclose(equal.sample(4, draws(1)), torch.tensor(0.3), atol=0.01)
+
+
+def test_collinear_codes_are_refused_with_a_sentence():
+    """Some variational fits end in a covariance without a Cholesky factor; EM has a ridge for it."""
+    refused = []
+    for seed in range(9):
+        z = torch.randn(200, 1, generator=draws(seed)) @ torch.tensor([[1.0, -2.0, 0.5, 3.0]])
+        assert build("gmm", 4).fit(z, draws(seed)).note
+        with contextlib.suppress(InputError):
+            build("gmm-bayes", 4).fit(z, draws(seed))
+            continue
+        refused.append((seed, z))
+    seed, z = refused[0]
+    expected = "these 200 codes, which vary in 1 of 4 directions.* such as gmm-bayes:2, or another density, such as gmm"
+    with pytest.raises(InputError, match=expected):
+        build("gmm-bayes", 4).fit(z, draws(seed))

@@ -36,8 +36,19 @@ def test_two_methods_give_a_table_and_a_picture(capsys: pytest.CaptureFixture[st
     rows = json.loads(Path("c/results.json").read_text())
     assert {row["method"] for row in rows} == {"ae", "rae"}
     assert len(rows) == 2 * 5
+    out, err = capsys.readouterr()
     for name in ("table.md", "samples.png", "results.json"):
-        assert f"wrote c/{name}" in capsys.readouterr().out or Path("c", name).is_file()
+        assert f"wrote c/{name}" in out
+        assert Path("c", name).is_file()
+    assert [line for line in err.splitlines() if line.startswith("method")] == [
+        "method 1 of 2: ae",
+        "method 2 of 2: rae",
+    ]
+    assert err.index("method 1") < err.index("step 3 of 3") < err.index("method 2")
+    meaning = "fd: Fréchet distance of the features' Gaussians, from 0; lower is better"
+    assert f"\n{meaning}\n" in out
+    assert f"\n* {meaning}\n" in Path("c/table.md").read_text("utf-8")
+    assert "score:" not in out  # pixels have no classes, and so no such column
 
 
 def test_what_is_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +100,7 @@ def test_other_terms_are_refused(other: list[str], capsys: pytest.CaptureFixture
     assert run([*line, *GAUSSIAN, *other]) == 2
     said = capsys.readouterr().err
     assert "under other terms" in said
-    assert "choose another --out" in said
+    assert "choose another folder (--out)" in said
 
 
 def test_a_recipe_that_cannot_take_an_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

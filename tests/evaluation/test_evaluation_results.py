@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from noiseless.cli.judge import LATENT, METRICS, OF_STRINGS, UNSEEN
 from noiseless.errors import InputError
-from noiseless.evaluation.results import Protocol, Result, known, record
+from noiseless.evaluation.results import Protocol, Result, key, known, record
+from noiseless.metrics import Sample
+from noiseless.metrics.measure import measure_all
 
 
 def test_results_are_replaced_under_one_protocol_and_kept_under_another(tmp_path: Path) -> None:
@@ -63,3 +67,12 @@ def test_a_file_of_something_else_is_refused(content: str, tmp_path: Path) -> No
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(InputError, match="of results"):
         record(tmp_path, [])
+
+
+def test_every_column_of_a_table_has_a_line_on_what_it_means() -> None:
+    for columns in (LATENT, METRICS, OF_STRINGS):
+        assert [line.partition(": ")[0] for line in key(columns)] == list(columns)
+    assert key(["method", "my metric"]) == []
+    rng = torch.Generator().manual_seed(0)
+    sample = Sample(torch.randn(120, 4, generator=rng), torch.randn(120, 10, generator=rng))
+    assert set(measure_all(sample, sample, 0)) - set(UNSEEN) == set(METRICS)

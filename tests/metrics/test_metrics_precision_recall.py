@@ -79,3 +79,13 @@ def test_too_few_data():
     assert "left out" in cautions(many, few)[0]
     with pytest.raises(InputError, match="more than 3 examples"):
         radii(few)
+
+
+def test_precision_of_samples_that_are_all_alike_comes_with_a_warning() -> None:
+    real = Sample(normal(200, 20, 1))
+    alike = Sample(0.01 * normal(200, 20, 2))
+    columns = measure(real, alike, 0)
+    assert columns["precision"] == 1.0  # in the middle of the data, where nothing is
+    assert columns["recall"] == 0.0
+    assert any("precision says little" in caution for caution in cautions(real, alike))
+    assert not cautions(real, Sample(normal(200, 20, 3)))

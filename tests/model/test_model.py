@@ -37,6 +37,20 @@ def test_shapes_and_units(data: Data) -> None:
     assert not torch.equal(used.sample(4, "gaussian", seed=1), used.sample(4, "gaussian", seed=2))
 
 
+def test_codes_and_data_that_float32_cannot_hold_are_refused() -> None:
+    used, raw = model(vectors()), vectors().test.take(np.arange(4)).astype(np.float64)
+    with pytest.raises(InputError, match="1 of 2 codes have numbers that are too large for float32"):
+        used.decode(np.array([[0.0, 0.0, 0.0], [1e300, 0.0, 0.0]]))
+    steep = model(images())
+    for parameter in steep.autoencoder.parameters():
+        parameter.data.mul_(100)
+    with pytest.raises(InputError, match=r"2 of 2 codes decode to numbers that are not finite; codes reach 3e\+38"):
+        steep.decode(np.full((2, 3), 3e38))
+    raw[0, 0] = 1e300
+    with pytest.raises(InputError, match="1 of 4 data are too large for float32"):
+        used.encode(raw)
+
+
 def test_batches_do_not_matter_and_tensors_serve() -> None:
     data = images()
     raw = data.test.take(np.arange(10))

@@ -284,7 +284,7 @@ def test_the_baseline_is_watched_by_the_same_numbers() -> None:
 def test_a_mask_without_active_dimensions_stops_the_run_and_says_why() -> None:
     made = build("maskaae", vectors().spec, mask_lr=1e-9).objective
     made.mask.m.data.zero_()
-    with pytest.raises(RunError, match=r"no active dimension left.*'mask'.*--mask-reconstruction.*not there yet"):
+    with pytest.raises(RunError, match=r"no active dimension left.*'mask'.*mask_reconstruction=.*not there yet"):
         _logged(made)
 
 

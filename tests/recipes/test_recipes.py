@@ -120,7 +120,7 @@ def test_gradient_penalty_has_two_forms_by_name(spec: Spec, shipped: float) -> N
 
 
 def test_cifar10_s_shipped_zero_is_no_default() -> None:
-    with pytest.raises(InputError, match="--gradient"):
+    with pytest.raises(InputError, match="gradient="):
         build("rae-gp", CIFAR, form="code")
     assert weight(build("rae-gp", CIFAR, form="code", gradient=0.5), "gradient") == 0.5
 

@@ -91,7 +91,7 @@ def test_a_place_that_cannot_be_written_is_known_before_the_work(tmp_path: Path)
     (tmp_path / "file").touch()
     refuse_unwritable(tmp_path / "new" / "below")
     assert not (tmp_path / "new").exists()
-    with pytest.raises(RunError, match=rf"cannot write into {tmp_path}/file/below: {tmp_path}/file is no folder"):
+    with pytest.raises(RunError, match=rf"cannot write {tmp_path}/file/below: {tmp_path}/file is no folder"):
         refuse_unwritable(tmp_path / "file" / "below")
 
 
@@ -134,7 +134,7 @@ def test_few_held_out_data_are_no_obstacle_to_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", [{"shift_epochs": 2}, {"shift_lr": 0.1}])
 def test_shifts_that_are_not_made_have_no_settings(given: dict[str, Any]) -> None:
     said = rf"{next(iter(given))} is .*, and nothing is shifted"
-    with pytest.raises(InputError, match=f"{said}; leave it out, or give --shift both"):
+    with pytest.raises(InputError, match=f"{said}; leave it out, or give shift=both"):
         method("deciphering", vectors().spec, **given)
     noted = method("deciphering", images().spec, shift="none", **given)  # as studies of shifts have it
     assert [note for note in noted.notes if re.fullmatch(said, note)]

@@ -42,7 +42,7 @@ def test_what_a_kill_left_of_a_run_may_be_overwritten(tmp_path: Path) -> None:
     left = tmp_path / "run"
     (left / ".run.json.ab12.part").mkdir(parents=True)
     (left / "initial.safetensors").touch()
-    with pytest.raises(InputError, match="exists already; choose another --out, or replace it with --overwrite"):
+    with pytest.raises(InputError, match=r"exists already; choose another folder \(out=\), or replace it"):
         run("ae", vectors(), left, steps=1)
     run("ae", vectors(), left, steps=1, arguments=AGAIN)
     assert Run(left).steps == (1, 1)
@@ -75,7 +75,7 @@ def test_a_run_that_holds_its_own_data_is_not_replaced(
     before = held(tmp_path / "run")
     assert cli.run(line) == 2
     assert "run cannot be replaced, because the data run/data.npy is in it" in " ".join(capsys.readouterr().err.split())
-    with pytest.raises(InputError, match=r"cannot be replaced, because --init-from .*run is in it"):
+    with pytest.raises(InputError, match=r"cannot be replaced, because init_from=.*run is in it"):
         run("ae", images(), tmp_path / "run", arguments=AGAIN | {"init_from": tmp_path / "run"})
     assert held(tmp_path / "run") == before
 

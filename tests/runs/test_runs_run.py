@@ -98,7 +98,7 @@ def test_a_run_does_not_go_on_with_other_weights(tmp_path: Path) -> None:
 
 def test_notes_of_the_method_are_kept(tmp_path: Path) -> None:
     run("rae-gp", images(), tmp_path / "run", steps=1)
-    assert "ours" in Run(tmp_path / "run").record["notes"][0]
+    assert "chosen by this library" in Run(tmp_path / "run").record["notes"][0]
 
 
 def test_python_s_front_door(tmp_path: Path, array: Path) -> None:
@@ -119,7 +119,7 @@ def test_best_last_and_average_weights(tmp_path: Path) -> None:
         expected = {k.removeprefix(prefix): v for k, v in kept["checkpoint"].items() if k.startswith(prefix)}
         assert_same(dict(opened.objective(name).state_dict()), expected)
     plain = made(tmp_path / "plain")
-    with pytest.raises(InputError, match="has no average weights; train with --ema"):
+    with pytest.raises(InputError, match="has no average weights; train with ema="):
         plain.objective("average")
 
 
@@ -187,7 +187,7 @@ def test_a_run_that_is_stopped_on_its_way_has_its_pictures_when_it_ends(tmp_path
     [
         ({"batch": 81}, "fewer than a batch of 81"),
         ({"track": ("mlflow",)}, r"noiseless\[mlflow\]"),
-        ({"device": "cuda:77"}, "try --device cpu"),
+        ({"device": "cuda:77"}, "try device=cpu"),
         ({"arguments": {"betta": 1}}, "betta"),
         ({"arguments": {"beta": -1.0}}, "weight of a penalty is -1.0"),
         ({"arguments": {"init_from": Path("nowhere")}}, r"nowhere/best\.safetensors does not exist"),
@@ -203,7 +203,8 @@ def test_nothing_is_written_for_what_cannot_run(given: dict[str, Any], message: 
 def test_an_existing_folder_is_kept_unless_asked(tmp_path: Path) -> None:
     made(tmp_path / "run")
     before = (tmp_path / "run" / "run.json").read_bytes()
-    with pytest.raises(InputError, match="exists already; choose another --out, or replace it with --overwrite"):
+    expected = r"exists already; choose another folder \(out=\), or replace it \(overwrite=True\)"
+    with pytest.raises(InputError, match=expected):
         made(tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_bytes() == before
     made(tmp_path / "run", steps=2, arguments={"overwrite": True})
@@ -215,7 +216,7 @@ def test_overwriting_removes_runs_alone(tmp_path: Path) -> None:
     (tmp_path / "home" / "thesis.tex").touch()
     (tmp_path / "file").touch()
     for name in ("home", "file"):
-        with pytest.raises(InputError, match="is not a run, so --overwrite does not remove it"):
+        with pytest.raises(InputError, match="is not a run, and is not replaced"):
             made(tmp_path / name, arguments={"overwrite": True})
     assert (tmp_path / "home" / "thesis.tex").exists()
     assert (tmp_path / "file").is_file()
@@ -262,7 +263,9 @@ def test_resume_without_its_data_changes_nothing(tmp_path: Path, array: Path) ->
     changed[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "moved.npy", changed)
     array.unlink()
-    with pytest.raises(InputError, match=r"cannot be loaded: .*; if they have moved, say with --source"):
+    with pytest.raises(
+        InputError, match=r"cannot be loaded: .*; if they have moved, say where they are with own=UserCode"
+    ):
         opened.resume(steps=5, show=False)
     assert opened.steps == (4, 4)
     moved = Run(opened.directory, own=UserCode(source=str(tmp_path / "moved.npy")))
@@ -380,19 +383,21 @@ def test_a_run_names_no_code(tmp_path: Path, array: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     edit(tmp_path / "run", recipe="evil:f")
-    with pytest.raises(InputError, match="recipe that is not ours, evil:f; name it again with --recipe"):
+    with pytest.raises(
+        InputError, match=r"the recipe evil:f, which is not part of noiseless; name it again with own=UserCode\(recipe="
+    ):
         load(tmp_path / "run")
     for part in ("encoder", "decoder"):
         edit(tmp_path / "run", recipe="rae", arguments={"networks": {part: "evil:f"}})
-        article = "an" if part == "encoder" else "a"
-        with pytest.raises(
-            InputError, match=f"has {article} {part} that is not ours, evil:f; name it again with --{part}"
-        ):
+        again = rf"uses the {part} evil:f, which is not part of noiseless; name it again with own=UserCode\({part}="
+        with pytest.raises(InputError, match=again):
             load(tmp_path / "run")
     edit(tmp_path / "run", arguments=record["arguments"], data=record["data"] | {"source": "evil:f"})
-    with pytest.raises(InputError, match="has a data set that is not ours, evil:f; name it again with --source"):
+    with pytest.raises(
+        InputError, match=r"data set evil:f, which is not part of noiseless; name it again with own=UserCode\(source="
+    ):
         load(tmp_path / "run").sample(1)
-    with pytest.raises(InputError, match="--source"):
+    with pytest.raises(InputError, match=r"own=UserCode\(source="):
         Run(tmp_path / "run").resume(show=False)
     assert not (tmp_path / "ran").exists()
 
@@ -423,7 +428,7 @@ def test_a_recipe_of_one_s_own_is_named_again(tmp_path: Path) -> None:
     settings = Training(**FAST, steps=2)
     train(own_recipe, images(), tmp_path / "run", training=settings, networks=NETWORKS, power=0.5, show=False)
     assert Run(tmp_path / "run").record["recipe"] == "test_runs_run:own_recipe"
-    with pytest.raises(InputError, match="--recipe"):
+    with pytest.raises(InputError, match=r"own=UserCode\(recipe="):
         load(tmp_path / "run")
     opened = Run(tmp_path / "run", UserCode(recipe=own_recipe))
     assert opened.method().objective.terms["code"].weight == 0.5
@@ -433,9 +438,9 @@ def test_a_recipe_of_one_s_own_is_named_again(tmp_path: Path) -> None:
 def test_networks_of_one_s_own_are_named_again(tmp_path: Path) -> None:
     networks = Networks(latent_dim=3, encoder=own_encoder, decoder=own_decoder)
     train("rae", images(), tmp_path / "run", training=Training(**FAST, steps=2), networks=networks, show=False)
-    with pytest.raises(InputError, match="--encoder"):
+    with pytest.raises(InputError, match=r"own=UserCode\(encoder="):
         load(tmp_path / "run")
-    with pytest.raises(InputError, match="--decoder"):
+    with pytest.raises(InputError, match=r"own=UserCode\(decoder="):
         load(tmp_path / "run", own=UserCode(encoder=own_encoder))
     assert load(tmp_path / "run", own=UserCode(encoder=own_encoder, decoder=own_decoder)).latent_dim == 3
 
@@ -447,7 +452,7 @@ def own_data() -> Raw:
 def test_data_of_one_s_own_are_named_again(tmp_path: Path) -> None:
     opened = made(tmp_path / "run", "test_runs_run:own_data", steps=1)
     assert len(opened.data().train) > 80
-    with pytest.raises(InputError, match="--source"):
+    with pytest.raises(InputError, match=r"own=UserCode\(source="):
         Run(tmp_path / "run").data()
     again = Run(tmp_path / "run", UserCode(source="test_runs_run:own_data"))
     again.resume(steps=1, show=False)
@@ -550,7 +555,9 @@ def test_a_run_with_an_optimiser_of_ones_own_is_resumed_bit_for_bit(tmp_path: Pa
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["arguments"]["optimiser"] == {"optimiser": "test_runs_run:slow"}
     assert Run(tmp_path / "run").model("last", data=vectors()).encode(vectors().test.take([0])).shape == (1, 3)
-    with pytest.raises(InputError, match="an optimiser of its maker's, test_runs_run:slow; name it again"):
+    with pytest.raises(
+        InputError, match=r"the optimiser test_runs_run:slow, which is not part of noiseless; name it again"
+    ):
         Run(tmp_path / "run").resume(vectors(), show=False)
     Run(tmp_path / "run", UserCode(optimiser=slow)).resume(vectors(), show=False, draw=False)
     assert_same(weights(tmp_path / "run")["checkpoint"], weights(tmp_path / "whole")["checkpoint"])

@@ -1,6 +1,8 @@
 """Pictures: their size and pixels; what bad input gets."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,17 @@ def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         assert image.format == "PNG"
         return np.asarray(image)
+
+
+def test_curves_call_the_main_phase_train(tmp_path, monkeypatch):
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "written", lambda figure, path: figures.append(figure) or path)
+    rows = [
+        {"step": k, "autoencoder/loss": 1.0 * k, "critic/loss": 2.0 * k, "validation/loss": 3.0 * k} for k in (1, 2)
+    ]
+    plots.curves(rows, tmp_path / "curves.png")
+    lines = {line.get_label(): list(line.get_ydata()) for line in figures[0].axes[0].lines}
+    assert lines == {"train": [1, 2], "validation": [3, 6], "critic": [2, 4]}
 
 
 def test_values_are_rounded_and_clamped():
@@ -162,3 +175,22 @@ def test_active_dimensions_are_counted_in_whole_numbers_up_to_all(monkeypatch: p
         assert right.get_ylim()[0] == 0
         assert d <= right.get_ylim()[1] < d + 1
         assert all(tick == round(tick) for tick in right.get_yticks())
+
+
+RC = """axes.facecolor: red
+savefig.dpi: 300
+text.usetex: True
+axes.prop_cycle: cycler('color', [(open('ran', 'w').close(), 'r')[1]])
+"""
+DRAWING = "import sys; from noiseless.show import plots; plots.curves([{'step': 1, 'train/loss': 1.0}], sys.argv[1])"
+
+
+def test_settings_in_the_working_folder_are_ignored(tmp_path):
+    """Neither run as code, nor used: the picture is the same, byte for byte."""
+    for name, content in (("plain", ""), ("set", RC)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "matplotlibrc").write_text(content)
+        subprocess.run([sys.executable, "-c", DRAWING, "curves.png"], cwd=folder, check=True, capture_output=True)
+        assert not (folder / "ran").exists()
+    assert (tmp_path / "set" / "curves.png").read_bytes() == (tmp_path / "plain" / "curves.png").read_bytes()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import ImageFont
 
+import noiseless as nl
 from noiseless.cli import run
 from noiseless.data import load as load_data
 from noiseless.errors import InputError, RunError
@@ -121,6 +122,27 @@ def test_strings_from_elsewhere_are_judged(tmp_path: Path, monkeypatch: pytest.M
     assert given["unique"] == pytest.approx(2 / 3)
     Path("s.txt").write_text("x\n")
     assert run(["evaluate", "--samples", "s.txt", "--data", "expressions:size=200", "-n", "9"]) == 2
+
+
+def test_strings_are_judged_however_they_are_given(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["x", "x+1", "sin(x)", "x*x", "exp(x)", "x/3"] * 3
+    Path("s.txt").write_text("\n".join(lines))
+    Path("s.csv").write_text("\n".join(lines))
+    Path("own.txt").write_text(shipped("expressions").text)
+    run_of = Run(trained)
+    tokens = run_of.model().codec.encode(lines)
+    judged = []
+    for given in ("s.txt", "s.csv", "strings:s.txt,grammar=own.txt", "strings:s.txt,codec=characters", tokens, lines):
+        found = nl.evaluate_samples(given, run_of.data(), n=12)
+        judged.append(found[-1].values)
+    assert all(values == judged[0] for values in judged)
+    assert judged[0]["valid"] == 1
+    assert run(["evaluate", str(trained), "--samples", "expressions:size=60", "-n", "9"]) == 0
+    with pytest.raises(InputError, match="digits are no strings, which expressions are; give a text file"):
+        nl.evaluate_samples("digits", run_of.data(), n=12)
 
 
 def test_decoding_is_as_drawn_by_the_generator_in_any_batches(trained: Path) -> None:
@@ -260,7 +282,7 @@ def test_a_run_needs_no_file_of_its_grammar(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_log_of_training_calls_data_what_they_are(tmp_path: Path, capsys) -> None:
-    for method, data, unit in (("grae", DATA, "data/s"), ("ae", "digits", "images/s")):
+    for method, data, unit in (("grae", DATA, "strings/s"), ("ae", "digits", "images/s")):
         assert run(["train", method, "--data", data, "--steps", "2", "--out", str(tmp_path / method), *FAST]) == 0
         assert f" {unit}  " in capsys.readouterr().err
 

@@ -126,9 +126,9 @@ def test_what_is_given_comes_before_the_method_s_and_steps_displace_epochs() -> 
         ({"batch": 0}, "batch is 0"),
         ({"steps": -1}, "steps is -1"),
         ({"ema": 1.0}, "ema is 1.0"),
-        ({"lr_factor": 0.0}, "lr-factor is 0.0"),
-        ({"lr_floor": 0.0}, "lr-floor is 0.0"),
-        ({"lr_cooldown": 1.0}, "lr-cooldown is 1.0"),
+        ({"lr_factor": 0.0}, "lr_factor is 0.0"),
+        ({"lr_floor": 0.0}, "lr_floor is 0.0"),
+        ({"lr_cooldown": 1.0}, "lr_cooldown is 1.0"),
         ({"clip": 0.0}, "clip is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"epochs": 1, "steps": 1}, r"both epochs \(1\) and steps \(1\)"),
@@ -143,9 +143,16 @@ def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], message:
 def test_data_and_machine_have_to_suffice() -> None:
     objective = method("ae", vectors().spec).objective
     with pytest.raises(
-        InputError, match="the training set has 80 examples, fewer than a batch of 100; give --batch 80 or less"
+        InputError, match="the training set has 80 examples, fewer than a batch of 100; give batch=80 or less"
     ):
         resolve(Training(batch=100), objective, vectors())
+    small = "a batch of 1 is too small: batch norm needs two examples per batch or more; give batch=2 or more"
+    with pytest.raises(InputError, match=small):
+        resolve(Training(batch=1), method("ae", images().spec).objective, images())
+    resolve(Training(batch=1), objective, vectors())  # without batch norm
+    alone = "batch norm needs two examples per batch or more on every process; give batch=4 or more"
+    with pytest.raises(InputError, match=alone):
+        resolve(Training(batch=2, batch_norm="per-process"), method("ae", images().spec).objective, images(), world=2)
     with pytest.raises(InputError, match="cannot be shared equally by 3 processes"):
         resolve(Training(batch=20), objective, vectors(), world=3)
     with pytest.raises(InputError, match=r"pip install 'noiseless\[wandb\]'"):

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from noiseless.errors import USUAL
+
 __all__ = ["accepted", "verb"]
 
-COMMON = {
-    "--latent": "--latent-dim",
-    "--latent-size": "--latent-dim",
-    "--learning-rate": "--lr",
-    "--batch-size": "--batch",
-    "--output": "--out",
-    "--num-samples": "--n",
-}
+COMMON = {f"--{theirs}".replace("_", "-"): f"--{ours}".replace("_", "-") for theirs, ours in USUAL.items()}
 AMERICAN = {
     "optimiz": "optimis",
     "normaliz": "normalis",

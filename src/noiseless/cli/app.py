@@ -20,6 +20,7 @@ from cyclopts import App, Argument, CycloptsError
 
 from noiseless.cli import aliases
 from noiseless.cli.console import complain
+from noiseless.cli.flags import spelled
 from noiseless.errors import InputError, RunError, unknown
 
 __all__ = ["VERBS", "main", "run"]
@@ -83,12 +84,16 @@ def run(tokens: Sequence[str]) -> int:
         return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
         return _failed("interrupted", 128 + signal.SIGINT)
-    except (InputError, CycloptsError) as error:
+    except InputError as error:
+        return _failed(spelled(_sentence(error)), 2)
+    except CycloptsError as error:
         return _failed(_sentence(error), 2)
     except BrokenPipeError:
         raise
-    except (RunError, OSError, MemoryError) as error:
-        return _failed(_sentence(error), _signalled(error))
+    except RunError as error:
+        return _failed(spelled(_sentence(error)), _signalled(error))
+    except (OSError, MemoryError) as error:
+        return _failed(_sentence(error), 1)
     except Exception as error:
         if os.environ.get("NOISELESS_TRACEBACK"):
             raise

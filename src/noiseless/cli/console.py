@@ -10,6 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from noiseless.cli.flags import spelled
+from noiseless.errors import printable
+
 __all__ = ["complain", "narrow", "note", "show", "tell", "wrote"]
 
 PIPED = 160
@@ -18,7 +21,7 @@ PIPED = 160
 def tell(*lines: str) -> None:
     """Lines of results."""
     if _first():
-        sys.stdout.writelines(line + "\n" for line in lines)
+        sys.stdout.writelines(printable(line) + "\n" for line in lines)
 
 
 def wrote(path: Path) -> None:
@@ -29,12 +32,15 @@ def wrote(path: Path) -> None:
 def note(lines: Iterable[str]) -> None:
     """What belongs beside the results, each sentence once."""
     if _first():
-        sys.stderr.writelines(f"note: {line}\n" for line in filter(None, dict.fromkeys(lines)))
+        said = (" ".join(spelled(printable(line)).split()) for line in filter(None, dict.fromkeys(lines)))
+        sys.stderr.writelines(f"note: {line}\n" for line in said)
 
 
 def complain(message: str) -> None:
     """Why a command failed."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"noiseless: {message}", style="red", markup=False)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(
+        f"noiseless: {printable(message)}", style="red", markup=False
+    )
 
 
 def narrow() -> bool:

@@ -26,7 +26,7 @@ from noiseless.cli.options import (
     use_threads,
 )
 from noiseless.errors import InputError
-from noiseless.evaluation.results import Reference, Result, noted, record
+from noiseless.evaluation.results import Reference, Result, key, noted, record
 from noiseless.evaluation.verbs import compare as compare_methods
 from noiseless.evaluation.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
 from noiseless.files import refuse_unwritable
@@ -156,8 +156,10 @@ def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None,
         wrote(drawn)
     for kind in dict.fromkeys(row.protocol.features for row in rows):
         _show({"": [row for row in rows if row.protocol.features == kind]})
+    tell(*key(_columns(_flat({"": rows}))))
     if codes:
         _show_latent(codes)
+        tell(*key(LATENT))
     for path in written:
         wrote(path)
 
@@ -212,9 +214,11 @@ def compare(
     }
     ordered = [row | {"group": (kind, row["row"])} for kind, rows in by_kind.items() for row in _flat(rows)]
     labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
-    tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")  # before a pipe may close
+    columns = _columns(ordered, *labels)
+    tables.markdown(ordered, columns, folder / "table.md", within="group", key=key(columns))  # before a pipe may close
     for rows in by_kind.values():
         _show(rows)
+    tell(*key(_columns(ordered)))
     wrote(folder / "results.json")
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():

@@ -11,7 +11,7 @@ from noiseless.cli.console import narrow, note, show, tell, wrote
 from noiseless.cli.options import Owning, Use, UserCode, Using
 from noiseless.optimisation import build, scores
 from noiseless.optimisation.protocol import place as place_of
-from noiseless.optimisation.report import COLUMNS
+from noiseless.optimisation.report import COLUMNS, KEY
 from noiseless.optimisation.scores import Goal
 from noiseless.optimisation.verbs import optimise as optimise_run
 from noiseless.show import tables
@@ -88,6 +88,7 @@ def optimise(
 
 def _report(content: dict[str, Any]) -> None:
     show(tables.table(content["rows"], ["trial", *COLUMNS], within="trial", compact=narrow()))
+    tell(*KEY)
     training = content["training"]
     tell(
         f"{content['objective']}, to {content['goal']}; {content['search']}, {content['batch']} codes a round, "

@@ -163,7 +163,7 @@ else:
     Owning = Annotated[as_options(UserCode), panel("Code of your own, as MODULE:NAME", 6)]
     Building = Annotated[as_options(Networks), panel("Networks", 2)]
 Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
-Seed = Annotated[int, Parameter(help="Makes the draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
+Seed = Annotated[int, Parameter(help="Seed of the random draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")
 Source = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ import torch
 from cyclopts import Parameter
 from torch import Tensor
 
+from noiseless import data as datasets
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, use_threads
 from noiseless.densities import DENSITY
@@ -69,7 +71,7 @@ def sample(
     """
     opened, model = use.open(run, own)
     chosen = density or opened.method().densities[0]
-    place = out or _picture(run, model, use, decoding, "samples", DENSITY.find(chosen).name, n, seed)
+    place = out or _picture(run, model, use, decoding, "samples", _density(DENSITY.find(chosen).name), n, seed)
     export.check(place, model.spec, n, overwrite or out is None)
     drawn = verbs.sample(model, n, density=chosen, decoding=decoding, seed=seed)
     note([*opened.record["notes"], model.density(chosen).note, use.few(n)])
@@ -195,7 +197,7 @@ def interpolate(
     if (data is None) == (density is None):
         raise InputError("give either data to interpolate between, or a --density whose draws are meant")
     _, model = use.open(run, own)
-    ends = Path(data).stem if data is not None else density
+    ends = _density(density) if data is None else _data(data, size)
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
     refuse_removal(place, sources(data or ""))
     export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
@@ -210,6 +212,22 @@ def _picture(run: Path, model: Model, use: Use, decoding: str, *about: object) -
     """A place in the run whose name tells apart what was asked for differently."""
     other = [use.label] * (use.label != "best") + [decoding] * (decoding != "best")
     return run / "pictures" / f"{slug('-'.join(map(str, [*about, *other])))}.{export.of(model.spec).ending}"
+
+
+def _density(name: str | None) -> str:
+    """A density in a file's name, with a digest where that alone could be another's: box:Box:-1 and box:Box:1."""
+    text = str(name)
+    return text if slug(text) == text.replace(":", "-") else f"{text}-{_digest(text)}"
+
+
+def _data(source: str, size: int | None) -> str:
+    """Data in a file's name: a name, or the end of a path and a digest of all of it."""
+    name = source if source in datasets.names() else f"{Path(source).stem}-{_digest(str(Path(source).resolve()))}"
+    return name if size is None else f"{name}-size-{size}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=3).hexdigest()
 
 
 def _remarks(made: Made, model: Model, chosen: str) -> list[str]:

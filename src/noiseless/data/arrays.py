@@ -68,7 +68,8 @@ def _unpacked(path: Path) -> dict[str, np.ndarray]:
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:
-    return InputError(f"{path} is damaged or holds Python objects ({error}); save it again as plain arrays of numbers")
+    reason = "" if isinstance(error, ValueError) else f" ({error})"  # NumPy advises to load what may run code
+    return InputError(f"{path} is damaged or holds Python objects{reason}; save it again as plain arrays of numbers")
 
 
 def _from_keys(path: Path, arrays: Mapping[str, np.ndarray]) -> Raw:

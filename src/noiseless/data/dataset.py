@@ -127,7 +127,7 @@ def read(
 ) -> Raw:
     """All rows of ``source``, before they are parted; arguments and errors as for :func:`load`."""
     if size is not None and size < 1:
-        raise InputError(f"the size {size} is not an image size; give a whole number of pixels to --size")
+        raise InputError(f"the size {size} is not an image size; give a whole number of pixels, such as size=32")
     named = _named(source)
     if named is None:
         raw = intake.taken(source, size=size, labels=labels, name=name)
@@ -221,7 +221,7 @@ def _refuse_other_size(raw: Raw, size: int | None) -> None:
     shape = raw.array.shape[1:]
     if size is not None and shape[1:] != (size, size):
         kind = "images of" if len(shape) == 3 else "vectors of" if raw.codec is None else "strings of up to"
-        raise InputError(f"{raw.name} has {kind} {'x'.join(map(str, shape))} and is not resized; leave out --size")
+        raise InputError(f"{raw.name} has {kind} {'x'.join(map(str, shape))} and is not resized; leave out size=")
 
 
 def _split(raw: Raw, seed: int) -> tuple[Split, Split, Split]:
@@ -262,8 +262,8 @@ def _draw(name: str, parts: np.ndarray, code: int, count: int | None, rng: np.ra
 
 def _too_few(name: str, parts: np.ndarray) -> InputError:
     return InputError(
-        f"{name} has {len(parts)} data, of which too few are for training; expected at least one each for training, "
-        f"validation and testing"
+        f"{name} has too few examples to divide ({len(parts)}); give at least one each for training, validation and "
+        f"testing"
     )
 
 

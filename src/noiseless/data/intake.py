@@ -131,6 +131,8 @@ def _hint(data: object) -> str:
         return ", which gives batches: give its dataset, and to train the loader itself as batches"
     if isinstance(data, torch.utils.data.IterableDataset) or hasattr(data, "__next__"):
         return ", which has no length: gather it into a tensor"
+    if isinstance(data, items.DATUM):
+        return ": put a single image into a list"
     if isinstance(data, tuple):
         return ": give the data, and labels as labels="
     if isinstance(data, Mapping):

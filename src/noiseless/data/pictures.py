@@ -132,12 +132,12 @@ def refuse_size(name: str, image: np.ndarray, first: str, expected: np.ndarray) 
     (height, width), (expected_height, expected_width) = image.shape[:2], expected.shape[:2]
     if (height, width) != (expected_height, expected_width):
         raise InputError(
-            f"{name} is {width}x{height}, but {first} is {expected_width}x{expected_height}; give --size to crop all "
+            f"{name} is {width}x{height}, but {first} is {expected_width}x{expected_height}; give size= to crop all "
             f"images to their central square and resize them"
         )
     if max(height, width) > LARGEST:
         raise InputError(
-            f"{name} is {width}x{height}, larger than {LARGEST} a side; give --size to crop and resize the images"
+            f"{name} is {width}x{height}, larger than {LARGEST} a side; give size= to crop and resize the images"
         )
 
 

@@ -61,7 +61,9 @@ def folders(name: str, data_dir: Path | None) -> list[Path]:
         InputError: ``data_dir`` is given but is not a folder.
     """
     if data_dir is not None and not data_dir.is_dir():
-        raise InputError(f"the data folder {data_dir} does not exist; give a folder that contains {name} to --data-dir")
+        raise InputError(
+            f"the data folder {data_dir} does not exist; name a folder that contains {name} with data_dir="
+        )
     environment = os.environ.get("NOISELESS_DATA")
     roots = [data_dir, Path(environment).expanduser() if environment else None]
     near = [place for root in roots if root is not None for place in (root / name, root)]
@@ -73,7 +75,7 @@ def absent(name: str, files: str, searched: Sequence[Path], reason: str) -> Inpu
     places = ", ".join(str(place) for place in searched)
     return InputError(
         f"the data set {name!r} is not on this machine, {reason}; put {files} into {cache() / name}, or name their "
-        f"folder with --data-dir or $NOISELESS_DATA (searched: {places})"
+        f"folder with data_dir= or $NOISELESS_DATA (searched: {places})"
     )
 
 

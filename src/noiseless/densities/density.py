@@ -44,6 +44,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noiseless.densities import calls
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write
 from noiseless.objectives.objective import Objective
@@ -61,6 +62,8 @@ class LatentDensity(nn.Module, ABC):
     Arguments:
         dim: the dimension :math:`d` of the codes.
 
+    Its methods may be called with codes as a tensor, an array or a list of rows; they are given a tensor (n, d).
+
     What the fit finds is kept in buffers, which are saved. A buffer that is built without rows, shape (0, ...), may
     get any number of rows in the fit.
 
@@ -74,6 +77,10 @@ class LatentDensity(nn.Module, ABC):
     n: Tensor
     least = 2
     """The smallest number of codes that it can be fitted to."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        calls.guard(cls)
 
     def __init__(self, dim: int) -> None:
         super().__init__()

@@ -97,7 +97,7 @@ class Mixture(LatentDensity):
         # Bit-identical on any number of cores; and OpenBLAS threads that share busy cores are 3 to 8 times slower.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            estimate.fit((z / scale).cpu().numpy())
+            _fit(estimate, z / scale)
         covariances = torch.from_numpy(estimate.covariances_)
         self.weights.copy_(torch.from_numpy(estimate.weights_))
         self.means.copy_(torch.from_numpy(estimate.means_) * scale.cpu())
@@ -166,6 +166,18 @@ def _log_normal(
     return -(white.square() + math.log(2 * math.pi)).sum(dim=0) / 2 - factor.diagonal().log().sum()
 
 
+def _fit(estimate: Estimator, z: Float[Tensor, "n d"]) -> None:
+    try:
+        estimate.fit(z.cpu().numpy())
+    except (ValueError, FloatingPointError) as error:  # scikit-learn's, of a covariance that has no Cholesky factor
+        directions = int(torch.linalg.matrix_rank(z - z.mean(dim=0), rtol=math.sqrt(RIDGE)))
+        raise InputError(
+            f"a mixture of {estimate.n_components} Gaussians cannot be fitted to these {len(z)} codes, which vary in "
+            f"{directions} of {z.shape[1]} directions: a covariance became singular; use fewer components, such as "
+            "gmm-bayes:2, or another density, such as gmm or gaussian"
+        ) from error
+
+
 def _unconverged(estimate: Estimator) -> str:
     if estimate.converged_:
         return ""
@@ -176,9 +188,10 @@ def _ridged(covariances: Float[Tensor, "k d d"]) -> str:
     few = int((torch.linalg.eigvalsh(covariances)[:, 0] < 2 * RIDGE).sum())
     if few == 0:
         return ""
+    have = "has" if few == 1 else "have"
     return (
-        f"{few} of {len(covariances)} components have no variance in some direction; "
-        "a ridge of 1e-6 of the mean variance of the codes is used there instead"
+        f"{few} of the {len(covariances)} Gaussians {have} no variance in some direction, where a millionth of the "
+        "codes' mean variance was taken instead"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from torch import Tensor
 
 from noiseless.data import Data
@@ -74,7 +75,9 @@ def compare(
     _same_comparison(out, data, training, size, arguments or {})
     rows: dict[str, list[Result]] = {method: [] for method in recipes}
     drawn: dict[str, Tensor] = {}
-    for method, recipe in recipes.items():
+    for number, (method, recipe) in enumerate(recipes.items(), 1):
+        if show:
+            _announce(f"method {number} of {len(recipes)}: {method}")
         run = trained(recipe, data, out / slug(method), given[method], training=training, size=size, show=show)
         for look in looks:
             conditions = Conditions(look, n, training.seed, metrics=tuple(more))
@@ -91,6 +94,10 @@ def _seen(method: Method, data: Data, names: Sequence[Choice]) -> str | None:
     for density in names or method.densities:
         refuse_few(density, method.objective.autoencoder.latent_dim, len(data.train))
     return method.objective.trained_on
+
+
+def _announce(what: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(what, markup=False)
 
 
 def _looks(seen: Sequence[str | None], data: Data, features: Features | None) -> list[Features | None]:
@@ -126,7 +133,7 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
     path = out / "compare.json"
     if not path.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"{out} exists already and is no comparison; choose another --out")
+            raise InputError(f"{out} exists already and is no comparison; choose another folder (out=)")
         return write_json(path, terms)
     then = read_json(path)
     then = with_new_names(then) if isinstance(then, dict) else then
@@ -135,7 +142,7 @@ def _same_comparison(out: Path, data: Data, training: Training, size: int | None
         was = then.get(differing[0]) if isinstance(then, dict) else then
         raise InputError(
             f"{out} is a comparison under other terms: {differing[0]} was {was} and is {terms[differing[0]]}; "
-            "choose another --out"
+            "choose another folder (out=)"
         )
     return None
 

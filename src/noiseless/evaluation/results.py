@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 from noiseless.errors import InputError
 from noiseless.files import locked, read_json, write_json
+from noiseless.registry import offered
 
-__all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
+__all__ = ["Protocol", "Reference", "Result", "Value", "key", "known", "noted", "record"]
 
 Reference = Literal["test", "validation", "train"]
 Value: TypeAlias = int | float | Sequence[float] | None
@@ -133,6 +134,16 @@ class Result:
         return cls(Protocol(**about), values, **texts)
 
 
+def key(columns: Iterable[str]) -> list[str]:
+    """What columns of a table mean, a line each; nothing on those that no metric of the package explains.
+
+    >>> key(["method", "fd"])
+    ["fd: Fréchet distance of the features' Gaussians, from 0; lower is better"]
+    """
+    meanings = offered("noiseless.metrics", "KEYS")
+    return [f"{column}: {meanings[column]}" for column in columns if column in meanings]
+
+
 def noted(rows: Iterable[Result], weights: str, weights_hash: str, notes: Sequence[str]) -> list[Result]:
     """The rows with the weights of the model, and what its method says about every number it gives."""
     about: Any = {"weights": weights, "weights_hash": weights_hash or None}
@@ -192,5 +203,5 @@ def _terms(protocol: Protocol) -> tuple[object, ...]:
 def _recorded(path: Path) -> list[Result]:
     rows = read_json(path) if path.is_file() else []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} does not hold rows of results; move it away, or choose another --out")
+        raise InputError(f"{path} does not hold rows of results; move it away, or choose another folder (out=)")
     return [Result.from_json(row) for row in rows]

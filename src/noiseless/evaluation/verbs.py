@@ -6,7 +6,7 @@ those of a run in its folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from noiseless.evaluation.results import Reference, Result, noted, record
 from noiseless.files import refuse_unwritable
 from noiseless.metrics import Features
 from noiseless.model import Model
-from noiseless.registry import Choice
+from noiseless.registry import Choice, settings
 from noiseless.runs import Run
+from noiseless.runs.record import folder_of
 from noiseless.runs.verbs import Trained
 from noiseless.strings import codec_of, refuse_other
 from noiseless.training import Optimiser, Training, check_device, threads
@@ -75,7 +76,7 @@ def evaluate(
     Raises:
         InputError: the data cannot be compared, or a density cannot be fitted.
     """
-    run = None if isinstance(trained, Model) else trained if isinstance(trained, Run) else Run(Path(trained))
+    run = None if isinstance(trained, Model) else trained if isinstance(trained, Run) else Run(folder_of(trained))
     if run is not None:
         refuse_unwritable(run.directory)
     found = reference_for(run, data, size, data_dir)
@@ -155,7 +156,7 @@ def evaluate_samples(
 
 
 def compare(
-    methods: Sequence[Choice],
+    methods: Choice | Sequence[Choice],
     data: object,
     out: str | Path,
     *,
@@ -165,20 +166,20 @@ def compare(
     metric: Choice | Sequence[Choice] = (),
     size: int | None = None,
     data_dir: Path | None = None,
-    networks: Networks = Networks(),
-    optimiser: Optimiser = Optimiser(),
-    training: Training = Training(),
+    networks: Networks | Mapping[str, Any] = Networks(),
+    optimiser: Optimiser | Mapping[str, Any] = Optimiser(),
+    training: Training | Mapping[str, Any] = Training(),
     show: bool = True,
 ) -> dict[str, list[Result]]:
     """Trains methods in turn, or resumes them, and evaluates them alike; what is done already is not done again.
 
     Arguments:
-        methods: names or functions.
+        methods: names or functions, one or several.
         data: what all are trained on, as :func:`noiseless.data.load` takes it.
         out: the folder of the comparison: a run for each method, results.json, and samples.png.
         density, n, features, metric: as for :func:`evaluate`.
         size, data_dir, training: as for :func:`noiseless.train`.
-        networks, optimiser: of every method that takes such.
+        networks, optimiser: of every method that takes such; these and training may be mappings.
         show: progress on the terminal.
 
     Returns:
@@ -187,13 +188,15 @@ def compare(
     Raises:
         InputError: ``out`` holds something else, or a comparison on other data or with other arguments.
     """
-    found = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
-    chosen = features_for(features, found, None, best_device() if training.device == "auto" else training.device)
-    about: Any = {"training": training, "size": size, "names": _several(density), "n": n, "show": show}
+    trained = settings(Training, training, "training")
+    found = datasets.load(data, size=size, data_dir=data_dir, seed=trained.seed)
+    chosen = features_for(features, found, None, best_device() if trained.device == "auto" else trained.device)
+    about: Any = {"training": trained, "size": size, "names": _several(density), "n": n, "show": show}
     about["more"] = [metrics.build_metric(name) for name in _several(metric)]
-    arguments = {"networks": networks, "optimiser": optimiser}
-    with threads(training.threads):
-        return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
+    arguments: Any = {"networks": settings(Networks, networks, "networks")}
+    arguments["optimiser"] = settings(Optimiser, optimiser, "optimiser")
+    with threads(trained.threads):
+        return comparison.compare(_several(methods), found, Path(out), chosen, arguments=arguments, **about)
 
 
 def reference_for(run: Run | None, data: object, size: int | None, data_dir: Path | None) -> Data:
@@ -223,7 +226,7 @@ def features_for(
     """
     usual = modality.of(data.spec).features
     if not usual and chosen is not None:
-        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out --features")
+        raise InputError(f"{data.spec.name} are {data.spec.modality}, which are judged as such; leave out features=")
     if not usual or isinstance(chosen, Features):
         return chosen if isinstance(chosen, Features) else None
     check_device(device)

@@ -43,6 +43,12 @@ def classifier_score(logits: Float[Tensor, "n k"], splits: int = SPLITS) -> floa
     return sum(_score(part) for part in logits.double().tensor_split(splits)) / splits
 
 
+KEYS = {
+    "score": "classifier score, from 1: clear and varied to the classifier behind the features? higher is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:  # noqa: ARG001
     """Column ``score``, blank without classes or with too few examples."""
     if fake.logits is None or fake.n < SPLITS:

@@ -129,6 +129,12 @@ def rows(sample: Sample) -> tuple[Float64[Tensor, " f"], Float64[Tensor, "n f"]]
     return x.mean(0), (x - x.mean(0)) / (sample.n - 1) ** 0.5
 
 
+KEYS = {
+    "fd": "Fréchet distance of the features' Gaussians, from 0; lower is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:  # noqa: ARG001
     """Column ``fd``."""
     return {"fd": frechet_distance(real, fake)}

@@ -104,6 +104,12 @@ def centred(sample: Sample) -> Centred:
     return Centred((x - mean).float(), mean)
 
 
+KEYS = {
+    "kid": "kernel distance (KID) of the features, about 0 for equal distributions; lower is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
     """Columns ``kid`` and ``kid std``, the standard deviation over subsets (blank with a single subset)."""
     estimates = kernel_distance(real, fake, seed)

@@ -56,6 +56,19 @@ FLAT = 1e-10
 ROWS = 1024
 
 
+KEYS = {
+    "entropy": "estimate in nats; as high as that of N(0, I) is best",
+    "energy": "squared energy distance to N(0, I), about 0 for its draws; lower is better",
+    "shape": "the same after standardisation, about 0 for any Gaussian",
+    "nac": "mean absolute correlation of the active dimensions, 0 to 1",
+    "active": "dimensions with a variance above 0.01",
+    "|mean|": "largest absolute mean over the dimensions",
+    "min var": "smallest variance over the dimensions",
+    "max var": "largest variance over the dimensions",
+}
+"""What the columns mean, in a line each."""
+
+
 def latent_statistics(z: Float[Tensor, "n d"], threshold: float = ACTIVE) -> dict[str, Any]:
     """All statistics listed in the module's docstring, as one row of a table.
 

@@ -88,6 +88,13 @@ def f_score(precision: Float64[Tensor, " a"], recall: Float64[Tensor, " a"], b: 
     return float(scores.max())
 
 
+KEYS = {
+    "f8": "PRD with the weight on recall, 0 to 1: is all of the data covered? higher is better",
+    "f1/8": "PRD with the weight on precision, 0 to 1: does all that is made look like data? higher is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
     """Columns ``f8`` and ``f1/8``, blank if a side has too few examples."""
     if min(real.n, fake.n) <= CLUSTERS:

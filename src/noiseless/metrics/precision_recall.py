@@ -34,6 +34,7 @@ __all__ = ["cautions", "covered", "measure", "precision_recall", "radii"]
 
 NEIGHBOURS = 3
 BLOCK = 1000
+NEAR_ZERO = 0.05
 SPARE = 5  # extra candidates, in case float32 rounding changed the order
 
 
@@ -85,20 +86,36 @@ def covered(points: Sample, support: Sample, k: int = NEIGHBOURS) -> Bool[Tensor
     return torch.cat(blocks)
 
 
+KEYS = {
+    "precision": "share of what is made that lies among the data, 0 to 1; says little where recall is near 0",
+    "recall": "share of the data that lie among what is made, 0 to 1; higher is better",
+}
+"""What the columns mean, in a line each."""
+
+
 def measure(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:  # noqa: ARG001
     """Columns ``precision`` and ``recall``, blank if a side has too few examples."""
     if min(real.n, fake.n) <= NEIGHBOURS:
         return {"precision": None, "recall": None}
-    precision, recall = precision_recall(real, fake)
+    precision, recall = fake.once(_both, real)
     return {"precision": precision, "recall": recall}
 
 
+def _both(fake: Sample, real: Sample) -> tuple[float, float]:
+    return precision_recall(real, fake)
+
+
 def cautions(real: Sample, fake: Sample) -> list[str]:
-    """Says why the columns are blank."""
+    """Says why the columns are blank, or why precision says little."""
     n = min(real.n, fake.n)
-    if n > NEIGHBOURS:
+    if n <= NEIGHBOURS:
+        return [f"precision and recall are left out: they need more than {NEIGHBOURS} examples, not {n}"]
+    if fake.once(_both, real)[1] >= NEAR_ZERO:
         return []
-    return [f"precision and recall are left out: they need more than {NEIGHBOURS} examples, not {n}"]
+    return [
+        f"precision says little with recall below {NEAR_ZERO}: samples that are all alike, or wrong, count as real "
+        "if they lie within the wide gaps between real examples; compare by fd or kid"
+    ]
 
 
 def _squared(x: Float[Tensor, "b f"], y: Float[Tensor, "n f"]) -> Float[Tensor, "b n"]:

@@ -31,6 +31,16 @@ Identity = Callable[[str], String]
 """Maps a string to the identifier that all strings for the same object share; None for an invalid string."""
 
 
+KEYS = {
+    "exact": "share of reconstructions that equal their original",
+    "in language": "share decoded to a string of the grammar",
+    "valid": "share of valid strings; for molecules, those that RDKit accepts",
+    "unique": "share of different ones among the valid, which falls with n",
+    "novel": "share of those that are not in the training part",
+}
+"""What the columns mean, in a line each."""
+
+
 def exact(made: Sequence[String], original: Sequence[str]) -> float:
     """The share of strings that equal their originals, character by character.
 

@@ -109,12 +109,12 @@ class Images(Modality):
         if path.suffix == ".npy":
             return
         if path.suffix == ".png" and count > MOST_TILES:
-            raise InputError(f"{count} images are too many for one picture; give a .npy file or a folder to --out")
+            raise InputError(f"{count} images are too many for one picture; write a .npy file or a folder (out=)")
         if path.suffix == ".png":
             return
         if path.suffix or not folders:
             kinds = "a .npy or .png file, or a folder (no ending)" if folders else "a .npy or .png file"
-            raise InputError(f"--out is {path}; expected {kinds}")
+            raise InputError(f"out={path} cannot be written; expected {kinds}")
         if spec.shape[0] not in (1, 3):
             raise InputError(f"images of {spec.shape[0]} channels cannot be PNG files; write them as .npy")
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noiseless import data as datasets
 from noiseless.autoencoder.networks import Factories, Networks
 from noiseless.data import Data
 from noiseless.data.intake import called
@@ -44,7 +45,7 @@ SHOWN = 36
 class Strings(Modality):
     """Strings of a language, as sequences of tokens."""
 
-    unit, example, ending = "data", "expressions", "txt"
+    unit, example, ending = "strings", "expressions", "txt"
     features = ()
     pixels, discrete, published = False, True, False
     nets, inputs = ("gru-small", "gru-large"), "token sequences"
@@ -100,7 +101,7 @@ class Strings(Modality):
             return []
         codec = model.codec
         why = "all of it pads" if codec.alphabet else f"their derivation did not end within {codec.length} rules"
-        other = "" if sampled else ", or try --decoding sampled"
+        other = "" if sampled else ", or try decoding=sampled"
         return [f"{missing:,} of {len(made):,} strings are empty: {why}; train longer{other}"]
 
     def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
@@ -162,13 +163,28 @@ class Strings(Modality):
         more: Sequence[Metric] = (),
     ) -> list[Result]:
         _refuse_metrics(data, more)
-        given = source if isinstance(source, list) else read_lines(str(source), is_molecules(data.spec))
+        given = _given(source, data.spec)
         return strings.evaluate_given_strings(given, data, source=called(source), n=n, part=part, seed=seed)
+
+
+def _given(source: object, spec: Spec) -> Sequence[String]:
+    """Strings to judge: a list of them, a text file's lines, whatever these are, tokens, or a data set's strings."""
+    if isinstance(source, list):
+        return source
+    if isinstance(source, np.ndarray | Tensor):
+        return spelled(source, spec)
+    text = str(source)
+    if Path(text).expanduser().is_file() or (text.partition(":")[0] not in datasets.names() and ":" not in text):
+        return read_lines(text, is_molecules(spec))
+    raw = datasets.read(source)
+    if raw.codec is None:
+        raise InputError(f"{text} are no strings, which {spec.name} are; give a text file with a string on each line")
+    return shown(raw.codec.read(raw.array))
 
 
 def _refuse_metrics(data: Data, more: Sequence[Metric]) -> None:
     if more:
-        raise InputError(f"{data.spec.name} are strings, which are judged as such; leave out --metric")
+        raise InputError(f"{data.spec.name} are strings, which are judged as such; leave out metric=")
 
 
 def _reconstructions(model: Model, held_out: np.ndarray, folder: Path, pictured: bool) -> None:

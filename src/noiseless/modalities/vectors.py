@@ -37,7 +37,7 @@ __all__ = ["MODALITIES"]
 class Vectors(Modality):
     """Rows of numbers in any range, standardised on the training part."""
 
-    unit, example, ending = "data", "synthetic", "npy"
+    unit, example, ending = "vectors", "synthetic", "npy"
     features = ("identity", "raw")
     pixels, discrete, published = False, False, True
     nets, inputs = ("mlp",), "vectors"
@@ -86,7 +86,7 @@ class Vectors(Modality):
     def check_place(self, path: Path, spec: Spec, count: int, overwrite: bool, folders: bool) -> None:
         refuse_existing(path, overwrite)
         if path.suffix != ".npy":
-            raise InputError(f"{spec.name} are vectors, which are written as .npy, and --out is {path}")
+            raise InputError(f"{spec.name} are vectors, which are written as .npy, not as {path}")
 
     def save(self, drawn: Drawn, spec: Spec, path: Path, overwrite: bool) -> Path:
         self.check_place(path, spec, len(drawn), overwrite, folders=True)

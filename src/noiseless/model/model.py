@@ -108,7 +108,15 @@ class Model:
 
     def decode(self, codes: Float[Tensor, "n d"] | np.ndarray) -> Float[Tensor, "n ..."]:
         """The data that the codes stand for."""
-        return self.spec.restore(self._in_batches(self.autoencoder.decode, self._codes(codes), self._placed))
+        z = self._codes(codes)
+        made = self._in_batches(self.autoencoder.decode, z, self._placed)
+        broken = int((~made.isfinite()).flatten(1).any(1).sum())
+        if broken:
+            raise InputError(
+                f"{broken} of {len(z)} codes decode to numbers that are not finite; codes reach {z.abs().max():.3g}: "
+                "give codes of the size that encode gives"
+            )
+        return self.spec.restore(made)
 
     def strings(
         self, codes: Float[Tensor, "n d"] | np.ndarray, generator: torch.Generator | None = None
@@ -143,6 +151,10 @@ class Model:
             raise InputError(f"codes are {given}; expected floats of shape (N, {self.latent_dim})")
         if not z.isfinite().all():
             raise InputError(f"{int((~z.isfinite()).any(1).sum())} of {len(z)} codes are not finite")
+        large = ~z.to(self.dtype).isfinite().all(1)
+        if large.any():
+            limit = f"{self.dtype}".removeprefix("torch.")
+            raise InputError(f"{int(large.sum())} of {len(z)} codes have numbers that are too large for {limit}")
         return z
 
     def reconstruct(self, data: object) -> Float[Tensor, "n ..."]:

@@ -72,7 +72,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 3 or not all(8 <= side <= 128 for side in shape[1:]):
         raise InputError(
             f"the convolutional networks take images (C, H, W) from 8x8 to 128x128, not {shape}; "
-            "resize them with --size, or pass your own networks with --encoder and --decoder"
+            "resize them with size=, or pass your own networks with encoder= and decoder="
         )
     return padded(shape)
 

@@ -52,7 +52,7 @@ def _rounded(shape: tuple[int, ...]) -> tuple[int, int]:
     if not all(8 <= side <= 128 for side in shape[1:]):
         raise InputError(
             f"the networks of deciphering autoencoders take images from 8x8 to 128x128, not {shape}; "
-            "resize them with --size"
+            "resize them with size="
         )
     return -(-shape[1] // STEP) * STEP, -(-shape[2] // STEP) * STEP
 

@@ -15,14 +15,13 @@ PyTorch", 2020, https://github.com/toshas/torch-fidelity.
 from __future__ import annotations
 
 import os
-import pickle
 from pathlib import Path
 
-import torch
 from platformdirs import user_cache_path
 from torch import nn
 
 from noiseless.errors import InputError, RunError
+from noiseless.nn.stored import read_weights
 
 __all__ = ["WEIGHTS", "pretrained"]
 
@@ -70,10 +69,7 @@ def _found() -> Path | None:
 
 def _check(path: Path) -> None:
     """Refuses a file that could execute code, because torch-fidelity unpickles it without a check."""
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} cannot be read as the weights of Inception-v3 ({error}); replace it") from error
+    read_weights(path, "the weights of Inception-v3")
 
 
 def _unusable(path: Path | None, error: Exception) -> InputError | RunError:

@@ -242,7 +242,7 @@ class MaskAAE(Objective):
         if polarising.start >= steps:
             raise InputError(
                 f"the polarising weight begins at step {polarising.start:,} and the training ends at step {steps:,}: "
-                f"no dimension would be decided; set --polarising-start to about 60% of --steps, or leave it out"
+                f"no dimension would be decided; set polarising_start= to about 60% of steps=, or leave it out"
             )
         self.polarising = polarising
 
@@ -306,14 +306,14 @@ class MaskAAE(Objective):
         if not self.mask.mu.isfinite().all():
             raise RunError(
                 "the mask is no longer finite: the gradient in its phase 'mask' was not; lower its learning rate "
-                "(--mask-lr) or clip the gradients (--clip)"
+                "(mask_lr=) or clip the gradients (clip=)"
             )
         if not self.mask.active.any():
             raise RunError(
                 f"the mask has no active dimension left (all are below {ACTIVE}): in its phase 'mask' the terms "
                 f"'distance' and 'polarisation' outweigh 'reconstruction'; increase its weight "
-                f"(--mask-reconstruction), lower the mask's learning rate (--mask-lr), or start the polarising weight "
-                f"later (--polarising-start)"
+                f"(mask_reconstruction=), lower the mask's learning rate (mask_lr=), or start the polarising weight "
+                f"later (polarising_start=)"
             )
 
     def code(self, batch: Batch) -> Tensor:

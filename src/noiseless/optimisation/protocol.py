@@ -17,7 +17,7 @@ from noiseless.errors import InputError
 from noiseless.files import locked, refuse_unwritable, slug, sweep, write_json
 from noiseless.optimisation.problem import SEARCH, Problem, build
 from noiseless.optimisation.progress import Meter
-from noiseless.optimisation.report import COLUMNS, progress, report
+from noiseless.optimisation.report import COLUMNS, KEY, progress, report
 from noiseless.optimisation.trial import Found, Terms, Trial
 from noiseless.registry import Choice
 from noiseless.show import plots, tables
@@ -75,7 +75,7 @@ def optimise(
     find, votes = build(search), problem.score.votes if votes is None else votes
     terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
     refuse_unwritable(out)
-    with locked(out, f"another process is searching in {out}; wait until that ends, or choose another --out"):
+    with locked(out, f"another process is searching in {out}; wait until that ends, or choose another folder (out=)"):
         trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
         sweep(out)
         found: dict[int, Found] = {}
@@ -91,7 +91,7 @@ def optimise(
 
 def _write(content: dict[str, Any], found: Mapping[int, Found], problem: Problem, out: Path) -> None:
     write_json(out / "report.json", content)
-    tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial")
+    tables.markdown(content["rows"], ["trial", *COLUMNS], out / "table.md", within="trial", key=KEY)
     lines = progress(found, problem)
     if any(row[key] not in (float("inf"), float("-inf")) for row in lines for key in row if key != "step"):
         plots.curves(lines, out / "best-so-far.png", along="codes")

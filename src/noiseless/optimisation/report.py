@@ -24,10 +24,23 @@ from noiseless.optimisation.objects import key
 from noiseless.optimisation.problem import Problem
 from noiseless.optimisation.trial import Found
 
-__all__ = ["COLUMNS", "best", "progress", "report", "summary"]
+__all__ = ["COLUMNS", "KEY", "best", "progress", "report", "summary"]
 
 Row = dict[str, Any]
-COLUMNS = ("valid", "average", "published average", "best", "second", "third", "best new", "novel", "unique")
+COLUMNS = {
+    "valid": "share of the codes that decode to an object",
+    "average": "mean score of these objects",
+    "published average": "the same without those as bad as the worst, as papers report it",
+    "best": "best score of an object",
+    "second": "that of the second best, another object",
+    "third": "that of the third best",
+    "best new": "best score of an object that is not in the training data",
+    "novel": "share of the objects that are not in the training data",
+    "unique": "share of different objects",
+}
+"""What the report of a trial has, and what each means."""
+KEY = tuple(f"{column}: {meaning}" for column, meaning in COLUMNS.items())
+"""The lines below a table of trials."""
 
 
 def summary(found: Found, problem: Problem) -> Row:

@@ -198,5 +198,5 @@ def _refuse_others(path: Path, found: Mapping[str, Any], wanted: Mapping[str, An
         if found.get(name) != value:
             raise InputError(
                 f"{path} is a trial with {name} {found.get(name)!r}, but {value!r} was requested; "
-                "choose another --out, or remove it"
+                "choose another folder (out=), or remove it"
             )

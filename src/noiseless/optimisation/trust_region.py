@@ -157,9 +157,7 @@ def _fitted(bo: SimpleNamespace, x: Tensor, y: Tensor) -> Any:
     try:
         bo.fit_gpytorch_mll(bo.ExactMarginalLogLikelihood(model.likelihood, model))
     except bo.ModelFittingError as error:
-        raise RunError(
-            f"the Gaussian process cannot be fitted ({error}); use --search paper or another seed"
-        ) from error
+        raise RunError(f"the Gaussian process cannot be fitted ({error}); use search=paper or another seed") from error
     return model
 
 

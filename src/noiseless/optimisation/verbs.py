@@ -25,6 +25,7 @@ from noiseless.optimisation.protocol import place
 from noiseless.optimisation.scores import Goal
 from noiseless.registry import Choice
 from noiseless.runs import Run
+from noiseless.runs.record import folder_of
 from noiseless.show import drawings, grids
 from noiseless.values import Spec
 
@@ -100,7 +101,7 @@ def optimise(
     """
     build(search)
     scores.check(score, goal)
-    run = run if isinstance(run, Run) else Run(Path(run))
+    run = run if isinstance(run, Run) else Run(folder_of(run))
     model = run.model(data=data, data_dir=data_dir) if model is None else model
     name, found = scores.SCORE.find(score).name, strings(run, model, data, data_dir)
     folder = Path(out) if out is not None else place(run.directory, name, SEARCH.find(search).name)

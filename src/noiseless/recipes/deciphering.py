@@ -5,7 +5,7 @@ and a decoder learn to generate the example from it (:mod:`noiseless.objectives.
 learning rate 2e-3 (2e-4 for the shift's embedding), weight decay up to 0.08, batches of 256, 1,000 epochs with shifted
 images and 2,000 without.
 
-The paper's distance is LPIPS, whose weights cannot be distributed with this library: ``--reconstruction lpips`` reads
+The paper's distance is LPIPS, whose weights cannot be distributed with this library: the reconstruction ``lpips`` reads
 them from a file. The default for images is the same construction on EfficientNet-Lite0, ``efficientnet``, which works
 offline.
 
@@ -89,7 +89,7 @@ def deciphering(
     convolutional = _convolutional(spec, networks)
     if pattern == "gaussian" and clusters not in (None, 1):
         raise InputError(
-            f"clusters are groups of channels, which gaussian patterns do not have; leave out --clusters {clusters}"
+            f"clusters are groups of channels, which gaussian patterns do not have; leave out clusters={clusters}"
         )
     latent_dim, width = networks.latent_dim or LATENT, networks.width
     distance = reconstructions.build(reconstruction or _distance(spec), spec)
@@ -114,16 +114,20 @@ def deciphering(
         lambda p, lr: replace(optimiser, optimiser=optimiser.optimiser or "adamw", lr=None).build(p, lr),
         plan,
     )
-    tuned = ("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's",) if form == "tuned" else ()
+    tuned = (
+        ("epochs, rate, average and the rest of form 'tuned' were chosen by this library, not by the paper",)
+        if form == "tuned"
+        else ()
+    )
     ignored = tuple(filter(None, [_ignored(plan, given)]))
     return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuned + ignored)
 
 
 def _convolutional(spec: Spec, networks: Networks) -> bool:
     if networks.encoder is not None or networks.decoder is not None or networks.depth is not None:
-        raise InputError("deciphering has fixed networks; leave out --encoder, --decoder and --depth")
+        raise InputError("deciphering has fixed networks; leave out encoder=, decoder= and depth=")
     if networks.net not in (None, "mlp"):
-        raise InputError(f"deciphering has fixed networks; leave out --net {networks.net}, or give --net mlp")
+        raise InputError(f"deciphering has fixed networks; leave out net={networks.net}, or give net=mlp")
     return modality.of(spec).pixels and networks.net is None
 
 
@@ -153,10 +157,10 @@ def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bo
     )
     plan = replace(plan, **given)
     if not convolutional and (plan.shift != "none" or plan.mirrored):
-        raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
+        raise InputError("these networks have no axis to shift or mirror along; give shift=none and mirrored=False")
     ignored = _ignored(plan, given)
     if ignored and "shift" not in given:
-        raise InputError(f"{ignored}; leave it out, or give --shift both for images without --net mlp")
+        raise InputError(f"{ignored}; leave it out, or give shift=both for images without net=mlp")
     return plan
 
 

@@ -74,6 +74,6 @@ def eae(
         terms["decoder"] = Term(decay, DecoderNorm())
     isotropic = "laplace" if normalisation == "l1" else "normal"
     training = parts.training(schedule=SCHEDULE[parts.constants])
-    notes = ("the weight of the entropy is ours: the paper's scale is not recoverable",)
+    notes = ("the weight of the entropy is this library's choice: the paper does not give the scale of its own",)
     densities = (isotropic, "gmm", "gaussian")
     return parts.regularised(terms, LR[parts.constants], training, densities, notes, calibrated=calibrated)

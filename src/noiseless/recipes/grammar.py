@@ -124,7 +124,7 @@ def gcv_vae(
     """
     autoencoder = _built(spec, networks, lambda d: ConstantVariance(d, sigma))
     terms = {"kl": Term(_weight(beta, spec, autoencoder), kl)}
-    note = "the deviation of gcv-vae's codes was not published: this one is ours"
+    note = "the standard deviation of gcv-vae's codes was not published: this one was chosen by this library"
     return _method(spec, autoencoder, reconstruction, terms, optimiser, ("gmm", "gaussian", "normal"), note)
 
 

@@ -13,6 +13,7 @@ All recipes share the parameters ``spec``, a description of the data, ``networks
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +22,11 @@ from typing import Any, get_type_hints
 
 import torch
 
-from noiseless.errors import InputError
+from noiseless.autoencoder import Networks
+from noiseless.errors import USUAL, InputError
 from noiseless.objectives.objective import Objective
-from noiseless.registry import Choice, Kind, modules
-from noiseless.training import Training
+from noiseless.registry import Choice, Kind, modules, settings
+from noiseless.training import Optimiser, Training
 from noiseless.values import Spec
 
 __all__ = ["METHOD", "Method", "Recipe", "call", "defaults", "find", "names"]
@@ -108,6 +110,7 @@ def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) ->
     Raises:
         InputError: the recipe cannot be called with these arguments, or does not return a method.
     """
+    _refuse_unknown(recipe, arguments)
     try:
         bound = inspect.signature(recipe).bind(spec, **_typed(recipe, arguments))
     except TypeError as error:
@@ -123,12 +126,28 @@ def call(recipe: Recipe, spec: Spec, arguments: Mapping[str, Any], seed: int) ->
     return method
 
 
+def _refuse_unknown(recipe: Recipe, arguments: Mapping[str, Any]) -> None:
+    """Refuses an argument that the recipe does not have, and names the one that is meant."""
+    taken = inspect.signature(recipe).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    known = {name: f"{name}=" for name in list(taken)[1:]}
+    for place, kind in (("training", Training), ("optimiser", Optimiser), ("networks", Networks)):
+        if place == "training" or place in taken:
+            known |= {field.name: f"{place}={kind.__name__}({field.name}=...)" for field in dataclasses.fields(kind)}
+    for name in arguments:
+        if name not in taken:
+            near = [name, USUAL.get(name), *difflib.get_close_matches(name, known, n=1)]
+            meant = next((f" (did you mean {known[one]}?)" for one in near if one in known), "")
+            raise InputError(f"{recipe.__name__} takes no {name}{meant}; it takes {', '.join(list(taken)[1:])}")
+
+
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments from run.json, converted to tuples and to the dataclasses of the recipe's signature."""
     hints = get_type_hints(recipe)
     return {
-        name: hints[name](**value)
-        if isinstance(value, dict) and dataclasses.is_dataclass(hints.get(name))
+        name: settings(hints[name], value, name)
+        if dataclasses.is_dataclass(hints.get(name))
         else tuple(value)
         if isinstance(value, list)
         else value

@@ -35,7 +35,7 @@ class Critic:
 
     Arguments:
         width, depth: units per hidden layer, and number of hidden layers.
-        lr: its learning rate, which --lr does not change.
+        lr: its learning rate, which the method's lr does not change.
         game: the losses.
         generator_lr: learning rate of the separate update of the encoder; None makes it part of the autoencoder's.
         weight: weight of the encoder's loss.
@@ -155,7 +155,7 @@ class MethodBuilder:
         return () if self.distance == "squared-error" else (said,)
 
     def at(self, lr: float) -> Make:
-        """The requested optimiser, at this rate whatever --lr is."""
+        """The requested optimiser, at this rate, whatever its own is."""
         chosen = replace(self.optimiser, lr=None)
         return lambda p: chosen.build(p, lr)
 

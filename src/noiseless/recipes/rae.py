@@ -155,7 +155,7 @@ class _Paper:
         if self.published.gradient is None:
             raise InputError(
                 f"the gradient weight for {self.shared.constants} is 0 in the authors' code, so there is no default; "
-                "give one with --gradient"
+                "give one with gradient="
             )
         return Term(self.published.gradient * self.shared.size, penalty, every)
 
@@ -304,6 +304,6 @@ def rae_gp(
     paper = _Paper("rae-gp", builder(spec, networks, optimiser, constants, reconstruction))
     allow_second_gradients(paper.shared.autoencoder.decoder)
     ours = form == "paper" and gradient is None
-    notes = ("the weight of the gradient penalty is ours, not the paper's",) if ours else ()
+    notes = ("the weight of the gradient penalty was chosen by this library, not by the paper",) if ours else ()
     terms = {"code": paper.beta(beta), "gradient": paper.gradient(form, probes, every, gradient)}
     return paper.method(terms, (beta, gradient), notes)

@@ -109,7 +109,7 @@ def two_stage_vae(
     """Variational autoencoder with a second one on its codes (2sVAE; Dai and Wipf, 2019).
 
     The first stage is vae with the constants of Ghosh et al. Dai and Wipf learn the decoder's variance, for which use
-    --reconstruction gaussian-learnt.
+    the reconstruction gaussian-learnt.
 
     Arguments:
         beta: Weight of the KL divergence from N(0, I). Default: the paper's; 1 if the reconstruction is a likelihood.

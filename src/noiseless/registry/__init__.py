@@ -18,6 +18,7 @@ from noiseless.registry.discovery import modality, modules, offered
 from noiseless.registry.kind import Choice, Kind, Part
 from noiseless.registry.objects import is_factory, is_named, load_object, name_of
 from noiseless.registry.options import options
+from noiseless.registry.settings import settings
 
 __all__ = [
     "Choice",
@@ -32,4 +33,5 @@ __all__ = [
     "name_of",
     "offered",
     "options",
+    "settings",
 ]

@@ -140,8 +140,9 @@ class Kind:
             InputError: the part is not built in.
         """
         if self.is_own(recorded):
-            article = "an" if self.name[0] in "aeiou" else "a"
-            raise InputError(f"{holder} has {article} {self.name} that is not ours, {recorded}; name it again {how}")
+            raise InputError(
+                f"{holder} uses the {self.name} {recorded}, which is not part of noiseless; name it again {how}"
+            )
         if recorded.partition(":")[0] not in self.built_in():
             raise self.unknown(recorded)
 

@@ -272,7 +272,7 @@ def _check(run: Run, cell: Cell) -> None:
     except InputError as error:
         if InputError in cell.request.forgiven:  # it becomes a note of a page
             raise
-        raise InputError(f"{error}; choose other --runs") from error
+        raise InputError(f"{error}; choose another folder of runs (runs=)") from error
 
 
 def _same_terms(folder: Path, request: Request) -> None:
@@ -285,7 +285,8 @@ def _same_terms(folder: Path, request: Request) -> None:
         was = then.get(key) if isinstance(then, dict) else then
         if was != value:
             raise InputError(
-                f"{folder} holds runs under other terms: {key} was {was} and is {value}; choose another --runs"
+                f"{folder} holds runs under other terms: {key} was {was} and is {value}; "
+                "choose another folder of runs (runs=)"
             )
 
 

@@ -74,7 +74,7 @@ def refuse_loss(out: Path, made: str) -> None:
     if not (rows and same and old["--seeds"] <= new["--seeds"]):
         raise InputError(
             f"{path} has what another command made ({there or 'unknown'}); nothing was replaced, and what was measured "
-            "is kept in the runs; give another --out, or --overwrite to replace it"
+            "is kept in the runs; choose another path (out=), or replace it (overwrite=True)"
         )
 
 

@@ -92,7 +92,7 @@ def check(request: Request, *names: str) -> None:
         if value is not None and value < least:
             raise InputError(f"{name} is {value}, and must be {least} or more")
     if request.out is not None and not request.out.name:
-        raise InputError(f"--out is {str(request.out)!r}, which names no file; give a path without an ending")
+        raise InputError(f"out={str(request.out)!r} names no file; give a path without an ending")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,47 @@ from noiseless.files import slug
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 
-__all__ = ["fitted"]
+__all__ = ["Densities", "fitted"]
+
+
+class Densities:
+    """The densities of an open model by choice, each fitted when it is first asked for.
+
+    A copy that is pickled leaves the objective out, which holds functions, and opens it again where it is needed.
+
+    Arguments:
+        objective: the model's.
+        opened: opens it again.
+        fit: gives a density for a choice and the objective.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        opened: Callable[[], Objective],
+        fit: Callable[[Choice, Objective], densities.LatentDensity],
+    ) -> None:
+        self.objective: Objective | None = objective
+        self.opened, self.fit = opened, fit
+        self.known: dict[str, densities.LatentDensity] = {}
+
+    def __call__(self, chosen: Choice) -> densities.LatentDensity:
+        """The density, fitted once, also where it cannot be kept in the run."""
+        part = None if isinstance(chosen, densities.LatentDensity) else densities.DENSITY.find(chosen)
+        if part is None or not part.is_lasting:
+            return self._fitted(chosen)
+        if part.name not in self.known:
+            self.known[part.name] = self._fitted(chosen)
+        return self.known[part.name]
+
+    def _fitted(self, chosen: Choice) -> densities.LatentDensity:
+        if self.objective is None:
+            self.objective = self.opened()
+        return self.fit(chosen, self.objective)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"objective": None, "known": {}}
+
 
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 

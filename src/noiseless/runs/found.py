@@ -27,20 +27,26 @@ def found_again(directory: Path, record: Mapping[str, Any], own: UserCode, data_
     if about.get("in_memory") and own.source is None:
         raise InputError(
             f"{directory} was trained on {about['source']}, which the run does not keep: give it again "
-            "(resume(data=...), load(..., data=...)), or save it to a file and name that with --source"
+            "(resume(data=...), load(..., data=...)), or save it to a file and name that with "
+            "own=UserCode(source=...)"
         )
     source = own.source_of(about["source"], directory)
     kept = Path(about["data_dir"]) if about["data_dir"] else None
     try:
         found = datasets.load(source, size=about["size"], data_dir=data_dir or kept, seed=record["training"]["seed"])
     except InputError as error:
-        said = "" if source != about["source"] else "; if they have moved, say with --source where they are"
+        said = (
+            ""
+            if source != about["source"]
+            else "; if they have moved, say where they are with own=UserCode(source=...)"
+        )
         raise InputError(f"the data of {directory} cannot be loaded: {error}{said}") from error
     if found.fingerprint != about["fingerprint"]:
         called = source if isinstance(source, str) else name_of(source)
         raise InputError(
             f"the data {called!r} have changed since {directory} was trained on them "
-            f"(fingerprint {found.fingerprint}, then {about['fingerprint']}); say with --source where those are"
+            f"(fingerprint {found.fingerprint}, then {about['fingerprint']}); say where those are with "
+            "own=UserCode(source=...)"
         )
     return found
 

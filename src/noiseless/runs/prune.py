@@ -32,7 +32,7 @@ from noiseless.files import atomic_write, write_json
 from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
 from noiseless.runs import Run, Weights, stored
-from noiseless.runs.record import new_identity
+from noiseless.runs.record import folder_of, new_identity
 from noiseless.runs.room import held, refuse_existing
 from noiseless.training import Engine
 
@@ -77,7 +77,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         InputError: the method has no mask, no dimension is closed or none is active, networks of the user's own do not
             follow the latent size, or ``out`` exists.
     """
-    run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
+    run, out = run if isinstance(run, Run) else Run(folder_of(run)), Path(out)
     refuse_existing(out, overwrite, {f"the run {run.directory}": run.directory})
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)

@@ -6,6 +6,7 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from noiseless.values import Spec
 
 __all__ = [
     "FORMAT",
+    "folder_of",
     "mark_saved",
     "new_identity",
     "of_data",
@@ -113,12 +115,12 @@ def refuse_lost(directory: Path, record: Mapping[str, Any]) -> None:
         over = f"begin anew over {' and '.join(left)}" if left else "begin anew"
         raise InputError(
             f"{directory} was trained, and its checkpoint.safetensors is missing: resuming it would {over}; restore a "
-            "copy of it, or train a new run in another --out"
+            "copy of it, or train a new run in another folder (out=)"
         )
     if record.get("init_from") and not (directory / "initial.safetensors").is_file():
         raise InputError(
             f"{directory} starts from the weights of {record['init_from']}, and its initial.safetensors, which had "
-            "them, is missing; restore a copy of it, or train a new run in another --out"
+            "them, is missing; restore a copy of it, or train a new run in another folder (out=)"
         )
 
 
@@ -169,6 +171,17 @@ def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchS
         about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
+
+
+def folder_of(trained: object) -> Path:
+    """The folder of a run that is given by its path.
+
+    Raises:
+        InputError: something else was given.
+    """
+    if not isinstance(trained, str | os.PathLike):
+        raise InputError(f"a {type(trained).__name__} is no run; expected its folder, a Run or a Model")
+    return Path(trained)
 
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:

@@ -30,10 +30,12 @@ def refuse_existing(directory: Path, overwrite: bool, needed: Mapping[str, Path]
     """
     if directory.exists() or directory.is_symlink():
         if (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
-            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
+            raise InputError(
+                f"{directory} exists already; choose another folder (out=), or replace it (overwrite=True)"
+            )
         refuse_removal(directory, needed)
         if not _replaceable(directory):
-            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
+            raise InputError(f"{directory} is not a run, and is not replaced; choose another folder (out=)")
 
 
 @contextmanager
@@ -72,4 +74,4 @@ def sources(source: str, init_from: Path | None = None) -> dict[str, Path]:
     """
     words = [part.rpartition(mark)[2] for part in (source, *source.split(",")) for mark in (":", "=", "\0")]
     read = {f"the data {word}": Path(word).expanduser() for word in words if word}
-    return read | ({f"--init-from {init_from}": init_from} if init_from is not None else {})
+    return read | ({f"init_from={init_from}": init_from} if init_from is not None else {})

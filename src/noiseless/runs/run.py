@@ -1,7 +1,7 @@
 r"""Runs: folders from which everything can be rebuilt, and no code can be run. ::
 
     run.json                what was run: recipe, arguments, data, training, versions
-    log.jsonl               a row of numbers every --log-every steps
+    log.jsonl               a row of numbers every log_every steps
     checkpoint.safetensors  the whole state: weights, average, optimisers; counters in its header
     best.safetensors        the weights that validated best
     initial.safetensors     the weights it started from, if they were another run's
@@ -19,6 +19,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -28,7 +29,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.data import Data
-from noiseless.densities import DENSITY, LatentDensity
+from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
 from noiseless.files import hash_of, sweep, write_json
 from noiseless.model import Model
@@ -37,7 +38,7 @@ from noiseless.objectives.objective import Objective
 from noiseless.recipes.method import Method, call
 from noiseless.registry import Choice
 from noiseless.runs import pictures, stored
-from noiseless.runs.fitted import fitted
+from noiseless.runs.fitted import Densities, fitted
 from noiseless.runs.found import found_again, given_again
 from noiseless.runs.record import plain, refuse_changed, refuse_lost
 from noiseless.runs.record import read as read_record
@@ -259,7 +260,7 @@ class Run:
             if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
                 raise InputError(
                     f"{self.directory} has no best weights yet: it was stopped before it was validated; resume it, or "
-                    "take --weights last"
+                    "take weights=last"
                 )
             tensors, _ = self._read("best.safetensors")
         else:
@@ -267,7 +268,7 @@ class Run:
             stored, _ = self._read("checkpoint.safetensors")
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
-            raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
+            raise InputError(f"{self.directory} has no {weights} weights; train with ema= to keep an average")
         return tensors
 
     def ready(
@@ -300,18 +301,10 @@ class Run:
         moments: BatchNormMoments = "running",
     ) -> Model:
         """The trained model, see :func:`noiseless.load`; ``moments`` of batch norms: running ones or the batch's."""
-        objective = self.ready(weights, device=device, precision=precision, moments=moments)
-
-        known: dict[str, LatentDensity] = {}
-
-        def density(chosen: Choice) -> LatentDensity:
-            part = None if isinstance(chosen, LatentDensity) else DENSITY.find(chosen)
-            if part is None or not part.is_lasting:
-                return self.density(chosen, objective, data, weights, data_dir, moments)
-            if part.name not in known:  # fitted once, also where it cannot be kept
-                known[part.name] = self.density(chosen, objective, data, weights, data_dir, moments)
-            return known[part.name]
-
+        opened = partial(self.ready, weights, device=device, precision=precision, moments=moments)
+        objective = opened()
+        fit = partial(self.density, data=data, weights=weights, data_dir=data_dir, moments=moments)
+        density = Densities(objective, opened, fit)
         about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
         about["weights_hash"] = objective.weights_hash
         return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, **about)

@@ -37,7 +37,10 @@ class _Missing:
     run: Path
 
     def __call__(self, _: list[nn.Parameter], /) -> torch.optim.Optimizer:
-        raise InputError(f"{self.run} has an optimiser of its maker's, {self.recorded}; name it again with --optimiser")
+        raise InputError(
+            f"{self.run} was trained with the optimiser {self.recorded}, which is not part of noiseless; name it again "
+            "with own=UserCode(optimiser=...)"
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,10 @@ class UserCode:
         if self.recipe is not None:
             return find(self.recipe)
         if METHOD.is_own(recorded):
-            raise InputError(f"{run} was made by a recipe that is not ours, {recorded}; name it again with --recipe")
+            raise InputError(
+                f"{run} was trained by the recipe {recorded}, which is not part of noiseless; name it again with "
+                "own=UserCode(recipe=...)"
+            )
         return find(recorded)
 
     def arguments_of(self, arguments: Mapping[str, Any], run: Path) -> dict[str, Any]:
@@ -123,14 +129,14 @@ class UserCode:
         if self.source is not None:
             return self.source
         if not Path(recorded).exists() and DATA.is_own(recorded):
-            DATA.refuse_own(recorded, str(run), "with --source")
+            DATA.refuse_own(recorded, str(run), "with own=UserCode(source=...)")
         return recorded
 
     def _again(self, kind: Kind, part: str, recorded: str, run: Path) -> object:
         if not kind.is_own(recorded):
             return recorded
         if getattr(self, part) is None:
-            kind.refuse_own(recorded, str(run), f"with --{part}")
+            kind.refuse_own(recorded, str(run), f"with own=UserCode({part}=...)")
         chosen: object = getattr(self, part)
         return chosen
 
@@ -143,7 +149,7 @@ class UserCode:
                 found.append(one)
                 continue
             if not own:
-                PENALTY.refuse_own(term["penalty"], str(run), "with --penalty")
+                PENALTY.refuse_own(term["penalty"], str(run), "with own=UserCode(penalty=...)")
             found.append(term | {"penalty": own.pop(0)})
         return tuple(found)
 

@@ -25,9 +25,9 @@ from noiseless.model import Model
 from noiseless.model import decoding as decodings
 from noiseless.model.decoding import Made
 from noiseless.model.interpolation import PathKind
-from noiseless.registry import Choice
+from noiseless.registry import Choice, settings
 from noiseless.runs.creation import created
-from noiseless.runs.record import of_data
+from noiseless.runs.record import folder_of, of_data
 from noiseless.runs.run import Run, Weights
 from noiseless.runs.user_code import UserCode
 from noiseless.training import BatchStream, Engine, Training
@@ -57,7 +57,7 @@ def train(
     data: object,
     out: str | Path,
     *,
-    training: Training = Training(),
+    training: Training | Mapping[str, Any] = Training(),
     size: int | None = None,
     data_dir: Path | None = None,
     overwrite: bool = False,
@@ -78,7 +78,7 @@ def train(
             frame of numbers, a torch ``Dataset``, a split of a Hugging Face data set; or what
             :func:`noiseless.data.load` gave, which also takes labels.
         out: the folder of the run.
-        training: how it is trained.
+        training: how it is trained: settings, or a mapping of them.
         size: resizes images.
         data_dir: where to look for named data sets first.
         overwrite: replace an existing folder.
@@ -92,25 +92,26 @@ def train(
         every: the number of steps between calls.
         show: progress on the terminal.
         draw: pictures when it ends, with the densities that they need.
-        arguments: the recipe's arguments.
+        arguments: the recipe's arguments; networks and optimiser may be mappings too.
 
     Raises:
         InputError: something given cannot be used; nothing was written.
         RunError, Stopped: see :func:`noiseless.training.fit`.
     """
+    chosen = settings(Training, training, "training")
     if not isinstance(data, Data):
-        with Engine(training.device).main_first():
-            data = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
+        with Engine(chosen.device).main_first():
+            data = datasets.load(data, size=size, data_dir=data_dir, seed=chosen.seed)
     stream = None if batches is None else BatchStream(batches, data.spec)
     about = of_data(data, size, data_dir, stream)
-    new = created(Path(out), recipe, arguments, data, training, about, overwrite, init_from, stream, draw)
+    new = created(Path(out), recipe, arguments, data, chosen, about, overwrite, init_from, stream, draw)
     with new as (run, method):
         run.fit(method, data, until=until, batches=stream, callback=callback, every=every, show=show, draw=draw)
     return run
 
 
 def load(
-    run: str | Path,
+    run: Trained,
     *,
     weights: Weights = "best",
     own: UserCode = UserCode(),
@@ -120,14 +121,17 @@ def load(
     """A trained model, ready to encode, decode, reconstruct, interpolate and sample.
 
     Arguments:
-        run: its folder.
+        run: its folder, the run, or a model, which is returned as it is.
         weights: those that validated best, the last, or their moving average.
         own: what of the run is your own code.
         device: where to compute.
         data: the run's data, for densities that are yet to be fitted: needed if they were at hand when it was trained,
             and saves loading them if they are at hand now.
     """
-    return Run(Path(run), own=own).model(weights, device=device, data=data)
+    if isinstance(run, Model):
+        return run
+    found = run if isinstance(run, Run) else Run(folder_of(run), own=own)
+    return found.model(weights, device=device, data=data)
 
 
 def resume(
@@ -159,7 +163,7 @@ def resume(
     """
     if steps < 0:
         raise InputError(f"steps is {steps}, and must be 0 or more")
-    found = run if isinstance(run, Run) else Run(Path(run))
+    found = _run(run)
     about: Any = {"batches": batches, "callback": callback, "every": every, "show": show, "draw": draw}
     found.resume(data, data_dir=data_dir, steps=steps, threads=threads, until=until, **about)
     return found
@@ -183,7 +187,7 @@ def encode(
     if data is None:
         if isinstance(trained, Model):
             raise InputError("a model does not have its training data; give the run, or data to encode")
-        run = trained if isinstance(trained, Run) else Run(Path(trained))
+        run = _run(trained)
         return run.codes(run.ready(), data_dir=data_dir)
     model = _opened(trained)
     found = model.rows(data, size=size, data_dir=data_dir)
@@ -312,7 +316,7 @@ def _advice(most: int) -> str:
 
 
 def _run(trained: str | Path | Run) -> Run:
-    return trained if isinstance(trained, Run) else Run(Path(trained))
+    return trained if isinstance(trained, Run) else Run(folder_of(trained))
 
 
 def _opened(trained: Trained) -> Model:

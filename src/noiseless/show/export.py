@@ -64,7 +64,7 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
         RunError: nothing can be written there.
     """
     of(spec).check_place(path, spec, count, overwrite, folders)
-    refuse_unwritable(path.parent)
+    refuse_unwritable(path.parent, path)
 
 
 def save(drawn: Drawn, spec: Spec, path: Path, overwrite: bool = False) -> Path:
@@ -88,10 +88,10 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     if not path.exists():
         return
     if not overwrite:
-        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+        raise InputError(f"{path} exists already; choose another path (out=), or replace it (overwrite=True)")
     refuse_removal(path, {})
     if path.is_dir() and (path.suffix or any(p.suffix != ".png" for p in path.iterdir())):
-        raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
+        raise InputError(f"{path} is a folder of other things, and is not replaced; choose another path (out=)")
 
 
 def write_array(drawn: Drawn | Paths, path: Path) -> Path:

@@ -27,14 +27,17 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 from torch import Tensor
 
 from noiseless.errors import InputError
-from noiseless.show.png import refuse_broken, written
+from noiseless.show.png import own_style, refuse_broken, written
 
 __all__ = ["curves", "latent", "masks", "panelled", "vectors"]
 
 WIDE = 5
 GREY, COLOUR = "0.55", "tab:blue"
+LABELS = {"autoencoder": "train"}
+"""What curves call a phase of training, where that is not its name."""
 
 
+@own_style()
 def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") -> Path:
     """Loss terms against the step, a panel each; training and validation share the panel of their term.
 
@@ -70,6 +73,7 @@ def curves(log: Sequence[Mapping[str, Any]], path: Path, along: str = "step") ->
     return written(figure, path)
 
 
+@own_style()
 def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     r"""The mask :math:`\mu_j` of every dimension against the step, and how many are active.
 
@@ -93,6 +97,7 @@ def masks(log: Sequence[Mapping[str, Any]], path: Path) -> Path:
     return written(figure, path)
 
 
+@own_style()
 def vectors(real: Float[Tensor, "n d"], made: Mapping[str, Float[Tensor, "_ d"]], path: Path) -> Path:
     r"""Real and generated vectors side by side in the plane of the first two principal components of the real ones.
 
@@ -124,6 +129,7 @@ def vectors(real: Float[Tensor, "n d"], made: Mapping[str, Float[Tensor, "_ d"]]
     return written(figure, path)
 
 
+@own_style()
 def latent(z: Float[Tensor, "n d"], path: Path) -> Path:
     r"""Codes beside N(0, I): variance, mean and correlation of every dimension, and histograms of up to three.
 
@@ -185,7 +191,7 @@ def _lines(log: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[int, 
         for key, value in row.items():
             split, slash, term = key.partition("/")
             if slash and value is not None and math.isfinite(value):
-                lines.setdefault((split, term), {})[row["step"]] = value
+                lines.setdefault((LABELS.get(split, split), term), {})[row["step"]] = value
     return {key: dict(sorted(points.items())) for key, points in lines.items()}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from PIL import Image
@@ -12,7 +15,15 @@ from torch import Tensor
 from noiseless.errors import InputError
 from noiseless.files import atomic_write
 
-__all__ = ["refuse_broken", "written"]
+__all__ = ["own_style", "refuse_broken", "written"]
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Draws with matplotlib's own settings, whatever a ``matplotlibrc`` in the working folder sets."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def written(picture: Image.Image | Figure, path: str | Path) -> Path:

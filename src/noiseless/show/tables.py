@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from noiseless.errors import printable
 from noiseless.files import atomic_write
 
 __all__ = ["markdown", "table"]
@@ -28,6 +29,7 @@ def markdown(
     columns: Sequence[str] | None = None,
     path: Path | None = None,
     within: str | None = None,
+    key: Sequence[str] = (),
 ) -> str:
     """A table as Markdown; see the module for digits, blanks and what is bold.
 
@@ -36,6 +38,7 @@ def markdown(
         columns: which to show, in order; by default all.
         path: where to write it as well, if anywhere.
         within: a column whose equal values make the groups in which a value is the best; by default one group.
+        key: lines below the table, each a ``column: meaning``.
 
     >>> print(markdown([{"density": "gmm", "fd": 18.25}, {"density": "normal", "fd": 30.0}, {"density": "none"}]))
     | density |        fd |
@@ -53,6 +56,7 @@ def markdown(
     rule = [f"{'-' * (w - 1)}:" if r else f":{'-' * (w - 1)}" for w, r in zip(widths, right, strict=True)]
     lines = [map(_justify, line, widths, right) for line in (head, rule, *body)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    text += "\n" * bool(key) + "".join(f"\n* {line}" for line in key)
     if path is not None:
         with atomic_write(path) as part:
             part.write_text(text + "\n", encoding="utf-8")
@@ -77,7 +81,7 @@ def table(
     result = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False) if compact else Table()
     for column in columns:
         numeric = _is_numeric(rows, column)
-        result.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric)
+        result.add_column(Text(printable(column)), justify="right" if numeric else "left", no_wrap=numeric)
     for index, row in enumerate(rows):
         cells = (Text(_text(row.get(c), digits), style="bold" if index in best[c] else "") for c in columns)
         result.add_row(*cells)
@@ -118,7 +122,7 @@ def _text(value: Any, digits: int = 4) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.{digits}g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _plain(value: Any) -> str:

@@ -27,13 +27,13 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False) -> None:
             that have no pictures or are too many for one.
     """
     if path.exists() and (not overwrite or path.is_dir()):
-        raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+        raise InputError(f"{path} exists already; choose another path (out=), or replace it (overwrite=True)")
     if path.suffix not in (".txt", ".png"):
-        raise InputError(f"{spec.name} are strings, which are written as .txt or .png, and --out is {path}")
+        raise InputError(f"{spec.name} are strings, which are written as .txt or .png, not as {path}")
     if path.suffix == ".png" and not drawings.has_pictures(spec):
         raise _refusal(spec)
     if path.suffix == ".png" and count > MOST_TILES:
-        raise InputError(f"{count} strings are too many for one picture; give a .txt file to --out")
+        raise InputError(f"{count} strings are too many for one picture; write a .txt file (out=)")
 
 
 def save(strings: Sequence[String], spec: Spec, path: Path, overwrite: bool = False) -> Path:

@@ -249,7 +249,7 @@ def of(spec: Spec) -> Codec:
     if not spec.tokens:
         raise InputError(
             f"{spec.name} are {spec.modality}, not strings; use a run that was trained on strings, "
-            "such as --data expressions"
+            "such as data=expressions"
         )
     codec = _of(spec.language, spec.alphabet, spec.shape[0], spec.name)
     if codec.size != spec.tokens:

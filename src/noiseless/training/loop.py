@@ -31,6 +31,7 @@ from noiseless.data import Data, modality
 from noiseless.errors import InputError, RunError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective, Phase, TrainingInfo
+from noiseless.registry import settings
 from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
@@ -117,6 +118,7 @@ def fit(
         RunError: a term became infinite or NaN; nothing after the last checkpoint was kept.
         Stopped: SIGINT or SIGTERM was received; a checkpoint was written.
     """
+    training = settings(Training, training, "training")
     engine = Engine(training.device)
     data = data if isinstance(data, Data | BatchStream) else BatchStream(data)
     validation = data if isinstance(data, Data) else validation
@@ -139,7 +141,7 @@ def fit(
     validate = _validation(validation, training, engine, device)
     recalibrated = Recalibration(feed, training, engine)
     validate_every = cast(int, training.validate_every)
-    unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
+    unit = modality.of(data.spec).unit if isinstance(data, Data) else "examples"
     log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
     if start is not None:
         log.restore(*start)
@@ -167,7 +169,7 @@ def fit(
                 usable = recalibrated(state.validated, state.step)
             if saving and state.average is not None:  # the last weights themselves can be used too
                 recalibrated(state.objective, state.step)
-            if calling and engine.main:
+            if callback is not None and calling and engine.main:
                 _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
@@ -334,7 +336,7 @@ def _multiple(step: int, every: int | None) -> bool:
     return every is not None and step % every == 0
 
 
-STEADIER = "; lower the learning rate (--lr) or limit the gradients (--clip)"
+STEADIER = "; lower the learning rate (lr=) or limit the gradients (clip=)"
 
 
 def _good(state: State, read: Callable[[], Result], advice: str = STEADIER) -> Result:

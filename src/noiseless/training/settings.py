@@ -12,6 +12,7 @@ from torch import nn
 
 from noiseless.data import Data
 from noiseless.errors import InputError
+from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective
 from noiseless.training.stream import BatchStream
 
@@ -35,7 +36,7 @@ class Training:
         lr_cooldown: Share of the steps over which cooldown decays the learning rate. Default: 0.2.
         ema: Decay of an exponential moving average of the weights, in (0, 1). The averaged weights are then validated.
         ema_form: constant: use this decay in every step; ramped: the default of the library ema_pytorch, which updates
-            the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach --ema.
+            the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach ema.
             Default: constant.
         clip: Maximal norm of a phase's gradient.
         patience: Stop early after this many validations without improvement.
@@ -89,17 +90,17 @@ class Training:
         for name in (*counts, "pictures_every", "log_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must be 1 or more")
+                raise InputError(f"{name} is {value}, but must be 1 or more")
         if self.recalibrate < 0:
             raise InputError(f"recalibrate is {self.recalibrate}, but must be 0 or more")
         for name in ("ema", "lr_factor", "lr_cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must lie between 0 and 1")
+                raise InputError(f"{name} is {value}, but must lie between 0 and 1")
         for name in ("clip", "lr_floor"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"{name.replace('_', '-')} is {value}, but must be above 0")
+                raise InputError(f"{name} is {value}, but must be above 0")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}, but must be at least 0 and below 2^63")
         if self.epochs is not None and self.steps is not None:
@@ -141,8 +142,9 @@ def resolve(
     else:
         per_epoch = _per_epoch(chosen.batch or 0, len(data.train), world)
     if (chosen.batch or 0) < objective.min_batch_size:
-        least = f"needs {objective.min_batch_size} examples; give --batch {objective.min_batch_size} or more"
+        least = f"needs {objective.min_batch_size} examples; give batch={objective.min_batch_size} or more"
         raise InputError(f"a batch of {chosen.batch} is too small for a term of the loss, which {least}")
+    _check_norms(chosen, objective, world)
     if not validated:
         chosen = replace(chosen, schedule=_unvalidated(training))
     for tracker in chosen.track:
@@ -161,12 +163,25 @@ def resolve(
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
 
 
+def _check_norms(training: Training, objective: Objective, world: int) -> None:
+    """Refuses batches of a single example for batch norms, whose variance would be 0 or undefined."""
+    batch, alone = training.batch or 0, (training.batch or 0) // world
+    for norm in objective.modules():
+        shared = isinstance(norm, BatchNorm) and training.batch_norm == "joint"
+        if isinstance(norm, BatchNorm | nn.modules.batchnorm._BatchNorm) and (batch if shared else alone) < 2:
+            each = "" if shared or world == 1 else " on every process"
+            raise InputError(
+                f"a batch of {batch} is too small: batch norm needs two examples per batch or more{each}; give "
+                f"batch={2 if shared else 2 * world} or more"
+            )
+
+
 def _per_epoch(batch: int, count: int, world: int) -> int:
     if batch % world:
-        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change --batch")
+        raise InputError(f"a batch of {batch} cannot be shared equally by {world} processes; change batch=")
     if count < batch:
         raise InputError(
-            f"the training set has {count} examples, fewer than a batch of {batch}; give --batch {count} or less"
+            f"the training set has {count} examples, fewer than a batch of {batch}; give batch={count} or less"
         )
     return count // batch
 
@@ -198,7 +213,7 @@ def check_device(device: str) -> None:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"the device {device!r} cannot be used here ({reason}); try --device cpu") from error
+        raise InputError(f"the device {device!r} cannot be used here ({reason}); try device=cpu") from error
 
 
 def _gains_from_bfloat16(objective: Objective, device: str) -> bool:

@@ -75,7 +75,7 @@ class State:
         first, latest = _headline(self.first), _headline(self.latest)
         if self.step < JUDGED or not latest > first:
             return ""
-        return f"{SETBACK} ({first:.4g} in the first step, {latest:.4g} at the end); lower the learning rate (--lr)"
+        return f"{SETBACK} ({first:.4g} in the first step, {latest:.4g} at the end); lower the learning rate (lr=)"
 
     def begin(self) -> None:
         """Before a step: applies the cooldown, and resets optimisers, average and best if the objective requests it."""

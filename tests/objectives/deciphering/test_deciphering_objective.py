@@ -386,7 +386,7 @@ def test_rows_of_a_searched_model_are_drawn_codes(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("networks", "arguments", "message"),
     [
-        (Networks(net="conv-small"), {}, "leave out --net conv-small"),
+        (Networks(net="conv-small"), {}, "leave out net=conv-small"),
         (Networks(depth=3), {}, "has fixed networks"),
         (NETWORKS, {"active": (1, 2)}, r"expected 3 numbers"),
         (NETWORKS, {"clusters": 0}, "clusters is 0"),

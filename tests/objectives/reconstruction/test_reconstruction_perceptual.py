@@ -131,5 +131,10 @@ def test_files_that_hold_something_else_are_refused(files: Path) -> None:
     with pytest.raises(InputError, match="do not hold the weights of LPIPS"):
         reconstruction.build("lpips", IMAGE)
     (files / lpips_module.HEAD).write_bytes(b"no weights")
-    with pytest.raises(InputError, match="cannot be read as weights"):
+    with pytest.raises(InputError, match="cannot be read as weights of LPIPS: it is damaged"):
         reconstruction.build("lpips", IMAGE)
+    torch.save({"a": Path("x")}, files / lpips_module.HEAD)
+    with pytest.raises(InputError, match="holds more than tensors, which is not loaded") as refused:
+        reconstruction.build("lpips", IMAGE)
+    for advice in ("weights_only", "safe_globals", "trust"):
+        assert advice not in str(refused.value)

@@ -11,7 +11,7 @@ from noiseless.optimisation import scores
 
 
 def test_a_score_of_ones_own_needs_a_goal() -> None:
-    with pytest.raises(InputError, match="give --goal minimise or --goal maximise"):
+    with pytest.raises(InputError, match="give goal=minimise or goal=maximise"):
         scores.of_ones_own("mine:length", len, None)
 
 

@@ -47,7 +47,7 @@ Kind = Literal["dropout", "gaussian"]
 ROWS = 8192
 """Number of patterns drawn at a time, to bound memory."""
 ROUNDS = 1000
-ADVICE = "use a larger --width, more --active channels or fewer --clusters"
+ADVICE = "use a larger width=, more active channels (active=) or fewer clusters="
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _check_groups(layout: Layout, clusters: int) -> None:
     if least < layout.active[0]:
         raise InputError(
             f"{clusters} clusters cannot share {layout.channels[0]} channels with {layout.active[0]} active in each; "
-            f"use fewer --clusters or a larger --width"
+            f"use fewer clusters (clusters=) or a larger width="
         )
 
 

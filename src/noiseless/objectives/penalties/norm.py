@@ -58,7 +58,7 @@ class DecoderNorm:
         convolutions = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
         kernels = [m.weight for m in decoder.modules() if isinstance(m, convolutions)]
         if not kernels:
-            raise InputError("the decoder has no convolution kernels to decay; use --decay-over all")
+            raise InputError("the decoder has no convolution kernels to decay; use decay_over=all")
         return kernels
 
 

@@ -17,16 +17,15 @@ CVPR 2018), https://arxiv.org/abs/1801.03924.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from noiseless.data.sources import cache, download, folders
 from noiseless.errors import InputError
 from noiseless.nn.alexnet import CHANNELS, AlexNet
+from noiseless.nn.stored import read_weights
 from noiseless.objectives.reconstruction.perceptual import Perceptual
 from noiseless.objectives.reconstruction.term import Reconstruction
 
@@ -78,10 +77,7 @@ def weights(alexnet: Path, head: Path) -> tuple[AlexNet, list[Tensor]]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} cannot be read as weights ({error}); replace it") from error
+    found = read_weights(path, "weights of LPIPS")
     if not isinstance(found, dict):
         raise InputError(f"{path} holds a {type(found).__name__}, not weights by name; replace it")
     return found
@@ -100,7 +96,7 @@ def _file(name: str) -> Path:
         raise InputError(
             f"the reconstruction 'lpips' needs the file {name}, which is missing and cannot be downloaded ({error}); "
             f"download {ADDRESSES[name]} to {path} or to the folder lpips of $NOISELESS_DATA, or use "
-            f"--reconstruction efficientnet, which works offline"
+            f"reconstruction=efficientnet, which works offline"
         ) from error
     return path
 

@@ -115,7 +115,7 @@ def of_ones_own(name: str, function: Callable[[str], float | None], goal: Goal |
         InputError: there is no goal.
     """
     if goal is None:
-        raise InputError(f"the score {name} is user-defined and needs a goal; give --goal minimise or --goal maximise")
+        raise InputError(f"the score {name} is user-defined and needs a goal; give goal=minimise or goal=maximise")
 
     def value(string: str) -> float | None:
         try:
@@ -136,7 +136,7 @@ def _maker(part: Part, goal: Goal | None) -> Callable[[Sequence[str]], Score]:
         own = of_ones_own(part.name, function, goal)
         return lambda _: own
     if goal is not None:
-        raise InputError(f"--goal is for user-defined scores, and {part.name} defines its own; leave it out")
+        raise InputError(f"goal= is for user-defined scores, and {part.name} defines its own; leave it out")
     if isinstance(part.value, Score):
         score = part.value
         return lambda _: score

@@ -202,9 +202,7 @@ def _report(
     origins: Sequence[str] = (),
 ) -> Report:
     if request.constants is not None:
-        raise InputError(
-            f"--constants {request.constants} has no meaning for {study}: it has the same ones for all data"
-        )
+        raise InputError(f"constants={request.constants} has no meaning for {study}: it has the same ones for all data")
     lines = chosen(lines, request)
     measured = measure(request, study, lines)
     table = Table(study, title, request, lines, tuple(COLUMNS), measured, published, remarks, origins, JUDGED)

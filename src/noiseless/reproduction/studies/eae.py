@@ -23,6 +23,7 @@ from noiseless.reproduction.request import Line, Report, Scale, Source, chosen
 from noiseless.reproduction.studies import rae
 from noiseless.reproduction.table import Doubtful, PublishedNumbers, Table, agreement
 from noiseless.show import grids
+from noiseless.show.png import own_style
 from noiseless.training import Stopped
 
 __all__ = ["COLUMNS", "by_density", "eae_ablations", "eae_bottlenecks", "eae_figures", "eae_lines", "eae_table"]
@@ -209,6 +210,7 @@ def _bottleneck(width: int, latent_dim: int) -> Line:
     )
 
 
+@own_style()
 def _draw(table: Table, widths: tuple[int, ...], path: Path) -> None:
     """Distance against latent size: a panel a width, a curve a column, bars of one standard deviation; EAE dashed."""
     figure = Figure(figsize=(4.5 * len(widths), 3.4), dpi=110, layout="constrained")

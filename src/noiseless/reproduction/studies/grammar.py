@@ -7,7 +7,7 @@ what ``noiseless optimise RUN`` left in the runs, and blank where it was not don
 
 Published numbers are those of the paper as submitted, but for GCVVAE's, which were added later and are quoted from
 memory. They are of the optimisation alone: the paper gives no validity of samples. Its molecules are those of ZINC,
-which a user has to bring (--data smiles:250k_rndm_zinc_drugs_clean.smi); MOSES, the default, is another set.
+which a user has to bring (the data smiles:250k_rndm_zinc_drugs_clean.smi); MOSES, the default, is another set.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class StringRequest(Request):
         """The data in the parts of a seed; those of other objects are refused."""
         data = datasets.load(source, data_dir=self.data_dir, seed=seed)
         if not {"expressions": is_expressions, "molecules": is_molecules}[self.objects](data.spec):
-            raise InputError(f"{source} are no {self.objects}; give other --objects, or other --data")
+            raise InputError(f"{source} are no {self.objects}; give other objects= or data=")
         return data
 
     def terms(self) -> dict[str, Any]:

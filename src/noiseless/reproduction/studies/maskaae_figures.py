@@ -15,11 +15,12 @@ from torch import Tensor
 
 from noiseless.reproduction.studies.maskaae_capacity import METHODS, Reading
 from noiseless.show.plots import panelled
-from noiseless.show.png import written
+from noiseless.show.png import own_style, written
 
 __all__ = ["against_capacity", "along_training", "correlations"]
 
 
+@own_style()
 def against_capacity(readings: Sequence[Reading], true: int | None, path: Path) -> Path:
     """Distance and active dimensions against the latent size, mean and deviation over seeds (the paper's Figure 4).
 
@@ -58,6 +59,7 @@ def _curve(panel: Axes, readings: Sequence[Reading], key: str, label: str) -> No
     panel.errorbar(list(groups), means, errors, marker=".", capsize=2, label=label)
 
 
+@own_style()
 def correlations(codes: Mapping[str, Float[Tensor, "n d"]], path: Path) -> Path:
     """The normalised absolute covariance of codes, a panel a method (the paper's Figures 10 to 13); constants are 0."""
     figure, panels = panelled(len(codes))
@@ -70,6 +72,7 @@ def correlations(codes: Mapping[str, Float[Tensor, "n d"]], path: Path) -> Path:
     return written(figure, path)
 
 
+@own_style()
 def along_training(logs: Mapping[str, Sequence[Mapping[str, Any]]], readings: Sequence[Reading], path: Path) -> Path:
     """Reconstruction error, the critic's distance and the Fréchet distance against the step (the paper's Figure 8).
 
