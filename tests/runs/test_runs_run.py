@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.datasets import load_digits
 from torch import nn
 
 import noiseless
@@ -26,7 +27,7 @@ from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter
 from noiseless.training import Optimiser, Training
 from noiseless.training.state import SETBACK
-from noiseless.values import Spec
+from noiseless.values import Batch, Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
 
 
@@ -611,3 +612,22 @@ def test_what_was_said_of_an_earlier_end_is_replaced(tmp_path: Path) -> None:
         journal.remark(setback)
         notes = Run(made.directory).record["notes"]
         assert [note for note in notes if note.startswith(SETBACK)] == [setback] * kept
+
+
+def test_fine_tuning_does_not_ruin_first(tmp_path: Path) -> None:
+    """From weights trained on digits below 5, those from 5 on are reconstructed better at once, not worse."""
+    pixels, labels = (array[:1500] for array in load_digits(return_X_y=True))
+    low, high = ((pixels[mine] / 16).reshape(-1, 8, 8).astype(np.float32) for mine in (labels < 5, labels >= 5))
+    given: dict[str, Any] = {"networks": Networks(width=4, latent_dim=8), "show": False, "draw": False}
+    settings = FAST | {"batch": 50, "validate_every": 5}
+    train("rae", low, tmp_path / "first", training=Training(**settings | {"steps": 300}), **given)
+    tuned = train(
+        "rae", high, tmp_path / "tuned", training=Training(**settings, steps=20), init_from=tmp_path / "first", **given
+    )
+    rows = [row["validation/reconstruction"] for row in RunWriter(tuned.directory, tuned.data()).rows()]
+    data = tuned.data()
+    x = data.spec.normalise(torch.from_numpy(data.validation.take(np.arange(len(data.validation)))))
+    with torch.no_grad():
+        y = load(tmp_path / "first").autoencoder(Batch(x)).y
+    before = (y - x).square().flatten(1).sum(1).mean().item()
+    assert before > rows[0] > rows[1] > rows[2] > rows[3]
