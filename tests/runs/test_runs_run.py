@@ -618,10 +618,10 @@ def test_fine_tuning_does_not_ruin_first(tmp_path: Path) -> None:
     """From weights trained on digits below 5, those from 5 on are reconstructed better at once, not worse."""
     pixels, labels = load_digits(return_X_y=True)
     low, high = ((pixels[mine] / 16).reshape(-1, 8, 8).astype(np.float32) for mine in (labels < 5, labels >= 5))
-    given: dict[str, Any] = {"networks": Networks(width=16), "show": False, "draw": False}
-    given["optimiser"] = Optimiser(lr=0.005)
+    given: dict[str, Any] = {"networks": Networks(width=8), "show": False, "draw": False}
+    given["optimiser"] = Optimiser(lr=0.01)
     settings = FAST | {"batch": 50, "validate_every": 5}
-    train("rae", low, tmp_path / "first", training=Training(**settings | {"steps": 300}), **given)
+    train("rae", low, tmp_path / "first", training=Training(**settings | {"steps": 150}), **given)
     tuned = train(
         "rae", high, tmp_path / "tuned", training=Training(**settings, steps=20), init_from=tmp_path / "first", **given
     )
