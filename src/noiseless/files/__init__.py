@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
+from noiseless.files.schema import parse
 
 __all__ = [
     "atomic_write",
@@ -44,6 +45,8 @@ except ImportError:  # Windows has no such locks
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
+LARGEST = 64 * 2**20
+"""Bytes of a file of JSON, at most."""
 
 
 @contextmanager
@@ -221,10 +224,12 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads JSON, with an error that names the file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST // 2**20} MiB")
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as JSON ({error}); restore a copy, or remove it and make it again"
         ) from error
@@ -266,7 +271,9 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         raise InputError(f"{path} does not exist; train or resume the run first")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            scalars = json.loads((file.metadata() or {})["noiseless"])
+            scalars = parse((file.metadata() or {})["noiseless"])
+            if not isinstance(scalars, dict):
+                raise ValueError("its header is no JSON object")
             return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
     except KeyError:
         raise InputError(f"{path} was not written by this program; give the folder of a run") from None
