@@ -91,7 +91,7 @@ def test_a_place_that_cannot_be_written_is_known_before_the_work(tmp_path: Path)
     (tmp_path / "file").touch()
     refuse_unwritable(tmp_path / "new" / "below")
     assert not (tmp_path / "new").exists()
-    with pytest.raises(RunError, match=rf"cannot write into {tmp_path}/file/below: {tmp_path}/file is no folder"):
+    with pytest.raises(RunError, match=rf"cannot write {tmp_path}/file/below: {tmp_path}/file is no folder"):
         refuse_unwritable(tmp_path / "file" / "below")
 
 

@@ -182,19 +182,23 @@ def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
             raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another --out")
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """Refuses, before any work, a folder in which nothing could be written in the end; it need not exist yet.
+def refuse_unwritable(path: Path, *, file: bool = False) -> None:
+    """Refuses, before any work, a place where nothing could be written in the end.
+
+    Arguments:
+        path: a folder, which need not exist yet.
+        file: it is to be a file, or a folder that is replaced: its parent is meant.
 
     Raises:
         RunError: a file stands in its way, or there is no permission.
     """
-    place = folder.absolute()
+    place = path.absolute().parent if file else path.absolute()
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir():
-        raise RunError(f"cannot write into {folder}: {place} is no folder; choose another place")
+        raise RunError(f"cannot write {path}: {place} is no folder; choose another place")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise RunError(f"cannot write into {folder}: {place} may not be written to; choose another place")
+        raise RunError(f"cannot write {path}: {place} may not be written to; choose another place")
 
 
 def unused(path: Path) -> Path:

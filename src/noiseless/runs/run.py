@@ -228,7 +228,10 @@ class Run:
         start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
         tried = self.method().objective
         if start is not None:
-            State(tried, now).load(*start)
+            try:
+                State(tried, now).load(*start)
+            except InputError as error:
+                raise InputError(f"{self.directory / 'checkpoint.safetensors'}: {error}; restore a copy") from error
         else:
             refuse_lost(self.directory, self.record)
             self._begin(tried)
