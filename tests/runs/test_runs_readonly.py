@@ -57,7 +57,7 @@ def test_a_run_that_may_only_be_read_is_evaluated_elsewhere(
     assert held(place) == before
     capsys.readouterr()
     assert cli.run(line) == 1
-    assert "run: " in capsys.readouterr().err  # before anything is measured
+    assert "disk/run may not be written to" in capsys.readouterr().err  # before anything is measured
     with pytest.raises(RunError, match="may not be written to"):
         evaluate(place / "run", n=10)
 

@@ -127,7 +127,7 @@ def evaluate(
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     opened = Run(run, own) if run is not None else None
     if out is not None or run is not None:
-        refuse_unwritable(cast(Path, out or run))
+        refuse_unwritable(cast(Path, out or run) / "results.json", file=True)
     loaded = reference_for(opened, data, size, use.data_dir)
     about: Any = {"n": n, "seed": seed}
     judged: Any = {"features": features, "metric": metric, "resize": resize}

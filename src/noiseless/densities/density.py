@@ -47,6 +47,7 @@ from torch import Tensor, nn
 from noiseless.densities import calls
 from noiseless.errors import InputError, unknown
 from noiseless.files import atomic_write
+from noiseless.files.schema import parse
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice, Kind, offered
 
@@ -234,14 +235,22 @@ def load(path: Path, own: Choice | None = None) -> LatentDensity:
     about = describe(path)
     if own is None:
         DENSITY.refuse_own(about["name"], str(path), "as own=...")
-    density = build(about["name"] if own is None else own, about["dim"])
+    try:
+        density = build(about["name"] if own is None else own, about["dim"])
+    except (RuntimeError, MemoryError, ArithmeticError) as error:
+        raise InputError(f"{path} names a density that cannot be made ({error}); fit it again") from error
     try:
         state = safetensors.torch.load_file(path)
+        if not all(v.isfinite().all() for v in state.values() if v.is_floating_point()):
+            raise ValueError("its numbers are not finite")
         if _fits(density, state):
             for key, value in _growing(density).items():
                 value.resize_(state[key].shape)
+        for key, value in density.state_dict().items():
+            if key in state and value.dtype != state[key].dtype:
+                raise ValueError(f"{key} is of the type {state[key].dtype}, and must be {value.dtype}")
         density.load_state_dict(state)
-    except (RuntimeError, OSError, safetensors.SafetensorError) as error:
+    except (RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} does not hold the density {about['name']!r} that it names ({error})") from error
     density.note = about["note"]
     return density.eval()
@@ -273,7 +282,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("noiseless", "null"))
+            about = parse((file.metadata() or {}).get("noiseless", "null"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, safetensors.SafetensorError) as error:
@@ -281,7 +290,9 @@ def describe(path: Path) -> dict[str, Any]:
     types = {"format": str, "name": str, "dim": int, "codes": str, "n": int, "note": str}
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{path} is not a density in the format {FORMAT!r}; fit it again with this version")
-    if any(type(about.get(key)) is not kind for key, kind in types.items()):
+    named = types | {key: str for key in ("weights", "digest") if key in about}
+    fits = all(type(about.get(key)) is kind for key, kind in named.items())
+    if not fits or not 0 < about["dim"] < 2**24 or not 0 <= about["n"] < 2**53:
         raise InputError(f"{path} is a density whose metadata are damaged; remove it, and the run refits it")
     return about
 

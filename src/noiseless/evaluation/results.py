@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_type_hints
 
 from noiseless.errors import InputError
 from noiseless.files import locked, read_json, write_json
+from noiseless.files.schema import conform
 from noiseless.registry import offered
 
 __all__ = ["Protocol", "Reference", "Result", "Value", "key", "known", "noted", "record"]
@@ -58,6 +59,7 @@ class Protocol:
     asked: int | None = field(default=None, compare=False)
 
 
+FIELDS = get_type_hints(Protocol) | dict.fromkeys(("warnings", "notes", "metrics"), list[str])
 FIRST = ("row", "density", "decoding", "n")
 LAST = (
     "part",
@@ -204,4 +206,8 @@ def _recorded(path: Path) -> list[Result]:
     rows = read_json(path) if path.is_file() else []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} does not hold rows of results; move it away, or choose another folder (out=)")
+    for number, row in enumerate(rows, start=1):
+        for name, value in row.items():
+            hint = FIELDS.get(name, float | str | list[float] | None)
+            conform(path, value, hint, f"row {number}: {name}", "move it away, or restore a copy")
     return [Result.from_json(row) for row in rows]

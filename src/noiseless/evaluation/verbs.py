@@ -78,7 +78,7 @@ def evaluate(
     """
     run = None if isinstance(trained, Model) else trained if isinstance(trained, Run) else Run(folder_of(trained))
     if run is not None:
-        refuse_unwritable(run.directory)
+        refuse_unwritable(run.directory / "results.json", file=True)
     found = reference_for(run, data, size, data_dir)
     place = best_device() if device == "auto" else device
     about: Any = {"n": n, "part": reference, "seed": seed, "metric": _several(metric), "resize": resize, "show": show}

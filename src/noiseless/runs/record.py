@@ -6,16 +6,18 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 from noiseless import data as datasets
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.files import read_json, write_json
+from noiseless.files.schema import Count, Range, conform
 from noiseless.registry import name_of
 from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
@@ -30,6 +32,7 @@ __all__ = [
     "read",
     "refuse_changed",
     "refuse_lost",
+    "settings",
     "with_new_names",
 ]
 
@@ -38,18 +41,81 @@ ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None, "recalib
 """Settings of training that older runs do not have, and what they stood for."""
 RENAMED = {"latent": "latent_dim"}
 """Names of older runs, and what they are called now."""
-RECORD = {
-    "recipe": str,
-    "arguments": dict,
-    "defaults": dict,
-    "constants": dict,
-    "data": dict,
-    "training": dict,
-    "notes": list,
-}
+RATES = ("lr_factor", "lr_floor", "lr_cooldown", "ema", "clip")
 LEFT = ("best.safetensors", "log.jsonl", "results.json")
 """What a training leaves beside its checkpoint."""
-DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
+
+
+class DataShape(TypedDict, total=False):
+    """What run.json says of some data alone."""
+
+    in_memory: bool
+    batches: str
+    train: Count
+    validation: Count
+    test: Count
+    tokens: Annotated[int, Range(0, 2**20)]
+    language: str
+    alphabet: str
+    kind: str
+
+
+class DataRecord(DataShape):
+    """What run.json says of the data."""
+
+    source: str
+    data_dir: str | None
+    size: Annotated[int, Range(1, 2**16)] | None
+    fingerprint: str
+    name: str
+    shape: list[Annotated[int, Range(1, 2**24)]]
+    shift: list[float]
+    scale: list[Annotated[float, Range(5e-324)]]
+
+
+class PrunedRecord(TypedDict):
+    """What run.json says of what was pruned."""
+
+    latent_dim: Count
+    kept: list[Count]
+    weights: Literal["best", "last", "average"]
+
+
+class RunShape(TypedDict, total=False):
+    """What older versions of run.json do not have, or some runs alone."""
+
+    id: str
+    saved: bool
+    init_from: str | None
+    pruned: PrunedRecord
+
+
+class Record(RunShape):
+    """run.json; its training is checked as :class:`noiseless.training.Training`, its arguments by the recipe."""
+
+    noiseless: str
+    torch: str
+    processes: Annotated[int, Range(1, 2**20)]
+    recipe: str
+    arguments: dict[str, Any]
+    defaults: dict[str, bool | float | str]
+    constants: dict[str, float]
+    data: DataRecord
+    training: Training
+    notes: list[str]
+
+
+class Settled(TypedDict):
+    """What a run has decided of its training, which those who train may leave open."""
+
+    steps: Annotated[int, Range(1, 2**53)]
+    batch: Annotated[int, Range(1, 2**31)]
+    validate_every: Annotated[int, Range(1, 2**53)]
+    log_every: Annotated[int, Range(1, 2**53)]
+    threads: Annotated[int, Range(1, 2**16)]
+    schedule: str
+    device: str
+    precision: Literal["float32", "bfloat16", "float64"]
 
 
 def read(directory: Path) -> dict[str, Any]:
@@ -70,7 +136,8 @@ def read(directory: Path) -> dict[str, Any]:
     for name in ("arguments", "defaults", "pruned"):
         if isinstance(record.get(name), dict):
             record[name] = with_new_names(record[name])
-    record["training"] = ADDED | record["training"] if isinstance(record.get("training"), dict) else None
+    if isinstance(record.get("training"), dict):
+        record["training"] = ADDED | record["training"]
     _check(path, record)
     return record
 
@@ -186,12 +253,27 @@ def folder_of(trained: object) -> Path:
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:
     """Refuses a run.json that was changed by hand or cut short."""
-    wrong = [key for key, kind in RECORD.items() if not isinstance(record.get(key), kind)]
-    wrong = wrong or [f"data: {key}" for key in sorted(DATA_RECORD - record["data"].keys())]
-    wrong = wrong or [
-        f"training: {key}" for key in sorted(record["training"].keys() ^ Training.__dataclass_fields__.keys())
-    ]
-    if wrong:
-        raise InputError(
-            f"{path} is damaged or of another version: look at its {wrong[0]!r}; restore a copy, or train anew"
-        )
+    conform(path, record, Record)
+    for name in sorted(Training.__dataclass_fields__.keys() - record["training"].keys()):
+        raise InputError(f"{path} is damaged or of another version: training.{name} is missing; restore a copy")
+    conform(path, record["training"], Settled, "training")
+    try:
+        settings(record)
+        if math.prod(record["data"]["shape"]) > 2**31 or not record["data"]["shape"]:
+            raise InputError(f"data.shape is {record['data']['shape']}, and must be that of a datum")
+        if len({len(record["data"][name]) for name in ("shift", "scale")} | _columns(record["data"])) > 1:
+            raise InputError("data.shift and data.scale have other lengths than data.shape says")
+    except InputError as error:
+        raise InputError(f"{path} is damaged or of another version: {error}; restore a copy, or train anew") from error
+
+
+def _columns(data: Mapping[str, Any]) -> set[int]:
+    """How many columns data have that are shifted and scaled."""
+    return set(data["shape"]) if data["shift"] else set()
+
+
+def settings(record: Mapping[str, Any]) -> Training:
+    """How a run was trained, as run.json says it."""
+    found = {**record["training"], "track": tuple(record["training"]["track"])}
+    found |= {name: float(found[name]) for name in RATES if found[name] is not None}
+    return Training(**found)

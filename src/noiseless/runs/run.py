@@ -35,12 +35,13 @@ from noiseless.files import hash_of, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
-from noiseless.recipes.method import Method, call
+from noiseless.recipes.method import Method
 from noiseless.registry import Choice
 from noiseless.runs import pictures, stored
 from noiseless.runs.fitted import Densities, fitted
 from noiseless.runs.found import found_again, given_again
-from noiseless.runs.record import plain, refuse_changed, refuse_lost
+from noiseless.runs.rebuilt import rebuilt
+from noiseless.runs.record import plain, refuse_changed, refuse_lost, settings
 from noiseless.runs.record import read as read_record
 from noiseless.runs.room import held
 from noiseless.runs.user_code import UserCode
@@ -86,20 +87,20 @@ class Run:
         """What the run's data look like."""
         data = self.record["data"]
         words = {key: data[key] for key in ("tokens", "language", "alphabet", "kind") if key in data}
-        return Spec(data["name"], tuple(data["shape"]), tuple(data["shift"]), tuple(data["scale"]), **words)
+        shift, scale = (tuple(map(float, data[name])) for name in ("shift", "scale"))
+        return Spec(data["name"], tuple(data["shape"]), shift, scale, **words)
 
     @property
     def training(self) -> Training:
         """How it was trained."""
-        settings = self.record["training"]
-        return Training(**{**settings, "track": tuple(settings["track"])})
+        return settings(self.record)
 
     def method(self) -> Method:
         """The method, with the weights that its seed gives."""
         record = self.record
         recipe = self.own.recipe_of(record["recipe"], self.directory)
         arguments = self.own.arguments_of(record["defaults"] | record["arguments"], self.directory)
-        return call(recipe, self.spec, arguments, record["training"]["seed"])
+        return rebuilt(self.directory / "run.json", recipe, self.spec, arguments, record["training"]["seed"])
 
     def data(self, data_dir: Path | None = None) -> Data:
         """The data it was trained on, found again.
@@ -231,7 +232,10 @@ class Run:
         start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
         tried = self.method().objective
         if start is not None:
-            State(tried, now).load(*start)
+            try:
+                State(tried, now).load(*start)
+            except InputError as error:
+                raise InputError(f"{self.directory / 'checkpoint.safetensors'}: {error}; restore a copy") from error
         else:
             refuse_lost(self.directory, self.record)
             self._begin(tried)

@@ -105,7 +105,7 @@ class UserCode:
         """A recipe's arguments, with the parts that were named again in the place of the user's own."""
         found, networks = dict(arguments), _mapping(arguments, "networks")
         for part, kind in NETWORKS.items():
-            if networks.get(part) is not None:
+            if isinstance(networks.get(part), str):  # anything else is refused by the recipe's signature
                 networks[part] = self._again(kind, part, networks[part], run)
         if networks:
             found["networks"] = networks
@@ -145,7 +145,7 @@ class UserCode:
         own, found = list(self.penalty), []
         for one in recorded:
             term = _as_mapping(one)
-            if not PENALTY.is_own(term["penalty"]):
+            if not isinstance(term.get("penalty"), str) or not PENALTY.is_own(term["penalty"]):
                 found.append(one)
                 continue
             if not own:

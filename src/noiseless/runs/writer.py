@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -21,15 +21,25 @@ from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
 from noiseless.files import atomic_write, read_header, read_json, unused, write_json
+from noiseless.files.schema import Count, conform, parse
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 from noiseless.runs import pictures, stored
 from noiseless.runs.record import mark_saved
-from noiseless.training.state import SETBACK
+from noiseless.training.state import SETBACK, refuse_types
 from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
+
+ADVICE = "remove it, and the run begins a new one"
+
+
+class LogRow(TypedDict):
+    """What every row of the log has."""
+
+    step: Count
+
 
 MOST, CHUNK = 10_000, 500
 """Training data whose codes a density is fitted to during training, and how many are encoded at once."""
@@ -79,9 +89,14 @@ class RunWriter:
         """The rows of log.jsonl, but for a last one that was cut off."""
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-            return [json.loads(line) for line in lines if line.endswith("}")]
-        except ValueError as error:
+            rows = [parse(line) for line in lines if line.endswith("}")]
+        except (OSError, ValueError) as error:
             raise InputError(f"{self.path} is damaged ({error}); remove it, and the run begins a new one") from None
+        for number, row in enumerate(rows, start=1):
+            about = row if isinstance(row, dict) else {}
+            conform(self.path, about, LogRow, f"row {number}", ADVICE)
+            conform(self.path, about, dict[str, float | list[float]], f"row {number}", ADVICE)
+        return rows
 
     def rewind(self, step: int) -> None:
         """Drops the rows after ``step``, which will be written again."""
@@ -153,6 +168,7 @@ def initial_weights(objective: Objective, source: Path) -> dict[str, Tensor]:
 def load_weights(objective: Objective, tensors: Mapping[str, Tensor], directory: Path) -> None:
     """Gives an objective its weights, or says whose do not fit."""
     try:
+        refuse_types(objective.state_dict(), tensors)
         objective.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"the weights of {directory} do not fit these networks: {error}") from error

@@ -64,7 +64,7 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
         RunError: nothing can be written there.
     """
     of(spec).check_place(path, spec, count, overwrite, folders)
-    refuse_unwritable(path.parent, path)
+    refuse_unwritable(path, file=True)
 
 
 def save(drawn: Drawn, spec: Spec, path: Path, overwrite: bool = False) -> Path:

@@ -15,9 +15,42 @@ from torch import Tensor
 from noiseless.errors import RunError
 from noiseless.objectives.objective import Phase
 
-__all__ = ["numbers", "restore"]
+__all__ = ["check_moments", "numbers", "restore"]
 
-KEPT_IN_TENSORS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop)
+ADAM, RMSPROP = {"step", "exp_avg", "exp_avg_sq"}, {"step", "square_avg"}
+KEPT_IN_TENSORS = {torch.optim.Adam: ADAM, torch.optim.AdamW: ADAM, torch.optim.RMSprop: RMSPROP}
+"""torch's optimisers, and the tensors that they keep of each parameter."""
+
+
+def check_moments(
+    optimiser: torch.optim.Optimizer, phase: Phase, stored: Mapping[str, Tensor], empty: bool = False
+) -> None:
+    """Refuses what is not the state of an optimiser of torch's; what one of the user's own keeps is not known.
+
+    Arguments:
+        optimiser: whose state it should be.
+        phase: whose parameters it updates.
+        stored: the tensors by INDEX/KEY.
+        empty: whether there may be none.
+
+    Raises:
+        ValueError: some are missing, of another shape or type, or out of range.
+    """
+    wanted = KEPT_IN_TENSORS.get(type(optimiser))
+    if wanted is None:
+        return
+    found: dict[int, set[str]] = {}
+    for name, tensor in stored.items():
+        i, key = name.split("/")
+        found.setdefault(int(i), set()).add(key)
+        shape = () if key == "step" else tuple(phase.parameters[int(i)].shape)
+        finite = tensor.dtype in (torch.float32, torch.float64) and bool(tensor.isfinite().all())
+        if tuple(tensor.shape) != shape or not finite or (key != "exp_avg" and (tensor < 0).any()):
+            raise ValueError(f"optimiser/{phase.name}/{name} is not the state of a parameter of shape {shape}")
+    missing = [i for i, keys in found.items() if keys != wanted]
+    if missing or not (found or empty):
+        where = f"parameter {missing[0]}" if missing else "every parameter"
+        raise ValueError(f"the state of the optimiser of phase {phase.name} is incomplete for {where}")
 
 
 def numbers(phase: Phase, optimiser: torch.optim.Optimizer) -> dict[str, Any]:

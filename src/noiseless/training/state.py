@@ -13,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
-from noiseless.training.optimiser_state import numbers, restore
+from noiseless.training.optimiser_state import check_moments, numbers, restore
 from noiseless.training.settings import Training
 
-__all__ = ["SETBACK", "State"]
+__all__ = ["SETBACK", "State", "refuse_types"]
 
 SETBACK = "training made the loss worse than it was at the start"
 """How what is said of such a training begins."""
@@ -24,6 +24,25 @@ JUDGED = 20
 """Steps before which the loss of one batch says little beside that of another."""
 EVERY, AFTER, POWER = 10, 100, 2 / 3
 """Constants of the ramped average: steps between updates, steps during which it is a copy, exponent of its decay."""
+
+
+def refuse_types(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Refuses tensors that would be cast to those of a module, or that are not finite.
+
+    Arguments:
+        own: the module's; floating-point numbers may be of 32 or 64 bits, whatever these are.
+        tensors: those that it is to take.
+
+    Raises:
+        RuntimeError: one is of another type, or not finite; the message names it.
+    """
+    for name in own.keys() & tensors.keys():
+        found, wanted = tensors[name], own[name].dtype
+        floats = (torch.float32, torch.float64)
+        if found.dtype != wanted and not (found.dtype in floats and wanted in floats):
+            raise RuntimeError(f"{name} is of the type {found.dtype}, and must be {wanted}")
+        if found.is_floating_point() and not found.isfinite().all():
+            raise RuntimeError(f"{name} has numbers that are not finite")
 
 
 class State:
@@ -157,16 +176,26 @@ class State:
         """
         try:
             self._load(tensors, scalars)
-        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise InputError(f"the checkpoint does not fit the run: {type(error).__name__}: {error}") from error
 
     def _load(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        if self.training.steps is not None and scalars["step"] > self.training.steps:
+            raise ValueError(f"its step is {scalars['step']}, and {self.training.steps} are planned")
+        missing = [name for name in scalars.get("log", ()) if f"log/{name}" not in tensors]
+        if missing:
+            raise ValueError(f"the values of {missing[0]} since the last row of the log are missing")
+        refuse_types(self.objective.state_dict(), _under("model/", tensors))
         self.objective.load_state_dict(_under("model/", tensors))
         if self.average is not None:
             self.average = _average(self.objective, self.training)  # rebuilt, to share common tensors
-            cast(AveragedModel, self.average).load_state_dict(_under("ema/", tensors))
+            average = cast(AveragedModel, self.average)
+            refuse_types(average.state_dict(), _under("ema/", tensors))
+            average.load_state_dict(_under("ema/", tensors))
         for i, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
-            _load_optimiser(optimiser, phase, _under(f"optimiser/{phase.name}/", tensors))
+            moments = _under(f"optimiser/{phase.name}/", tensors)
+            check_moments(optimiser, phase, moments, empty=not scalars["step"] or bool(self.restarts))
+            _load_optimiser(optimiser, phase, moments)
             restore(phase, optimiser, scalars.get("optimisers", {}).get(phase.name, {}))
             for group, rate in zip(optimiser.param_groups, scalars["rates"][i], strict=True):
                 group["lr"] = rate

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
+from noiseless.files.schema import parse
 
 __all__ = [
     "atomic_write",
@@ -49,6 +50,8 @@ except ImportError:  # Windows has no such locks
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
+LARGEST = 64 * 2**20
+"""Bytes of a file of JSON, at most."""
 
 
 @contextmanager
@@ -192,23 +195,23 @@ def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
             raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another path (out=)")
 
 
-def refuse_unwritable(folder: Path, shown: Path | None = None) -> None:
-    """Refuses, before any work, a folder in which nothing could be written in the end; it need not exist yet.
+def refuse_unwritable(path: Path, *, file: bool = False) -> None:
+    """Refuses, before any work, a place where nothing could be written in the end.
 
     Arguments:
-        folder: the folder.
-        shown: what the error names, if it is to be a file in the folder.
+        path: a folder, which need not exist yet.
+        file: it is to be a file, or a folder that is replaced: its parent is meant.
 
     Raises:
         RunError: a file stands in its way, or there is no permission.
     """
-    place = folder.absolute()
+    place = path.absolute().parent if file else path.absolute()
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir():
-        raise RunError(f"cannot write {shown or folder}: {place} is no folder; choose another place")
+        raise RunError(f"cannot write {path}: {place} is no folder; choose another place")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise RunError(f"cannot write {shown or folder}: {place} may not be written to; choose another place")
+        raise RunError(f"cannot write {path}: {place} may not be written to; choose another place")
 
 
 def unused(path: Path) -> Path:
@@ -285,10 +288,12 @@ def read_json(path: Path) -> Any:
     if path.exists():
         refuse_special(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST // 2**20} MiB")
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as JSON ({error}); restore a copy, or remove it and make it again"
         ) from error
@@ -330,7 +335,9 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         raise InputError(f"{path} does not exist; train or resume the run first")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            scalars = json.loads((file.metadata() or {})["noiseless"])
+            scalars = parse((file.metadata() or {})["noiseless"])
+            if not isinstance(scalars, dict):
+                raise ValueError("its header is no JSON object")
             return {key: file.get_tensor(key) for key in file.keys() if tensors}, scalars  # noqa: SIM118
     except KeyError:
         raise InputError(f"{path} was not written by this program; give the folder of a run") from None
