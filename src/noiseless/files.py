@@ -18,23 +18,34 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from noiseless.errors import InputError, RunError
 
 __all__ = [
     "atomic_write",
+    "hash_of",
+    "locked",
     "read_checked",
     "read_header",
     "read_json",
     "read_tensors",
+    "refuse_removal",
     "refuse_special",
+    "refuse_unwritable",
     "slug",
     "sweep",
+    "unused",
     "write_checked",
     "write_json",
     "write_tensors",
 ]
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 REPLACED = "replaced"
@@ -95,20 +106,114 @@ def _renameat2(one: Path, other: Path) -> bool:
     return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
-def sweep(folder: Path, age: float = 0.0) -> None:
+def sweep(folder: Path, pattern: str = "**/.*.part", age: float = 0.0) -> None:
     """Removes what a killed process left half written in ``folder`` and below, and puts replaced folders back.
 
     Arguments:
         folder: where to look.
+        pattern: what to look for, of which only names such as ``.NAME.XXXX.part`` should match.
         age: leaves what has been changed within so many seconds, because another process may be writing it.
     """
-    for leftover in list(folder.rglob(".*.part")):
+    for leftover in list(folder.glob(pattern)):
         if age and time.time() - leftover.lstat().st_mtime < age:
             continue
         path = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
         if (leftover / REPLACED).exists() and not path.exists():
             os.replace(leftover / REPLACED, path)
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, refusal: str = "") -> Iterator[None]:
+    """Keeps other processes from ``path`` during the block; it need not exist, and may be replaced.
+
+    The lock is one of the system's on a hidden file beside ``path``, and ends with the process, however that ends.
+    Nothing is locked where there are no such locks (Windows, some network file systems), or where nothing can be
+    written.
+
+    Arguments:
+        path: a file or folder.
+        refusal: what the error says if another process holds it; if empty, this one waits.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    place = path.resolve()
+    place = place.with_name(f".{place.name}.lock")
+    handle = _lock(place, refusal)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            place.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _lock(place: Path, refusal: str) -> int | None:
+    """A handle of the file that holds a lock; None where there can be none."""
+    if fcntl is None:
+        return None
+    while True:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+            if place.exists() and os.path.samestat(os.fstat(handle), place.stat()):
+                return handle  # and not one that the process before has removed in the meantime
+        except BlockingIOError:
+            os.close(handle)
+            raise RunError(refusal) from None
+        except OSError:
+            os.close(handle)
+            return None
+        os.close(handle)
+
+
+def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
+    """Refuses to replace something with all that is in it, where that is still needed; every ``--overwrite`` asks this.
+
+    Arguments:
+        target: what is to be replaced.
+        needed: what may not be in it beside the current folder, by what the error calls it.
+
+    Raises:
+        InputError: it is a link to a folder, or it is or contains what is needed.
+    """
+    if target.is_symlink() and not target.is_file():
+        raise InputError(
+            f"{target} is a link to {os.readlink(target)}, and a link is not replaced; name the folder itself, or "
+            "remove the link"
+        )
+    for what, path in {"the current folder": Path(), **needed}.items():
+        if os.path.exists(path) and path.resolve().is_relative_to(target.resolve()):
+            raise InputError(f"{target} cannot be replaced, because {what} is in it; choose another --out")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuses, before any work, a folder in which nothing could be written in the end; it need not exist yet.
+
+    Raises:
+        RunError: a file stands in its way, or there is no permission.
+    """
+    place = folder.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise RunError(f"cannot write into {folder}: {place} is no folder; choose another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise RunError(f"cannot write into {folder}: {place} may not be written to; choose another place")
+
+
+def unused(path: Path) -> Path:
+    """``path``, or where that is taken the first of its name with a number that is not: ``a.json``, ``a-2.json``."""
+    taken, number = path, 1
+    while taken.exists():
+        number += 1
+        taken = path.with_stem(f"{path.stem}-{number}")
+    return taken
 
 
 def refuse_special(path: Path, status: os.stat_result | None = None) -> None:
@@ -204,6 +309,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def read_header(path: Path) -> dict[str, Any]:
     """The counters of a file; errors as for :func:`read_tensors`."""
     return _read(path, tensors=False)[1]
+
+
+def hash_of(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of named tensors: of their names, types, shapes and numbers, in whatever order they come."""
+    found = hashlib.blake2b(digest_size=8)
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:

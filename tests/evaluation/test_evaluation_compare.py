@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import noiseless as nl
 from noiseless.cli import run
@@ -121,3 +125,46 @@ def test_further_metrics_are_measured_of_every_method_and_not_again(tmp_path: Pa
         assert all(("spread" in row.values) == bool(metric) for rows in found.values() for row in rows)
     rows = sum(map(len, found.values()))
     assert len(asked) == rows
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Torch's and the libraries' threads are put back, and are three until then."""
+    before = torch.get_num_threads()
+    with threadpool_limits(3):
+        torch.set_num_threads(3)
+        yield
+        torch.set_num_threads(before)
+
+
+def pools() -> set[int]:
+    """The numbers of threads that torch and the libraries loaded use."""
+    return {torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_the_threads_of_training_are_those_of_evaluation(tmp_path: Path) -> None:
+    seen: list[set[int]] = []
+
+    def spread(real: Sample, fake: Sample, seed: int) -> dict[str, float | None]:
+        seen.append(pools())
+        return {"spread": float(fake.features.std())}
+
+    training = nl.Training(**FAST | {"steps": 2, "threads": 2})
+    about: Any = {"n": 20, "density": "normal", "networks": NETWORKS, "show": False, "training": training}
+    nl.compare(["ae"], vectors().train.raw, tmp_path / "c", metric=spread, **about)
+    assert seen
+    assert all(found == {2} for found in seen)
+    assert pools() == {3}
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_command_keeps_to_the_threads_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[int]] = []
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr("noiseless.cli.judge.note", lambda _: seen.append(pools()))
+    assert run([*LINE, *GAUSSIAN, "--threads", "1"]) == 0
+    assert seen
+    assert all(found == {1} for found in seen)
+    assert os.environ["OMP_NUM_THREADS"] == "1"  # for libraries that are loaded later
+    assert pools() == {1}

@@ -14,6 +14,7 @@ from torch import Tensor
 from toy import problem, spelt
 
 from noiseless.errors import InputError, RunError
+from noiseless.files import locked
 from noiseless.optimisation import Found, Proposal, Round, Terms, Trial, best, build, optimise, scored, summary
 from noiseless.optimisation.objects import key
 from noiseless.optimisation.report import progress
@@ -114,6 +115,17 @@ def test_a_trial_with_more_rounds_than_asked_for_is_done(tmp_path: Path) -> None
     told: list[tuple[str, int, int]] = []
     found = trial(tmp_path / "t").run(1, lambda *said: told.append(said))
     assert (told, len(found.rounds)) == ([("round", 3, 3)], 3)
+
+
+def test_one_process_at_a_time_searches_in_a_folder(tmp_path: Path) -> None:
+    given = {"objective": "toy", "search": "random", "rounds": 1, "batch": 4, "votes": 1, "show": False}
+    with (
+        locked(tmp_path / "out"),
+        pytest.raises(RunError, match=rf"another process is searching in {tmp_path}/out; wait until that ends"),
+    ):
+        optimise(problem(), tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+    assert optimise(problem(), tmp_path / "out", **given)["rows"]
 
 
 def test_seeds_differ(tmp_path: Path) -> None:

@@ -17,13 +17,15 @@ from torch import nn
 
 import noiseless
 from noiseless.autoencoder import Networks
+from noiseless.cli import run as command
 from noiseless.data import Raw
 from noiseless.errors import InputError, RunError
 from noiseless.recipes.method import Method, names
-from noiseless.runs import Run, load, train
+from noiseless.runs import Run, found, load, train
 from noiseless.runs.user_code import UserCode
 from noiseless.runs.writer import RunWriter
-from noiseless.training import Training
+from noiseless.training import Optimiser, Training
+from noiseless.training.state import SETBACK
 from noiseless.values import Spec
 from tiny import FAST, NETWORKS, assert_same, images, run, vectors, weights
 
@@ -221,7 +223,7 @@ def test_overwriting_removes_runs_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_made_is_an_error_of_running(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot make"):
+    with pytest.raises(RunError, match="cannot write"):
         made(tmp_path / "file" / "run")
 
 
@@ -283,6 +285,7 @@ def test_another_run_s_weights_start_a_run_even_if_it_is_killed_before_a_checkpo
     shutil.rmtree(tmp_path / "first")
     for name in ("checkpoint.safetensors", "best.safetensors"):
         (tmp_path / "killed" / name).unlink()
+    edit(tmp_path / "killed", saved=False)  # as it is until there is a checkpoint
     Run(tmp_path / "killed").resume(show=False)
     for a, b in zip(weights(tmp_path / "whole").values(), weights(tmp_path / "killed").values(), strict=True):
         assert_same(a, b)
@@ -310,13 +313,13 @@ def test_a_named_data_set_is_not_taken_for_a_folder_of_its_name(
 def test_the_place_of_the_data_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
-    loaded = noiseless.runs.run.datasets.load
+    loaded = found.datasets.load
 
     def watch(source: str, **given: Any) -> Any:
         seen.append(given["data_dir"])
         return loaded(source, **given)
 
-    monkeypatch.setattr("noiseless.runs.run.datasets.load", watch)
+    monkeypatch.setattr("noiseless.runs.found.datasets.load", watch)
     (tmp_path / "there").mkdir()
     opened = made(tmp_path / "run", "digits", steps=1, arguments={"data_dir": Path("there")})
     opened.data()
@@ -572,6 +575,32 @@ def test_a_resume_that_is_refused_changes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in made.directory.rglob("*") if path.is_file()}
     assert any("densities" in str(path) for path in before)
     for _ in range(2):
-        with pytest.raises(InputError, match="the checkpoint does not fit the run"):
+        with pytest.raises(InputError, match=r"checkpoint\.safetensors is of another run"):
             Run(made.directory).resume(vectors(), steps=5, show=False)
     assert {path: path.read_bytes() for path in made.directory.rglob("*") if path.is_file()} == before
+
+
+def test_a_training_that_made_the_loss_worse_says_so_wherever_it_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "training made the loss worse than it was at the start"
+    given = {"training": Training(**FAST, steps=30), "networks": NETWORKS, "show": False, "draw": False}
+    with pytest.warns(UserWarning, match=said):
+        made = train("rae", vectors(), tmp_path / "wild", optimiser=Optimiser(lr=100.0), **given)
+    assert [note for note in made.record["notes"] if said in note]
+    capsys.readouterr()
+    line = f"train rae --data digits --width 2 --steps 30 --lr 100 --precision float32 --out {tmp_path / 'again'}"
+    with pytest.warns(UserWarning, match=said):
+        assert command(line.split()) == 0
+    assert f"note: {said}" in capsys.readouterr().err
+    calm = train("rae", vectors(), tmp_path / "calm", **given | {"training": Training(**FAST, steps=100)})
+    assert not [note for note in calm.record["notes"] if said in note]
+
+
+def test_what_was_said_of_an_earlier_end_is_replaced(tmp_path: Path) -> None:
+    made = run("rae", vectors(), tmp_path / "r", steps=60, draw=False)
+    journal = RunWriter(made.directory, vectors())
+    for setback, kept in (("", 0), (f"{SETBACK} (1, 2)", 1), (f"{SETBACK} (1, 3)", 1), ("", 0)):
+        journal.remark(setback)
+        notes = Run(made.directory).record["notes"]
+        assert [note for note in notes if note.startswith(SETBACK)] == [setback] * kept

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from noiseless.data import Data
+from noiseless.data import Data, Split
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
 from noiseless.objectives.regularised import Regularised
@@ -189,14 +190,6 @@ def test_the_average_is_its_closed_form() -> None:
     assert_same(kept.bests[-1], dict(state.validated.state_dict()))
 
 
-def test_the_average_copies_the_moments_of_batch_norm() -> None:
-    state, _ = trained(images(), steps=3, ema=0.9)
-    buffers = dict(state.validated.named_buffers())
-    assert len(buffers) > 3
-    for name, value in state.objective.named_buffers():
-        assert torch.equal(value, buffers[name])
-
-
 def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
     norms: list[float] = []
 
@@ -314,6 +307,31 @@ def test_validation_is_exact_where_its_batches_are_of_unequal_size() -> None:
     ]
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)
     assert objective.training
+
+
+class Share(Engine):
+    """One of several processes, whose values the test averages."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.rank, self.world = rank, world
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values
+
+
+@pytest.mark.parametrize(("count", "size"), [(36, 20), (37, 20), (61, 12), (5, 12), (1, 12)])
+@pytest.mark.parametrize("world", [2, 4])
+def test_validation_with_noise_is_the_same_on_any_number_of_processes(count: int, size: int, world: int) -> None:
+    chosen = vectors()
+    held = replace(chosen, validation=Split(chosen.train.raw, np.arange(count)))
+    objective = method("vae", chosen.spec).objective
+    training = Training(**FAST | {"batch": size})
+    whole, *parts = (
+        Validation(held, training, Share(rank, of), CPU)(objective)
+        for rank, of in [(0, 1), *((rank, world) for rank in range(world))]
+    )
+    for name, value in whole.items():
+        assert value == pytest.approx(sum(part[name] for part in parts) / world, rel=1e-5)
 
 
 def follow(losses: list[float], **given: Any) -> list[float]:
@@ -585,3 +603,76 @@ def test_systems_that_do_not_tell_their_free_memory_train_too(
     monkeypatch.setattr("os.sysconf", unknown)
     state = fit(method("ae", vectors().spec).objective, vectors(), Training(**FAST, steps=2), show=False)
     assert state.step == 2
+
+
+# the log of a training that is stopped --------------------------------------------------------------------------------
+
+TIMES = ("samples_per_s", "seconds")
+
+
+def told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without what the clock says, each in its order."""
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 7])
+@pytest.mark.parametrize("name", ["rae", "maskaae"])
+def test_the_log_is_that_of_a_training_that_was_never_stopped(name: str, at: int) -> None:
+    settings = Training(**FAST, steps=12, log_every=5, validate_every=8)
+    whole, first, second = Kept(), Kept(), Kept()
+    fit(method(name, vectors().spec).objective, vectors(), settings, whole, show=False)
+    fit(method(name, vectors().spec).objective, vectors(), settings, first, show=False, until=at)
+    start = first.checkpoints[-1]
+    assert start[1]["step"] == at
+    fit(method(name, vectors().spec).objective, vectors(), settings, second, start, show=False)
+    assert [row["step"] for row in whole.rows] == [5, 8, 10, 12]
+    assert told([*first.rows, *second.rows]) == told(whole.rows)
+    assert [list(row) for row in (*first.rows, *second.rows)] == [list(row) for row in whole.rows]
+
+
+def test_a_signal_between_two_rows_leaves_no_row_and_no_other_mean() -> None:
+    settings: dict[str, Any] = {"steps": 9, "log_every": 4, "validate_every": 9}
+    whole, stopped, after = Kept(), Kept(), Kept()
+    fit(method("rae", vectors().spec).objective, vectors(), Training(**FAST, **settings), whole, show=False)
+
+    def signalled(step: int, *_: object) -> None:
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    objective = method("rae", vectors().spec).objective
+    chosen = Training(**FAST, **settings)
+    with pytest.raises(Stopped, match="at step 7"):
+        fit(objective, vectors(), chosen, stopped, show=False, callback=signalled, every=1)
+    assert [row["step"] for row in stopped.rows] == [4]
+    fit(method("rae", vectors().spec).objective, vectors(), chosen, after, stopped.checkpoints[-1], show=False)
+    assert told([*stopped.rows, *after.rows]) == told(whole.rows)
+
+
+def test_a_callback_that_raises_leaves_no_other_mean() -> None:
+    settings = Training(**FAST, steps=8, log_every=4, validate_every=8)
+    whole, stopped, after = Kept(), Kept(), Kept()
+    fit(method("rae", vectors().spec).objective, vectors(), settings, whole, show=False)
+
+    def fail(step: int, *_: object) -> None:
+        if step == 6:
+            raise ZeroDivisionError
+
+    objective = method("rae", vectors().spec).objective
+    with pytest.raises(ZeroDivisionError):
+        fit(objective, vectors(), settings, stopped, show=False, callback=fail, every=1)
+    fit(method("rae", vectors().spec).objective, vectors(), settings, after, stopped.checkpoints[-1], show=False)
+    assert told([*stopped.rows, *after.rows]) == told(whole.rows)
+
+
+def test_a_picture_is_drawn_before_the_checkpoint_of_its_step() -> None:
+    class Killed(Kept):
+        def picture(self, objective: Objective, step: int) -> None:
+            raise KeyboardInterrupt
+
+    killed, after = Killed(), Kept()
+    settings = Training(**FAST, steps=6, checkpoint_every=2, pictures_every=4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(method("rae", vectors().spec).objective, vectors(), settings, killed, show=False)
+    assert killed.steps == [2]
+    fit(method("rae", vectors().spec).objective, vectors(), settings, after, killed.checkpoints[-1], show=False)
+    assert after.pictures == [4]

@@ -22,13 +22,14 @@ from noiseless.cli.options import (
     Use,
     UserCode,
     Using,
-    check_threads,
     panel,
+    use_threads,
 )
 from noiseless.errors import InputError
 from noiseless.evaluation.results import Reference, Result, noted, record
 from noiseless.evaluation.verbs import compare as compare_methods
 from noiseless.evaluation.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
+from noiseless.files import refuse_unwritable
 from noiseless.runs import Run, pictures
 from noiseless.show import tables
 from noiseless.training import Stopped, Training
@@ -82,7 +83,7 @@ def evaluate(
     ] = None,
     data: Annotated[str | None, Parameter(help="The data to compare with. Default: the run's.")] = None,
     size: Size = None,
-    out: Annotated[Path | None, Parameter(help="The folder of results.json. Default: the run.")] = None,
+    out: Annotated[Path | None, Parameter(help="The folder of results.json and pictures. Default: the run.")] = None,
     seed: Seed = 0,
     use: Using = Use(),
     own: Owning = UserCode(),
@@ -121,10 +122,12 @@ def evaluate(
     """
     if run is None and (samples is None or data is None):
         raise InputError("give a run, or --samples and --data to score data that a run did not make")
-    check_threads(use.threads or 1)
+    use_threads(use.threads)
     if samples is not None and density:
         raise InputError("--samples are scored as they are; leave out --density, which is for a run's own samples")
     opened = Run(run, own) if run is not None else None
+    if out is not None or run is not None:
+        refuse_unwritable(cast(Path, out or run))
     loaded = reference_for(opened, data, size, use.data_dir)
     about: Any = {"n": n, "seed": seed}
     judged: Any = {"features": features, "metric": metric, "resize": resize}
@@ -136,23 +139,27 @@ def evaluate(
     opened, model = use.open(cast(Path, run), own)
     if not model.amortised:
         note(["no row reconstruction: held-out data would be encoded by search"])
-    names, noted_by = density or opened.method().densities, (use.label, opened.record["notes"])
+    names, noted_by = density or opened.method().densities, (use.label, model.weights_hash, opened.record["notes"])
     rows = noted(rows_of(model, loaded, names, **judged, part=reference, **about), *noted_by)
-    folder = pictures.draw(model, loaded, names, [], opened.directory / "pictures")
+    place = out or opened.directory
+    record(place, rows)  # at once, whatever becomes of the pictures
+    folder = pictures.draw(model, loaded, names, [], place / "pictures")
     codes = noted(evaluate_codes(model, loaded, picture=folder / "latent.png", part=reference, **about), *noted_by)
-    wrote(folder)
-    return _shown(rows, codes, out or run)
+    return _shown(rows, codes, place, folder)
 
 
-def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None) -> None:
-    """Prints rows, a table for each kind of features, and records them."""
+def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None, drawn: Path | None = None) -> None:
+    """Records rows, then prints them, a table for each kind of features; a closed pipe thus loses none."""
+    written = [] if folder is None else [record(folder, rows)]
+    written += [record(folder, codes, "latent.json")] if folder is not None and codes else []
+    if drawn is not None:
+        wrote(drawn)
     for kind in dict.fromkeys(row.protocol.features for row in rows):
         _show({"": [row for row in rows if row.protocol.features == kind]})
-    if folder is not None:
-        wrote(record(folder, rows))
-    if codes and folder is not None:
+    if codes:
         _show_latent(codes)
-        wrote(record(folder, codes, "latent.json"))
+    for path in written:
+        wrote(path)
 
 
 def compare(
@@ -177,7 +184,7 @@ def compare(
     """
     if not methods:
         raise InputError("name the methods to compare; noiseless list methods shows them")
-    check_threads(training.threads or 1)
+    use_threads(training.threads)
     loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"compare-{loaded.spec.name}"
     note([datasets.describe(loaded), *loaded.notes])
@@ -199,14 +206,16 @@ def compare(
         note(["go on with the same command"])
         raise
     kinds = list(dict.fromkeys(row.protocol.features for rows in found.values() for row in rows))
-    ordered = []
-    for kind in kinds:
-        rows = {method: [row for row in mine if row.protocol.features == kind] for method, mine in found.items()}
-        _show(rows)
-        ordered += [row | {"group": (kind, row["row"])} for row in _flat(rows)]
-    wrote(folder / "results.json")
+    by_kind = {
+        kind: {method: [row for row in mine if row.protocol.features == kind] for method, mine in found.items()}
+        for kind in kinds
+    }
+    ordered = [row | {"group": (kind, row["row"])} for kind, rows in by_kind.items() for row in _flat(rows)]
     labels = ("features",) * (len(kinds) > 1) + ("row", "density", "decoding")
-    tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")
+    tables.markdown(ordered, _columns(ordered, *labels), folder / "table.md", within="group")  # before a pipe may close
+    for rows in by_kind.values():
+        _show(rows)
+    wrote(folder / "results.json")
     wrote(folder / "table.md")
     if (folder / "samples.png").is_file():
         wrote(folder / "samples.png")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import torch
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
@@ -36,9 +37,9 @@ __all__ = [
     "Using",
     "as_options",
     "by_name",
-    "check_threads",
     "decided",
     "panel",
+    "use_threads",
 ]
 
 
@@ -110,8 +111,7 @@ class Use:
 
     def open(self, run: Path, own: UserCode) -> tuple[Run, Model]:
         """The run and its model."""
-        if self.threads is not None:
-            torch.set_num_threads(check_threads(self.threads))
+        use_threads(self.threads)
         opened = Run(run, own)
         model = opened.model(
             self.weights, device=self.place, precision=self.precision, data_dir=self.data_dir, moments=self.moments
@@ -135,12 +135,24 @@ class Use:
         return decided(self.device)
 
 
-def check_threads(threads: int) -> int:
-    """Refuses a number of threads that this machine cannot sensibly start."""
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries read that are loaded later."""
+
+
+def use_threads(threads: int | None) -> None:
+    """Lets this process use so many CPU threads in everything that it does from now on; None changes nothing.
+
+    Raises:
+        InputError: this machine cannot sensibly start so many.
+    """
+    if threads is None:
+        return
     most = 8 * (os.cpu_count() or 8)
     if not 1 <= threads <= most:
         raise InputError(f"threads is {threads}, and must be 1 to {most} on this machine")
-    return threads
+    os.environ.update(dict.fromkeys(POOLS, str(threads)))
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
 
 
 Using = Annotated[Use, panel("Model", 5)]

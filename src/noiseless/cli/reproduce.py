@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import App
 
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import as_options, check_threads, panel
+from noiseless.cli.options import as_options, panel, use_threads
 from noiseless.errors import InputError
 from noiseless.reproduction import Request, find, names
 from noiseless.reproduction.verbs import reproduce
@@ -58,8 +58,7 @@ def _command(name: str) -> Callable[..., None]:
 
 
 def _reproduce(name: str, request: Request) -> None:
-    if request.threads is not None:
-        check_threads(request.threads)
+    use_threads(request.threads)
     try:
         report, written = reproduce(name, request)
     except (Stopped, KeyboardInterrupt):

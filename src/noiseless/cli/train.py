@@ -23,8 +23,8 @@ from noiseless.cli.options import (
     Source,
     UserCode,
     by_name,
-    check_threads,
     panel,
+    use_threads,
 )
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
@@ -125,7 +125,7 @@ def _train(
     init_from: Annotated[Path | None, Parameter(help="Start from another run's best weights.")] = None,
     training: Annotated[Training, panel("Training", 4)] = Training(),
 ) -> None:
-    check_threads(training.threads or 1)
+    use_threads(training.threads)
     with Engine(training.device).main_first():
         loaded = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     folder = out or Path("runs") / f"{recipe.__name__.replace('_', '-')}-{loaded.spec.name}"
@@ -167,8 +167,9 @@ def resume(
 
     Example: noiseless resume runs/digits --steps 100
     """
-    threads = check_threads(threads) if threads is not None else None
-    opened = resume_run(Run(run, own), steps=steps, threads=threads, data_dir=data_dir)
+    opened = Run(run, own)
+    use_threads(opened.training.threads if threads is None else threads)
+    opened = resume_run(opened, steps=steps, threads=threads, data_dir=data_dir)
     done, planned = opened.steps
     tell(f"{done:,} of {planned:,} steps are done; train further with --steps MORE")
     _report(opened)

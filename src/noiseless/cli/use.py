@@ -12,15 +12,16 @@ from cyclopts import Parameter
 from torch import Tensor
 
 from noiseless.cli.console import note, tell, wrote
-from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, check_threads
+from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, use_threads
 from noiseless.data.arrays import DAMAGE
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.files import refuse_special, slug
+from noiseless.files import refuse_removal, refuse_special, slug
 from noiseless.model import Model, decoding
 from noiseless.model.decoding import Made
 from noiseless.runs import Run, Weights, verbs
 from noiseless.runs.prune import prune as remove_closed
+from noiseless.runs.room import sources
 from noiseless.show import export
 from noiseless.values import Spec
 
@@ -97,6 +98,7 @@ def encode(
     """
     opened, model = use.open(run, own)
     codes = Spec("codes", (model.latent_dim,))
+    refuse_removal(out, sources(data or ""))
     export.check(out, codes, 1, overwrite)
     encoded = _encoded(opened, model, data, size, use)
     wrote(export.save(encoded, codes, out, overwrite))
@@ -124,6 +126,7 @@ def decode(
     read = _codes(codes)
     if read.shape[1] != model.latent_dim:
         raise InputError(f"{codes} has shape {read.shape}; {run} takes (N, {model.latent_dim})")
+    refuse_removal(out, {f"the codes {codes}": codes})
     export.check(out, model.spec, len(read), overwrite)
     made = verbs.decode(model, read, decoding=decoding, seed=seed)
     wrote(export.save(made, model.spec, out, overwrite))
@@ -149,8 +152,7 @@ def prune(
 
     Example: noiseless prune runs/maskaae-digits --out runs/pruned
     """
-    if threads is not None:
-        torch.set_num_threads(check_threads(threads))
+    use_threads(threads)
     pruned = remove_closed(Run(run, own), out, weights, overwrite)
     before, after = pruned.parameters
     if pruned.undecided:
@@ -196,6 +198,7 @@ def interpolate(
     _, model = use.open(run, own)
     ends = Path(data).stem if data is not None else density
     place = out or _picture(run, model, use, decoding, "interpolation", path, ends, f"{n}x{steps}", seed)
+    refuse_removal(place, sources(data or ""))
     export.check(place, model.spec, n * steps, overwrite or out is None, folders=False)
     about: Any = {"n": n, "steps": steps, "path": path, "decoding": decoding, "seed": seed}
     given = None if data is None else _rows(model, data, size, use)

@@ -159,7 +159,7 @@ def as_float32(where: str, array: np.ndarray, names: Sequence[str] = ()) -> np.n
     """
     with np.errstate(over="ignore"):  # values beyond float32's range become infinite and are refused as such
         rows = array.astype(np.float32, copy=False)
-    if not len(array) or (array.dtype.itemsize <= rows.itemsize and array.dtype.kind in "bf"):
+    if not rows.size or (array.dtype.itemsize <= rows.itemsize and array.dtype.kind in "bf"):
         return rows
     lost = []
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused elsewhere

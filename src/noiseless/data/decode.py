@@ -11,7 +11,6 @@ Pillow releases Python's global interpreter lock while decoding, so threads use 
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -22,6 +21,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+import torch
 from PIL import Image, UnidentifiedImageError
 
 from noiseless.data.rendering import rendered
@@ -93,7 +93,7 @@ def decoded(items: Iterable[tuple[str, bytes]], framing: Framing) -> Generator[t
     Raises:
         InputError: an image cannot be decoded; the message names the first one.
     """
-    workers = min(os.cpu_count() or 1, 16)
+    workers = min(torch.get_num_threads(), 16)
     waiting: deque[Future[list[tuple[str, np.ndarray]]]] = deque()
     Image.init()
     with _only_bombs_warn(), ThreadPoolExecutor(workers) as pool:

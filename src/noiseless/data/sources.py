@@ -45,7 +45,7 @@ def cache() -> Path:
 def _swept(folder: Path) -> Path:
     """The folder without what killed processes left in it half written, once in a process."""
     for place in (folder / name for name in KEPT):
-        sweep(place, STALE)
+        sweep(place, age=STALE)
     return folder
 
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from noiseless.densities.density import DENSITY, LatentDensity, build, checked, describe, holds, load, names, save
+from noiseless.densities.density import (
+    DENSITY,
+    LatentDensity,
+    build,
+    checked,
+    describe,
+    holds,
+    load,
+    names,
+    refuse_few,
+    save,
+)
 
 if TYPE_CHECKING:
     from noiseless.densities.empirical import Empirical
@@ -36,6 +47,7 @@ __all__ = [
     "holds",
     "load",
     "names",
+    "refuse_few",
     "save",
 ]
 

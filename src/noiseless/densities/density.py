@@ -49,7 +49,7 @@ from noiseless.files import atomic_write
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice, Kind, offered
 
-__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "save"]
+__all__ = ["DENSITY", "LatentDensity", "build", "checked", "describe", "holds", "load", "names", "refuse_few", "save"]
 
 FORMAT = "noiseless-density-1"
 CODES = ("mean", "sample")
@@ -72,6 +72,8 @@ class LatentDensity(nn.Module, ABC):
     """
 
     n: Tensor
+    least = 2
+    """The smallest number of codes that it can be fitted to."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -161,7 +163,25 @@ def build(chosen: Choice, dim: int) -> LatentDensity:
     return made
 
 
-def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> None:
+def refuse_few(chosen: Choice, dim: int, count: int) -> None:
+    """Refuses, before anything is trained, a density that could not be fitted to so few codes.
+
+    Arguments:
+        chosen, dim: as for :func:`build`.
+        count: how many data there are for training, each of which has a code.
+
+    Raises:
+        InputError: they are too few; or as for :func:`build`.
+    """
+    least = build(chosen, dim).least
+    if count < least:
+        raise InputError(
+            f"the density {DENSITY.find(chosen).name} is fitted to the codes of the training part: it needs at least "
+            f"{least}, and there are {count}; give more data, or another density"
+        )
+
+
+def save(density: LatentDensity, path: Path, *, name: Choice, codes: str, weights: str = "") -> None:
     """Writes a fitted density to a safetensors file, atomically.
 
     Arguments:
@@ -169,6 +189,7 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
         path: the file; an existing one is replaced.
         name: the choice from which :func:`build` builds such a density, including options.
         codes: ``mean`` or ``sample``: which codes of the posterior it was fitted to.
+        weights: a hash of the weights that gave the codes, if it is known.
 
     Raises:
         InputError: ``codes`` is neither of these, the density is not fitted, or ``name`` names another density.
@@ -185,7 +206,7 @@ def save(density: LatentDensity, path: Path, *, name: Choice, codes: str) -> Non
             "give the name that the density was built with"
         )
     about = {"format": FORMAT, "name": part.name, "dim": density.dim, "codes": codes, "n": int(density.n)}
-    about |= {"digest": part.digest} if part.own else {}
+    about |= ({"digest": part.digest} if part.own else {}) | ({"weights": weights} if weights else {})
     metadata = {"noiseless": json.dumps(about | {"note": density.note})}
     with atomic_write(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
@@ -219,8 +240,13 @@ def load(path: Path, own: Choice | None = None) -> LatentDensity:
     return density.eval()
 
 
-def holds(path: Path, chosen: Choice) -> bool:
+def holds(path: Path, chosen: Choice, weights: str = "") -> bool:
     """Whether a file contains the chosen density, with its current code, which can change for user-defined densities.
+
+    Arguments:
+        path: the file.
+        chosen: as for :func:`build`.
+        weights: a hash of the weights whose codes it should be fitted to; a file that does not say which is taken.
 
     Raises:
         InputError: the file is corrupt or of another format.
@@ -228,7 +254,8 @@ def holds(path: Path, chosen: Choice) -> bool:
     if not path.is_file():
         return False
     part, about = DENSITY.find(chosen), describe(path)
-    return part.is_lasting and about["name"] == part.name and about.get("digest", "") == part.digest
+    same = about["name"] == part.name and about.get("digest", "") == part.digest
+    return part.is_lasting and same and (not weights or about.get("weights", weights) == weights)
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Mixture(LatentDensity):
         if components < 1:
             raise InputError(f"a mixture needs at least 1 component, not {components}")
         self.bayesian = bayesian
+        self.least = max(2, components)
         self.register_buffer("weights", torch.zeros(components, dtype=torch.float64))
         self.register_buffer("means", torch.zeros(components, dim, dtype=torch.float64))
         self.register_buffer("factors", torch.zeros(components, dim, dim, dtype=torch.float64))

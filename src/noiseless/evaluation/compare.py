@@ -11,14 +11,14 @@ from typing import Any
 from torch import Tensor
 
 from noiseless.data import Data
-from noiseless.densities import DENSITY
+from noiseless.densities import DENSITY, refuse_few
 from noiseless.errors import InputError
 from noiseless.evaluation.distances import second_look
 from noiseless.evaluation.measured import Conditions, measured
 from noiseless.evaluation.results import Result
 from noiseless.files import read_json, slug, write_json
 from noiseless.metrics import Features, Metric
-from noiseless.recipes.method import METHOD, Recipe, call, find
+from noiseless.recipes.method import METHOD, Method, Recipe, call, find
 from noiseless.registry import Choice, name_of
 from noiseless.runs import Run, pictures
 from noiseless.runs.record import with_new_names
@@ -67,7 +67,7 @@ def compare(
     recipes = {METHOD.find(method).name: find(method) for method in methods}
     given = {method: _accepted(method, recipe, arguments or {}) for method, recipe in recipes.items()}
     # what data are not for is refused before anything is trained; one method at a time is held
-    seen = [call(r, data.spec, given[m], training.seed).objective.trained_on for m, r in recipes.items()]
+    seen = [_seen(call(r, data.spec, given[m], training.seed), data, names) for m, r in recipes.items()]
     looks = _looks(seen, data, features)
     if features is None and more:
         raise InputError(f"{data.spec.name} are {data.spec.modality}, which are evaluated without metrics on features")
@@ -84,6 +84,13 @@ def compare(
     if drawn:
         grids.comparison(drawn, out / "samples.png")
     return rows
+
+
+def _seen(method: Method, data: Data, names: Sequence[Choice]) -> str | None:
+    """The features that a method is trained on; InputError if its codes would be too few for a density."""
+    for density in names or method.densities:
+        refuse_few(density, method.objective.autoencoder.latent_dim, len(data.train))
+    return method.objective.trained_on
 
 
 def _looks(seen: Sequence[str | None], data: Data, features: Features | None) -> list[Features | None]:

@@ -44,13 +44,16 @@ class Conditions:
     metrics: tuple[Metric, ...] = ()
 
 
-def recorded(folder: Path, data: Data, names: Sequence[Choice], conditions: Conditions) -> list[Result]:
-    """The rows that a folder has under some conditions; none unless all densities are there."""
+def recorded(
+    folder: Path, data: Data, names: Sequence[Choice], conditions: Conditions, weights_hash: str | None = None
+) -> list[Result]:
+    """The rows that a folder has under some conditions, and of some weights; none unless all densities are there."""
     kind = conditions.features.name if conditions.features is not None else STRINGS
     n, seed, part, weights = conditions.n, conditions.seed, conditions.reference, LABELS[conditions.moments]
     densities = [DENSITY.find(name).name for name in names]
     further = [metric.name for metric in conditions.metrics]
-    return known(folder, data.fingerprint, kind, densities, n=n, seed=seed, part=part, weights=weights, metrics=further)
+    about: Any = {"n": n, "seed": seed, "part": part, "weights": weights, "weights_hash": weights_hash}
+    return known(folder, data.fingerprint, kind, densities, metrics=further, **about)
 
 
 def measured(
@@ -82,10 +85,10 @@ def measured(
     Raises:
         InputError, RunError: a density cannot be fitted, or data cannot be compared.
     """
-    place = folder or run.directory
+    place, weights = folder or run.directory, run.weights_hash()
 
     def there(names: Sequence[Choice]) -> list[Result]:
-        return [] if afresh else recorded(place, data, names, conditions)
+        return [] if afresh else recorded(place, data, names, conditions, weights)
 
     rows = there(names)
     if rows:
@@ -98,7 +101,7 @@ def measured(
         about: Any = {"n": conditions.n, "part": conditions.reference, "seed": conditions.seed, "show": show}
         about["more"] = conditions.metrics
         made = evaluation.of(data.spec).rows(model, data, fitted, conditions.features, **about)
-        rows = noted(made, LABELS[conditions.moments], run.record["notes"])
+        rows = noted(made, LABELS[conditions.moments], model.weights_hash, run.record["notes"])
         record(place, rows)
     return rows, missing
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from noiseless.errors import InputError
-from noiseless.files import read_json, write_json
+from noiseless.files import locked, read_json, write_json
 
 __all__ = ["Protocol", "Reference", "Result", "Value", "known", "noted", "record"]
 
@@ -37,6 +37,7 @@ class Protocol:
         seed: of every random choice.
         data, fingerprint: the data set.
         weights: of the model, and the moments of its batch norms.
+        weights_hash: which weights these were; rows of older versions do not say.
         asked: the number requested; not a part of the protocol if fewer are available.
     """
 
@@ -52,11 +53,23 @@ class Protocol:
     data: str | None = None
     fingerprint: str | None = None
     weights: str | None = None
+    weights_hash: str | None = None
     asked: int | None = field(default=None, compare=False)
 
 
 FIRST = ("row", "density", "decoding", "n")
-LAST = ("part", "reference", "n_reference", "features", "seed", "data", "fingerprint", "asked", "weights")
+LAST = (
+    "part",
+    "reference",
+    "n_reference",
+    "features",
+    "seed",
+    "data",
+    "fingerprint",
+    "asked",
+    "weights",
+    "weights_hash",
+)
 """Of a protocol, what stands before a row's numbers, and what after."""
 
 
@@ -120,17 +133,22 @@ class Result:
         return cls(Protocol(**about), values, **texts)
 
 
-def noted(rows: Iterable[Result], weights: str, notes: Sequence[str]) -> list[Result]:
+def noted(rows: Iterable[Result], weights: str, weights_hash: str, notes: Sequence[str]) -> list[Result]:
     """The rows with the weights of the model, and what its method says about every number it gives."""
-    return [replace(row, protocol=replace(row.protocol, weights=weights), notes=tuple(notes)) for row in rows]
+    about: Any = {"weights": weights, "weights_hash": weights_hash or None}
+    return [replace(row, protocol=replace(row.protocol, **about), notes=tuple(notes)) for row in rows]
 
 
 def record(directory: Path, rows: Sequence[Result], name: str = "results.json") -> Path:
-    """Adds rows to a file of rows in a folder; a row of the same protocol replaces the earlier one."""
+    """Adds rows to a file of rows in a folder; a row of the same protocol replaces the earlier one.
+
+    An earlier row that does not say which weights it is of is replaced too.
+    """
     path = directory / name
-    fresh = {row.protocol for row in rows}
-    kept = [row for row in _recorded(path) if row.protocol not in fresh]
-    write_json(path, [row.to_json() for row in (*kept, *rows)])
+    fresh = {protocol for row in rows for protocol in (row.protocol, replace(row.protocol, weights_hash=None))}
+    with locked(path):
+        kept = [row for row in _recorded(path) if row.protocol not in fresh]
+        write_json(path, [row.to_json() for row in (*kept, *rows)])
     return path
 
 
@@ -144,11 +162,22 @@ def known(
     seed: int = 0,
     part: Reference = "test",
     weights: str = "best",
+    weights_hash: str | None = None,
     metrics: Collection[str] = (),
 ) -> list[Result]:
-    """The rows that ``results.json`` has of some weights against a part; none unless all densities and metrics are."""
+    """The rows that ``results.json`` has of some weights against a part; none unless all densities and metrics are.
+
+    Arguments:
+        directory: the folder of results.json.
+        fingerprint, features, n, seed, part, weights: what the rows depend on.
+        names: the densities.
+        weights_hash: of the weights; None takes rows of any. A row that does not say whose it is is taken.
+        metrics: further metrics that the rows must have.
+    """
     wanted = (features, part, seed, n, weights, fingerprint)
     rows = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
+    if weights_hash is not None:
+        rows = [row for row in rows if row.protocol.weights_hash in (None, weights_hash)]
     found = [row for row in rows if set(row.metrics) >= set(metrics)]
     densities = {row.protocol.density for row in found}
     return [row for row in found if row.protocol.density in {None, *names}] if densities >= set(names) else []

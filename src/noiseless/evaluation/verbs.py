@@ -19,13 +19,14 @@ from noiseless.evaluation import compare as comparison
 from noiseless.evaluation import evaluation, latent
 from noiseless.evaluation.distances import second_look
 from noiseless.evaluation.results import Reference, Result, noted, record
+from noiseless.files import refuse_unwritable
 from noiseless.metrics import Features
 from noiseless.model import Model
 from noiseless.registry import Choice
 from noiseless.runs import Run
 from noiseless.runs.verbs import Trained
 from noiseless.strings import codec_of, refuse_other
-from noiseless.training import Optimiser, Training, check_device
+from noiseless.training import Optimiser, Training, check_device, threads
 from noiseless.training.settings import best_device
 
 __all__ = ["compare", "evaluate", "evaluate_codes", "evaluate_samples", "features_for", "reference_for", "rows_of"]
@@ -75,6 +76,8 @@ def evaluate(
         InputError: the data cannot be compared, or a density cannot be fitted.
     """
     run = None if isinstance(trained, Model) else trained if isinstance(trained, Run) else Run(Path(trained))
+    if run is not None:
+        refuse_unwritable(run.directory)
     found = reference_for(run, data, size, data_dir)
     place = best_device() if device == "auto" else device
     about: Any = {"n": n, "part": reference, "seed": seed, "metric": _several(metric), "resize": resize, "show": show}
@@ -83,7 +86,7 @@ def evaluate(
         return rows_of(trained, found, _several(density) or ["gmm"], features, **about)
     model = run.model(device=place, data=found if run.holds(found) else None, data_dir=data_dir)
     rows = rows_of(model, found, _several(density) or run.method().densities, features, **about)
-    rows = noted(rows, "best", run.record["notes"])
+    rows = noted(rows, "best", model.weights_hash, run.record["notes"])
     record(run.directory, rows)
     return rows
 
@@ -105,6 +108,9 @@ def rows_of(
     kind, more = evaluation.of(data.spec), [metrics.build_metric(name) for name in metric]
     chosen = features_for(features, data, resize, str(model.device))
     about: Any = {"n": n, "part": part, "seed": seed, "more": more, "show": show}
+    for density in densities:
+        if isinstance(density, str):
+            model.density(density)  # one that cannot be fitted is found out first
     rows = kind.rows(model, data, densities, chosen, **about)
     other = second_look([model.trained_on], data, chosen) if chosen is not None else None
     return rows + (kind.rows(model, data, densities, other, **about) if other is not None else [])
@@ -186,7 +192,8 @@ def compare(
     about: Any = {"training": training, "size": size, "names": _several(density), "n": n, "show": show}
     about["more"] = [metrics.build_metric(name) for name in _several(metric)]
     arguments = {"networks": networks, "optimiser": optimiser}
-    return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
+    with threads(training.threads):
+        return comparison.compare(methods, found, Path(out), chosen, arguments=arguments, **about)
 
 
 def reference_for(run: Run | None, data: object, size: int | None, data_dir: Path | None) -> Data:

@@ -153,8 +153,9 @@ class Vectors(Modality):
 
 
 def _scatter(drawn: Tensor, data: Data, path: Path) -> None:
-    """Beside real data, standardised so that no column hides the others."""
-    real = torch.from_numpy(data.test.some(1000))
+    """Beside real data, standardised so that no column hides the others; training data where one alone is held out."""
+    part = data.test if len(data.test) > 1 else data.train
+    real = torch.from_numpy(part.some(1000))
     plots.vectors(data.spec.normalise(real), {"generated": data.spec.normalise(drawn)}, path)
 
 

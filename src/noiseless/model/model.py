@@ -36,6 +36,7 @@ class Model:
         trained_on: the features that the model was trained on, under which its distances flatter it; None for most.
         size: the height and width to which images of files, and PIL images, are resized.
         name: what errors call it.
+        weights_hash: of the weights that it was opened with, if they are those of a run.
 
     Data are tensors or arrays of shape ``(N, *spec.shape)``: images in uint8 or float in [0, 1], vectors in their own
     units. (N, H, W) and (N, H, W, C) images are taken too. So is whatever :func:`noiseless.data.load` takes: a name, a
@@ -58,9 +59,10 @@ class Model:
         trained_on: str | None = None,
         size: int | None = None,
         name: str = "this model",
+        weights_hash: str = "",
     ) -> None:
         self.autoencoder, self.spec, self.density, self.batch = autoencoder.eval(), spec, density, batch
-        self.trained_on, self.size, self.name = trained_on, size, name
+        self.trained_on, self.size, self.name, self.weights_hash = trained_on, size, name, weights_hash
         self.device = next(autoencoder.parameters()).device
         self.dtype = next(autoencoder.parameters()).dtype
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
@@ -30,6 +30,7 @@ __all__ = [
     "BatchNorm",
     "gather",
     "is_single_process",
+    "keeps_moments",
     "recalibrate",
     "single_process",
     "take_moments",
@@ -188,25 +189,46 @@ def uses_batch_statistics(network: nn.Module) -> bool:
     return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
 
 
+@runtime_checkable
+class _Running(Protocol):
+    """A module that keeps running moments as :class:`BatchNorm` does."""
+
+    momentum: float
+    batches: Tensor
+
+
+def _running(network: nn.Module) -> list[Any]:
+    kinds = (_Running, nn.modules.batchnorm._BatchNorm)
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def keeps_moments(network: nn.Module) -> bool:
+    """Whether any part of it normalises by running moments in evaluation mode."""
+    return bool(_running(network))
+
+
 @torch.no_grad()
 def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> None:
     """Sets the running moments of every batch norm to the means over some batches, and changes nothing else.
 
     Arguments:
-        network: the module that contains the batch norms; left in evaluation mode.
-        run: passes one batch through it.
+        network: the module that contains the batch norms, torch's own among them; left in evaluation mode.
+        run: passes one batch through it; everything but the batch norms is in evaluation mode then.
         batches: number of batches.
     """
-    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    norms = _running(network)
     momenta = [norm.momentum for norm in norms]
-    network.train()
+    network.eval()
+    for norm in norms:
+        norm.train()
     for k in range(batches):
         for norm in norms:
             norm.momentum = 1 / (k + 1)
         run()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: no initialisation bias
+        if isinstance(norm, _Running):
+            norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: no initialisation bias
     network.eval()
 
 

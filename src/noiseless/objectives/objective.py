@@ -88,6 +88,9 @@ class Objective(nn.Module, ABC):
     needs_index = False
     """Whether :attr:`noiseless.values.Batch.index` has to say which training data a batch holds."""
 
+    weights_hash = ""
+    """A hash of the weights with which a run was opened; empty while it is trained."""
+
     draws_codes = False
     """Whether :meth:`draw` samples codes without a fitted density."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from noiseless.errors import InputError
-from noiseless.files import slug, sweep, write_json
+from noiseless.files import locked, refuse_unwritable, slug, sweep, write_json
 from noiseless.optimisation.problem import SEARCH, Problem, build
 from noiseless.optimisation.progress import Meter
 from noiseless.optimisation.report import COLUMNS, progress, report
@@ -74,16 +74,18 @@ def optimise(
         )
     find, votes = build(search), problem.score.votes if votes is None else votes
     terms = [Terms(objective, SEARCH.find(search).name, seed, batch, votes) for seed in seeds]
-    trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
-    sweep(out)
-    found: dict[int, Found] = {}
-    content: dict[str, Any] = {}
-    for term, trial in zip(terms, trials, strict=True):
-        with Meter(f"trial {term.seed}", show) as meter:
-            found[term.seed] = trial.run(rounds, meter)
-        shared = {key: value for key, value in asdict(term).items() if key != "seed"}
-        content = report(found, problem, {**(about or {}), **shared, "fingerprint": problem.fingerprint})
-        _write(content, found, problem, out)
+    refuse_unwritable(out)
+    with locked(out, f"another process is searching in {out}; wait until that ends, or choose another --out"):
+        trials = [Trial(problem, find, term, out / f"trial-{term.seed}.safetensors") for term in terms]
+        sweep(out)
+        found: dict[int, Found] = {}
+        content: dict[str, Any] = {}
+        for term, trial in zip(terms, trials, strict=True):
+            with Meter(f"trial {term.seed}", show) as meter:
+                found[term.seed] = trial.run(rounds, meter)
+            shared = {key: value for key, value in asdict(term).items() if key != "seed"}
+            content = report(found, problem, {**(about or {}), **shared, "fingerprint": problem.fingerprint})
+            _write(content, found, problem, out)
     return content
 
 

@@ -115,7 +115,8 @@ def deciphering(
         plan,
     )
     tuned = ("epochs, rate, average and the rest of form 'tuned' are ours, not the paper's",) if form == "tuned" else ()
-    return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuned)
+    ignored = tuple(filter(None, [_ignored(plan, given)]))
+    return Method(objective, TRAININGS[form], ("pattern", "empirical", "gaussian", "gmm"), tuned + ignored)
 
 
 def _convolutional(spec: Spec, networks: Networks) -> bool:
@@ -153,7 +154,16 @@ def _plan(form: str, arguments: Mapping[str, Any], width: int, convolutional: bo
     plan = replace(plan, **given)
     if not convolutional and (plan.shift != "none" or plan.mirrored):
         raise InputError("these networks have no axis to shift or mirror along; give --shift none --no-mirrored")
+    ignored = _ignored(plan, given)
+    if ignored and "shift" not in given:
+        raise InputError(f"{ignored}; leave it out, or give --shift both for images without --net mlp")
     return plan
+
+
+def _ignored(plan: Plan, given: Mapping[str, Any]) -> str:
+    """What is said of settings of shifts where nothing is shifted; nothing if there are none."""
+    names = [name for name in ("shift_epochs", "shift_lr") if given.get(name)] if plan.shift == "none" else []
+    return f"{names[0]} is {given[names[0]]}, and nothing is shifted" if names else ""
 
 
 def _decoder(

@@ -253,7 +253,8 @@ def _under(cell: Cell, part: float, names: Sequence[str], asked: Asked) -> tuple
     data, steps, (features, reference, moments) = cell.loaded, cell.steps(part), asked
     conditions = Conditions(_judged_by(cell, features), cell.request.setting.n, cell.seed, reference, moments)
     place, done = cell.folder if part == 1 else cell.folder / f"at-{steps}", cell.done
-    rows = recorded(place, data, names, conditions) if done >= steps else []
+    weights = Run(cell.folder).weights_hash() if part == 1 and done >= steps else None
+    rows = recorded(place, data, names, conditions, weights) if done >= steps else []
     if rows:
         return rows, []
     if done > steps:

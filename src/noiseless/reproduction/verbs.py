@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import torch
-
 from noiseless.errors import InputError
 from noiseless.files import slug
 from noiseless.registry import Choice
 from noiseless.reproduction.request import STUDY, Report, Request, find, write
-from noiseless.training import check_device
+from noiseless.training import check_device, threads
 
 __all__ = ["reproduce"]
 
@@ -33,9 +31,8 @@ def reproduce(study: Choice, request: Request | None = None) -> tuple[Report, li
     made, name = find(study), slug(STUDY.find(study).name)
     request = _default(made, name) if request is None else request
     check_device(request.device if request.device != "auto" else "cpu")
-    if request.threads is not None:
-        torch.set_num_threads(request.threads)
-    report = made(request)
+    with threads(request.threads):
+        report = made(request)
     return report, write(report, request.place(name), request.overwrite)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,20 +10,24 @@ import torch
 from torch import Tensor
 
 from noiseless import densities
+from noiseless.errors import RunError
 from noiseless.files import slug
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 
 __all__ = ["fitted"]
 
+NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 def fitted(
     chosen: Choice, folder: Path, suffix: str, objective: Objective, codes: Callable[[], Tensor], seed: int, model: str
 ) -> densities.LatentDensity:
-    """The density that is chosen, fitted to the codes; kept in the folder once it is fitted.
+    """The density that is chosen, fitted to the codes; kept in the folder, with a hash of their weights, once fitted.
 
-    One that cannot be found again by its name, such as a lambda, is not kept, and one of the user's own is fitted again
-    when its source has changed. An object that is a density already is taken as it is.
+    One that cannot be found again by its name, such as a lambda, is not kept. One is fitted again when its weights are
+    others, or when its source, if it is the user's own, has changed. An object that is a density already is taken as it
+    is.
 
     Arguments:
         chosen: as for :func:`noiseless.densities.build`, or a fitted density.
@@ -38,11 +43,22 @@ def fitted(
         return chosen
     part = densities.DENSITY.find(chosen)
     path = folder / f"{slug(part.name)}{suffix}.safetensors"
-    if densities.holds(path, chosen):
+    if densities.holds(path, chosen, objective.weights_hash):
         return densities.load(path, chosen).bind(objective, model)
     density = densities.build(chosen, objective.autoencoder.latent_dim).bind(objective, model)
     density.device = str(next(objective.parameters()).device)
     density.fit(codes(), torch.Generator().manual_seed(seed))
     if part.is_lasting:
-        densities.save(density, path, name=chosen, codes="mean")
+        density.note = "; ".join(filter(None, [density.note, _kept(density, path, chosen, objective.weights_hash)]))
     return density
+
+
+def _kept(density: densities.LatentDensity, path: Path, chosen: Choice, weights: str) -> str:
+    """Keeps a density; where the folder may not be written to, why it was not, and the density serves all the same."""
+    try:
+        densities.save(density, path, name=chosen, codes="mean", weights=weights)
+    except RunError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in NO_PERMISSION:
+            raise
+        return f"the density is not kept, because {path.parent} cannot be written to ({error.__cause__.strerror})"
+    return ""

@@ -28,11 +28,13 @@ from torch import Tensor
 
 from noiseless.autoencoder import Autoencoder
 from noiseless.errors import InputError
-from noiseless.files import atomic_write, read_header, read_tensors, write_json, write_tensors
+from noiseless.files import atomic_write, write_json
 from noiseless.nn.mask import ACTIVE, Mask
 from noiseless.objectives.objective import Objective
-from noiseless.runs import Run, Weights
-from noiseless.runs.record import refuse_existing
+from noiseless.runs import Run, Weights, stored
+from noiseless.runs.record import new_identity
+from noiseless.runs.room import held, refuse_existing
+from noiseless.training import Engine
 
 __all__ = ["Pruned", "prune"]
 
@@ -76,7 +78,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
             follow the latent size, or ``out`` exists.
     """
     run, out = run if isinstance(run, Run) else Run(Path(run)), Path(out)
-    refuse_existing(out, overwrite)
+    refuse_existing(out, overwrite, {f"the run {run.directory}": run.directory})
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
     latent_dim, active, mu = len(mask.m), mask.active, mask.mu.tolist()
@@ -88,10 +90,9 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
             f"{n} of the {latent_dim} dimensions of {run.directory} are active (masks {min(mu):.2f} to {max(mu):.2f}): "
             f"there is nothing to remove{late}"
         )
-    whole_state = run.directory / "checkpoint.safetensors"
-    last = read_tensors(whole_state)
+    last, counters = stored.read(run.directory, "checkpoint.safetensors")
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
-    with atomic_write(out) as part:
+    with held(out, Engine("cpu")), atomic_write(out) as part:
         part.mkdir()
         write_json(part / "run.json", _record(run.record, old, latent_dim, kept.tolist(), weights, lost))
         new = Run(part, run.own).method().objective.eval()
@@ -99,8 +100,8 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
         smaller = _cut({f"model/{k}": v for k, v in old.state_dict().items()}, shapes, kept, latent_dim)
         new.load_state_dict({k.removeprefix("model/"): v for k, v in smaller.items()})
         change = _compared(old, new, active, run.spec.shape)
-        write_tensors(part / "best.safetensors", dict(new.state_dict()), {})
-        write_tensors(part / "checkpoint.safetensors", _cut(last, shapes, kept, latent_dim), read_header(whole_state))
+        stored.write(part, "best.safetensors", dict(new.state_dict()), {})
+        stored.write(part, "checkpoint.safetensors", _cut(last, shapes, kept, latent_dim), counters)
     sizes = [sum(p.numel() for p in made.autoencoder.parameters()) for made in (old, new)]
     return Pruned(Run(out, run.own), kept.tolist(), latent_dim, (sizes[0], sizes[1]), change, undecided)
 
@@ -126,7 +127,8 @@ def _record(
     if lost:
         notes.append(f"the checkpoint had {lost} more active dimensions than what was pruned: it goes on without them")
     pruned = {"latent_dim": latent_dim, "kept": kept, "weights": weights}
-    return {**record, "arguments": arguments, "notes": notes, "pruned": pruned}
+    about = {"id": new_identity(), "saved": True}
+    return {**record, **about, "arguments": arguments, "notes": notes, "pruned": pruned}
 
 
 def _shapes(objective: Objective) -> dict[str, torch.Size]:

@@ -6,23 +6,33 @@ It holds names, numbers and texts alone; code is named in it, and never run beca
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from noiseless import data as datasets
 from noiseless.data import Data
-from noiseless.errors import InputError, RunError
-from noiseless.files import read_json
+from noiseless.errors import InputError
+from noiseless.files import read_json, write_json
 from noiseless.registry import name_of
 from noiseless.training import BatchStream, Training
 from noiseless.values import Spec
 
-__all__ = ["FORMAT", "make_room", "of_data", "plain", "read", "refuse_changed", "refuse_existing", "with_new_names"]
+__all__ = [
+    "FORMAT",
+    "mark_saved",
+    "new_identity",
+    "of_data",
+    "plain",
+    "read",
+    "refuse_changed",
+    "refuse_lost",
+    "with_new_names",
+]
 
 FORMAT = 1
-ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None}
+ADDED = {"ema_form": "constant", "lr_floor": None, "lr_cooldown": None, "recalibrate": 0}
 """Settings of training that older runs do not have, and what they stood for."""
 RENAMED = {"latent": "latent_dim"}
 """Names of older runs, and what they are called now."""
@@ -35,6 +45,8 @@ RECORD = {
     "training": dict,
     "notes": list,
 }
+LEFT = ("best.safetensors", "log.jsonl", "results.json")
+"""What a training leaves beside its checkpoint."""
 DATA_RECORD = {"source", "data_dir", "size", "fingerprint", "name", "shape", "shift", "scale"}
 
 
@@ -87,6 +99,42 @@ def refuse_changed(directory: Path, record: Mapping[str, Any], constants: Mappin
             )
 
 
+def refuse_lost(directory: Path, record: Mapping[str, Any]) -> None:
+    """Refuses to begin a training anew over what is left of one that was begun already.
+
+    A run of this version says whether it ever had a checkpoint. One of an older version had one, as far as its weights,
+    its log and its results tell.
+
+    Raises:
+        InputError: its checkpoint, or the weights that it is to start from, are missing.
+    """
+    left = [name for name in LEFT if (directory / name).is_file() and (directory / name).stat().st_size]
+    if record.get("pruned") or record.get("saved", bool(left)):
+        over = f"begin anew over {' and '.join(left)}" if left else "begin anew"
+        raise InputError(
+            f"{directory} was trained, and its checkpoint.safetensors is missing: resuming it would {over}; restore a "
+            "copy of it, or train a new run in another --out"
+        )
+    if record.get("init_from") and not (directory / "initial.safetensors").is_file():
+        raise InputError(
+            f"{directory} starts from the weights of {record['init_from']}, and its initial.safetensors, which had "
+            "them, is missing; restore a copy of it, or train a new run in another --out"
+        )
+
+
+def new_identity() -> str:
+    """What tells a run from every other: a random number, which each of its files has too."""
+    return secrets.token_hex(8)
+
+
+def mark_saved(directory: Path) -> None:
+    """Notes in run.json that there was a checkpoint, once there is one."""
+    path = directory / "run.json"
+    record = read_json(path) if path.is_file() else {"saved": True}
+    if not record.get("saved"):
+        write_json(path, record | {"saved": True})
+
+
 def plain(value: Any) -> Any:
     """``value`` as JSON holds it: dataclasses as the fields that differ from their defaults, objects by their name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -121,31 +169,6 @@ def of_data(data: Data, size: int | None, data_dir: Path | None, batches: BatchS
         about["batches"] = batches.described
     counts = {part: len(getattr(data, part)) for part in ("train", "validation", "test")}
     return about | counts | {f.name: plain(getattr(data.spec, f.name)) for f in dataclasses.fields(Spec)}
-
-
-def refuse_existing(directory: Path, overwrite: bool) -> None:
-    """Refuses a folder that holds something, unless it is a run that may be replaced."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        if not overwrite:
-            raise InputError(f"{directory} exists already; choose another --out, or replace it with --overwrite")
-        if not (directory / "run.json").is_file():
-            raise InputError(f"{directory} is not a run, so --overwrite does not remove it; choose another --out")
-
-
-def make_room(directory: Path, overwrite: bool) -> None:
-    """An empty folder, where there was none or a run that may be replaced.
-
-    Raises:
-        InputError: it holds something else.
-        RunError: the disk refuses.
-    """
-    refuse_existing(directory, overwrite)
-    try:
-        if directory.exists():
-            shutil.rmtree(directory)
-        directory.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
 
 
 def _check(path: Path, record: Mapping[str, Any]) -> None:

@@ -19,7 +19,6 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -28,29 +27,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from noiseless import data as datasets
 from noiseless.data import Data
-from noiseless.densities import LatentDensity
+from noiseless.densities import DENSITY, LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import read_header, read_tensors, sweep, write_json
+from noiseless.files import hash_of, sweep, write_json
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
-from noiseless.recipes.method import METHOD, Method, call, defaults, find
-from noiseless.registry import Choice, name_of
-from noiseless.runs import pictures
+from noiseless.recipes.method import Method, call
+from noiseless.registry import Choice
+from noiseless.runs import pictures, stored
 from noiseless.runs.fitted import fitted
-from noiseless.runs.record import FORMAT, make_room, plain, refuse_changed
+from noiseless.runs.found import found_again, given_again
+from noiseless.runs.record import plain, refuse_changed, refuse_lost
 from noiseless.runs.record import read as read_record
+from noiseless.runs.room import held
 from noiseless.runs.user_code import UserCode
-from noiseless.runs.writer import RunWriter, coded, in_training, initial_weights, load_weights
-from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, resolve
+from noiseless.runs.writer import RunWriter, coded, in_training, load_weights
+from noiseless.training import BatchStream, Engine, State, Training, check_device, fit, threads
 from noiseless.values import Spec
 
 __all__ = ["BatchNormMoments", "Run", "Weights"]
 
 Weights = Literal["best", "last", "average"]
-STREAMED = "trained on batches of the user's own; resumed with others, and so not bit for bit"
 BatchNormMoments = Literal["running", "batch"]
 Precision = Literal["float32", "bfloat16", "float64"]
 
@@ -71,57 +70,6 @@ class Run:
 
     def __post_init__(self) -> None:
         self.directory = Path(self.directory)
-
-    @classmethod
-    def create(
-        cls,
-        directory: Path,
-        recipe: Choice,
-        arguments: Mapping[str, Any],
-        data: Data,
-        training: Training,
-        about: Mapping[str, Any],
-        overwrite: bool = False,
-        init_from: Path | None = None,
-        batches: BatchStream | None = None,
-    ) -> tuple[Run, Method]:
-        """Builds the method, and writes the folder once that has succeeded.
-
-        Arguments:
-            directory, recipe, arguments, data, training, overwrite, init_from: as for :func:`noiseless.runs.train`.
-            about: what run.json says about the data.
-            batches: what is trained on in place of the training part.
-        """
-        function = find(recipe)
-        name = METHOD.find(function).name
-        engine = Engine(training.device)
-        method = call(function, data.spec, arguments, training.seed)
-        method.objective.check_count(len(data.train))
-        settled = resolve(training.with_defaults(method.training), method.objective, batches or data, engine.world)
-        method.objective.set_total_steps(cast(int, settled.steps))
-        initial = initial_weights(method.objective, init_from) if init_from is not None else None
-        record = {
-            "format": FORMAT,
-            "noiseless": version("noiseless"),
-            "torch": torch.__version__,
-            "processes": engine.world,
-            "recipe": name,
-            "arguments": plain(arguments),
-            "defaults": {name: value for name, value in defaults(function).items() if name not in arguments},
-            "constants": method.objective.constants(),
-            "data": dict(about),
-            "training": plain(vars(settled)),
-            "notes": [*method.notes, *((STREAMED,) if batches is not None else ())],
-        }
-        source, at_hand = (None, data) if data.in_memory else (data.source, None)
-        run = cls(directory, UserCode.of(function, arguments, source), at_hand)
-        with engine.main_first():
-            if engine.main:
-                make_room(directory, overwrite)
-                if initial is not None:
-                    RunWriter(run.directory, data).initial(initial)
-                write_json(directory / "run.json", record)
-        return run, method
 
     @property
     def record(self) -> dict[str, Any]:
@@ -159,30 +107,9 @@ class Run:
             InputError: they are no longer there, no longer the same, or come from a function that has to be named
                 again.
         """
-        record = self.record["data"]
-        if self.at_hand is not None:
-            return self.at_hand
-        if record.get("in_memory") and self.own.source is None:
-            raise InputError(
-                f"{self.directory} was trained on {record['source']}, which the run does not keep: give it again "
-                "(resume(data=...), load(..., data=...)), or save it to a file and name that with --source"
-            )
-        source = self.own.source_of(record["source"], self.directory)
-        kept = Path(record["data_dir"]) if record["data_dir"] else None
-        seed = self.record["training"]["seed"]
-        try:
-            found = datasets.load(source, size=record["size"], data_dir=data_dir or kept, seed=seed)
-        except InputError as error:
-            named = source != record["source"]
-            said = "" if named else "; if they have moved, say with --source where they are"
-            raise InputError(f"the data of {self.directory} cannot be loaded: {error}{said}") from error
-        if found.fingerprint != record["fingerprint"]:
-            called = source if isinstance(source, str) else name_of(source)
-            raise InputError(
-                f"the data {called!r} have changed since {self.directory} was trained on them "
-                f"(fingerprint {found.fingerprint}, then {record['fingerprint']}); say with --source where those are"
-            )
-        return found
+        return (
+            self.at_hand if self.at_hand is not None else found_again(self.directory, self.record, self.own, data_dir)
+        )
 
     def given(self, data: object, data_dir: Path | None = None) -> Data:
         """The run's data: those that are given, or else found again.
@@ -190,17 +117,7 @@ class Run:
         Raises:
             InputError: as for :meth:`data`, or other data are given.
         """
-        if data is None:
-            return self.data(data_dir)
-        record = self.record
-        about = {"size": record["data"]["size"], "data_dir": data_dir, "seed": record["training"]["seed"]}
-        found = data if isinstance(data, Data) else datasets.load(data, **about)
-        if not self.holds(found):
-            raise InputError(
-                f"{found.source} is not what {self.directory} was trained on, {record['data']['source']} (fingerprint "
-                f"{found.fingerprint}, then {record['data']['fingerprint']}); give the same data, with the same labels"
-            )
-        return found
+        return self.data(data_dir) if data is None else given_again(self.directory, self.record, data, data_dir)
 
     def holds(self, data: Data) -> bool:
         """Whether ``data`` are those that it was trained on."""
@@ -234,8 +151,8 @@ class Run:
 
         engine = Engine(self.training.device)
         journal = RunWriter(self.directory, data)
-        if start is None and self._has("initial.safetensors"):
-            load_weights(method.objective, self._read("initial.safetensors")[0], self.directory)
+        if start is None:
+            self._begin(method.objective)
         with engine.main_first():
             if engine.main:
                 sweep(self.directory)
@@ -254,16 +171,25 @@ class Run:
             callback=watched if callback is not None else None,
             every=every,
         )
+        if engine.main:
+            journal.remark(state.setback)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
-            model = self.model("best", device=str(state.device), data=data)
-            pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
+            with threads(self.training.threads):
+                model = self.model("best", device=str(state.device), data=data)
+                pictures.draw(model, data, method.densities, journal.rows(), self.directory / "pictures")
         return state
+
+    def _begin(self, objective: Objective) -> None:
+        """Gives an objective the weights that the run starts from, if they are another run's."""
+        if self._has("initial.safetensors"):
+            load_weights(objective, self._read("initial.safetensors")[0], self.directory)
 
     @property
     def steps(self) -> tuple[int, int]:
         """The steps that are done, as of the last checkpoint, and those that were planned."""
         path = self.directory / "checkpoint.safetensors"
-        return read_header(path)["step"] if path.is_file() else 0, self.record["training"]["steps"]
+        done = stored.header(self.directory, path.name)["step"] if path.is_file() else 0
+        return done, self.record["training"]["steps"]
 
     def resume(
         self,
@@ -294,14 +220,24 @@ class Run:
         stream = self._stream(batches)
         with engine.main_first():
             found = self.given(data, data_dir)
+        about: Any = {"batches": stream, "callback": callback, "every": every, "until": until}
+        with held(self.directory, engine):
+            start = self._prepared(now, engine)
+            return self.fit(method, found, start=start, show=show, draw=draw, **about)
+
+    def _prepared(self, now: Training, engine: Engine) -> tuple[Mapping[str, Tensor], Mapping[str, Any]] | None:
+        """The checkpoint to go on from, with these settings from now on; a refusal changes nothing."""
         start = self._read("checkpoint.safetensors") if self._has("checkpoint.safetensors") else None
-        if start is not None:  # tried on an objective of its own, so that a refusal changes nothing
-            State(self.method().objective, now).load(*start)
+        tried = self.method().objective
+        if start is not None:
+            State(tried, now).load(*start)
+        else:
+            refuse_lost(self.directory, self.record)
+            self._begin(tried)
         with engine.main_first():
             if engine.main and now != self.training:
                 write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
-        about: Any = {"batches": stream, "callback": callback, "every": every}
-        return self.fit(method, found, start=start, until=until, show=show, draw=draw, **about)
+        return start
 
     def objective(self, weights: Weights = "best") -> Objective:
         """The trained objective.
@@ -309,7 +245,16 @@ class Run:
         Raises:
             InputError: these weights were not kept, or are not readable.
         """
-        objective = self.method().objective
+        objective, tensors = self.method().objective, self._weights(weights)
+        load_weights(objective, tensors, self.directory)
+        objective.weights_hash = hash_of(tensors)
+        return objective
+
+    def weights_hash(self, weights: Weights = "best") -> str:
+        """A hash of the weights: what was made with others is not taken for theirs; errors as for :meth:`objective`."""
+        return hash_of(self._weights(weights))
+
+    def _weights(self, weights: Weights) -> dict[str, Tensor]:
         if weights == "best":
             if not self._has("best.safetensors") and self._has("checkpoint.safetensors"):
                 raise InputError(
@@ -323,8 +268,7 @@ class Run:
             tensors = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         if not tensors:
             raise InputError(f"{self.directory} has no {weights} weights; train with --ema to keep an average")
-        load_weights(objective, tensors, self.directory)
-        return objective
+        return tensors
 
     def ready(
         self,
@@ -358,10 +302,18 @@ class Run:
         """The trained model, see :func:`noiseless.load`; ``moments`` of batch norms: running ones or the batch's."""
         objective = self.ready(weights, device=device, precision=precision, moments=moments)
 
+        known: dict[str, LatentDensity] = {}
+
         def density(chosen: Choice) -> LatentDensity:
-            return self.density(chosen, objective, data, weights, data_dir, moments)
+            part = None if isinstance(chosen, LatentDensity) else DENSITY.find(chosen)
+            if part is None or not part.is_lasting:
+                return self.density(chosen, objective, data, weights, data_dir, moments)
+            if part.name not in known:  # fitted once, also where it cannot be kept
+                known[part.name] = self.density(chosen, objective, data, weights, data_dir, moments)
+            return known[part.name]
 
         about: Any = {"size": self.record["data"]["size"], "name": str(self.directory)}
+        about["weights_hash"] = objective.weights_hash
         return Model(objective.autoencoder, self.spec, density, trained_on=objective.trained_on, **about)
 
     def codes(self, objective: Objective, data: object = None, data_dir: Path | None = None) -> Float[Tensor, "n d"]:
@@ -395,4 +347,4 @@ class Run:
         return (self.directory / name).is_file()
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return read_tensors(self.directory / name), read_header(self.directory / name)
+        return stored.read(self.directory, name)

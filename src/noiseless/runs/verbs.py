@@ -26,6 +26,7 @@ from noiseless.model import decoding as decodings
 from noiseless.model.decoding import Made
 from noiseless.model.interpolation import PathKind
 from noiseless.registry import Choice
+from noiseless.runs.creation import created
 from noiseless.runs.record import of_data
 from noiseless.runs.run import Run, Weights
 from noiseless.runs.user_code import UserCode
@@ -102,8 +103,9 @@ def train(
             data = datasets.load(data, size=size, data_dir=data_dir, seed=training.seed)
     stream = None if batches is None else BatchStream(batches, data.spec)
     about = of_data(data, size, data_dir, stream)
-    run, method = Run.create(Path(out), recipe, arguments, data, training, about, overwrite, init_from, stream)
-    run.fit(method, data, until=until, batches=stream, callback=callback, every=every, show=show, draw=draw)
+    new = created(Path(out), recipe, arguments, data, training, about, overwrite, init_from, stream, draw)
+    with new as (run, method):
+        run.fit(method, data, until=until, batches=stream, callback=callback, every=every, show=show, draw=draw)
     return run
 
 

@@ -20,11 +20,13 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
-from noiseless.files import atomic_write, read_header, read_tensors, write_tensors
+from noiseless.files import atomic_write, read_header, read_json, unused, write_json
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
-from noiseless.runs import pictures
+from noiseless.runs import pictures, stored
+from noiseless.runs.record import mark_saved
+from noiseless.training.state import SETBACK
 from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
@@ -54,8 +56,9 @@ class RunWriter:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        """Writes checkpoint.safetensors."""
+        """Writes checkpoint.safetensors; from the first on, the run says that there was one."""
         self._write("checkpoint.safetensors", tensors, scalars)
+        mark_saved(self.directory)
 
     def best(self, tensors: dict[str, Tensor]) -> None:
         """Writes best.safetensors."""
@@ -86,9 +89,16 @@ class RunWriter:
         with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
+    def remark(self, setback: str) -> None:
+        """Notes in run.json that training made the loss worse, in place of what an earlier end of it noted."""
+        record = read_json(self.directory / "run.json")
+        notes = [note for note in record["notes"] if not note.startswith(SETBACK)] + [setback] * bool(setback)
+        if notes != record["notes"]:
+            write_json(self.directory / "run.json", record | {"notes": notes})
+
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         self._put_aside()
-        write_tensors(self.directory / name, tensors, scalars)
+        stored.write(self.directory, name, tensors, scalars)
 
     def _put_aside(self) -> None:
         """What belongs to the weights before: densities go, and results say in their name when they were measured."""
@@ -97,7 +107,7 @@ class RunWriter:
         for path in (self.directory / name for name in ("results.json", "latent.json", "pictures/latent.png")):
             if path.is_file():
                 step = read_header(last)["step"] if last.is_file() else 0
-                path.replace(path.with_stem(f"{path.stem}-at-{step}"))
+                path.replace(unused(path.with_stem(f"{path.stem}-at-{step}")))
 
 
 def coded(objective: Objective, data: Data, positions: np.ndarray) -> Float[Tensor, "n d"]:
@@ -135,7 +145,7 @@ def in_training(objective: Objective, data: Data) -> Model:
 
 def initial_weights(objective: Objective, source: Path) -> dict[str, Tensor]:
     """The best weights of another run, which fit these networks."""
-    tensors = read_tensors(source / "best.safetensors")
+    tensors, _ = stored.read(source, "best.safetensors")
     load_weights(objective, tensors, source)
     return tensors
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from noiseless import registry
 from noiseless.errors import InputError
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, refuse_removal, refuse_unwritable
 from noiseless.values import Spec
 
 __all__ = ["Export", "check", "of", "refuse_existing", "save", "save_paths", "write_array"]
@@ -61,8 +61,10 @@ def check(path: Path, spec: Spec, count: int, overwrite: bool = False, folders: 
 
     Raises:
         InputError: ``path`` exists and may not be replaced, these data cannot be pictures, or too many for one.
+        RunError: nothing can be written there.
     """
     of(spec).check_place(path, spec, count, overwrite, folders)
+    refuse_unwritable(path.parent)
 
 
 def save(drawn: Drawn, spec: Spec, path: Path, overwrite: bool = False) -> Path:
@@ -87,6 +89,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(f"{path} exists already; choose another --out, or replace it with --overwrite")
+    refuse_removal(path, {})
     if path.is_dir() and (path.suffix or any(p.suffix != ".png" for p in path.iterdir())):
         raise InputError(f"{path} is a folder of other things, so --overwrite does not remove it; choose another --out")
 

@@ -1,7 +1,7 @@
 """Training: one loop for all objectives, its settings and its state."""
 
 from noiseless.training.engine import Engine
-from noiseless.training.interrupts import Stopped
+from noiseless.training.interrupts import Stopped, machine, threads
 from noiseless.training.loop import Callback, Writer, fit
 from noiseless.training.settings import Optimiser, Optimizer, Training, check_device, resolve
 from noiseless.training.state import State
@@ -19,5 +19,7 @@ __all__ = [
     "Writer",
     "check_device",
     "fit",
+    "machine",
     "resolve",
+    "threads",
 ]

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from noiseless.errors import RunError
 from noiseless.training.settings import Training
 
-__all__ = ["Stopped", "machine", "signals"]
+__all__ = ["Stopped", "machine", "signals", "threads"]
 
 
 class Stopped(RunError):
@@ -30,17 +31,28 @@ class Stopped(RunError):
 
 
 @contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Within this block torch and the libraries under NumPy and SciPy use ``count`` threads; None changes nothing."""
+    before = torch.get_num_threads()
+    with threadpool_limits(count):
+        torch.set_num_threads(count or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def machine(training: Training) -> Iterator[None]:
-    """Sets torch's threads and determinism, and restores the previous settings afterwards."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(training.threads or threads)
+    """Sets threads and determinism, and restores the previous settings afterwards."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
     if training.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     try:
-        yield
+        with threads(training.threads):
+            yield
     finally:
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
 
 

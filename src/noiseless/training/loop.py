@@ -17,6 +17,7 @@ import functools
 import operator
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
@@ -34,6 +35,7 @@ from noiseless.training.engine import Engine, tracking
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.interrupts import Stopped, machine, signals
 from noiseless.training.progress import Bar, Log
+from noiseless.training.recalibration import Recalibration
 from noiseless.training.settings import Training, resolve
 from noiseless.training.state import State
 from noiseless.training.stream import BatchStream
@@ -43,7 +45,7 @@ from noiseless.values import Batch, Noise
 __all__ = ["Callback", "Writer", "fit"]
 
 Result = TypeVar("Result")
-Feed = Callable[[int, int], tuple[Tensor, Tensor]]
+Feed = BatchLoader | BatchStream
 OVERDUE = 300.0
 """Seconds between checkpoints, unless the user set the number of steps between them."""
 
@@ -135,9 +137,12 @@ def fit(
         raise InputError(f"until is {until}, but must be a step from 1 to the planned {steps}")
     feed = _feed(data, training, device, rank, world)
     validate = _validation(validation, training, engine, device)
+    recalibrated = Recalibration(feed, training, engine)
     validate_every = cast(int, training.validate_every)
     unit = modality.of(data.spec).unit if isinstance(data, Data) else "data"
     log, bar = Log(engine), Bar(state, steps, cast(int, training.batch), unit, show and engine.main)
+    if start is not None:
+        log.restore(*start)
     keeper = keeper if engine.main else None
     update = _Update(objective, state, feed, training, engine, log)
     saved_at = time.monotonic()
@@ -147,44 +152,61 @@ def fit(
         while state.step < last and not state.stalled:
             update()
             state.step += 1
+            bar.tick(log.latest)
 
             logging, done = state.step % training.log_every == 0, state.step == steps
             agreeing = logging or world == 1
             stop = agreeing and engine.any(bool(received))
             validating = validate is not None and (done or state.step % validate_every == 0)
-            saving = state.step == last or stop or _multiple(state.step, training.checkpoint_every)
+            drawing, due = (_multiple(state.step, n) for n in (training.pictures_every, training.checkpoint_every))
+            saving = state.step == last or stop or due
             if training.checkpoint_every is None:
                 saving = saving or validating or (agreeing and engine.any(time.monotonic() - saved_at > OVERDUE))
-            drawing = _multiple(state.step, training.pictures_every)
-            if callback is not None and engine.main and state.step % every == 0:
-                _call(callback, state, log, keeper)
+            calling = callback is not None and state.step % every == 0
+            if validating or saving or drawing or calling:
+                usable = recalibrated(state.validated, state.step)
+            if saving and state.average is not None:  # the last weights themselves can be used too
+                recalibrated(state.objective, state.step)
+            if calling and engine.main:
+                _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):
                 continue
-            row: dict[str, Any] = {"step": state.step, **_good(state, log.read), **bar.measure()}
+            # no row where a training happens to be stopped: the log of one that was never stopped has none there
+            telling = logging or validating or drawing or due or done
+            bar.pause()
+            _good(state, log.collect)
+            state.first = state.first or log.first
+            row: dict[str, Any] = {}
+            if telling:
+                state.latest = log.read()
+                row = {"step": state.step, **state.latest, **bar.measure()}
             _good(state, objective.check, advice="")
             if validate is not None and validating:
-                validated = state.validated.recalibrated()
-                row |= _good(state, functools.partial(validate, validated))
+                row |= _good(state, functools.partial(validate, usable))
                 row |= objective.weight_summary()
                 if state.follow(row["validation/loss"]) and keeper is not None:
-                    keeper.best(dict(validated.state_dict()))
-            if keeper is not None:
-                keeper.log(row)
-            track(row)
-            bar.show(row)
+                    keeper.best(dict(usable.state_dict()))
+            if telling:
+                if keeper is not None:
+                    keeper.log(row)
+                track(row)
+                bar.show(row)
             if saving or state.stalled:
                 _good(state, state.check)
+            if drawing and keeper is not None:  # before the checkpoint, so that a kill between them loses none
+                keeper.picture(usable, state.step)
+            if saving or state.stalled:
                 if keeper is not None and validate is None:
-                    keeper.best(dict(state.validated.state_dict()))
+                    keeper.best(dict(usable.state_dict()))
                 if keeper is not None:
-                    keeper.checkpoint(state.tensors(), state.scalars())
+                    keeper.checkpoint(*_checkpoint(state, log))
                 state.saved, saved_at = state.step, time.monotonic()
-            if drawing and keeper is not None:
-                keeper.picture(state.validated.recalibrated(), state.step)
             if stop:
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
     update.release()
+    if engine.main and state.setback:
+        warnings.warn(state.setback, stacklevel=2)
     return state
 
 
@@ -269,18 +291,25 @@ def _validation(
     return StreamValidation(BatchStream(data), training, engine, device)
 
 
-def _call(callback: Callback, state: State, log: Log, writer: Writer | None) -> None:
+def _call(callback: Callback, shown: Objective, state: State, log: Log, writer: Writer | None) -> None:
     """Lets the user look at the training; what is raised there is raised here, after a checkpoint."""
-    shown = state.validated.recalibrated().eval()
     try:
-        callback(state.step, log.latest(), shown)
+        callback(state.step, log.latest(), shown.eval())
     except BaseException:
         if writer is not None:
             state.check()
-            writer.checkpoint(state.tensors(), state.scalars())
+            if log.engine.world == 1:  # the others do not know of the callback
+                log.collect()
+            writer.checkpoint(*_checkpoint(state, log))
         raise
     finally:
         shown.train()
+
+
+def _checkpoint(state: State, log: Log) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state, and the terms of the row of the log that is not complete."""
+    tensors, names = log.kept()
+    return state.tensors() | tensors, state.scalars() | ({"log": names} if names else {})
 
 
 def _introduce(objective: Objective, data: Data | BatchStream, training: Training, engine: Engine) -> None:

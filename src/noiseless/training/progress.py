@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from noiseless.errors import RunError
@@ -18,18 +19,26 @@ from noiseless.training.state import State
 
 __all__ = ["Bar", "Log"]
 
+BAR, OFTEN, WAITS = 10, 0.25, (3.0, 300.0)
+"""The bar's width; seconds between updates on a terminal, and between lines elsewhere: the first and the most."""
+
 
 class Log:
     """Values of the loss terms, kept on the device until they are read together.
 
     Arguments:
         engine: the processes over which values are averaged.
+
+    Attributes:
+        first: the terms of the first step, once they were read.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pending: list[tuple[int, str, Mapping[str, Tensor]]] = []
+        self.terms: dict[str, list[float]] = {}  # what was read since the last row
         self.phase = ""  # of the last update that was read
+        self.first: dict[str, float] = {}
 
     def add(self, step: int, phase: str, values: Mapping[str, Tensor]) -> None:
         """Records the terms of one update."""
@@ -43,7 +52,22 @@ class Log:
         return dict(zip(found, numbers, strict=True))
 
     def read(self) -> dict[str, float]:
-        """The mean of every term since the last call.
+        """The mean of every term since the last call; errors as for :meth:`collect`."""
+        self.collect()
+        terms, self.terms = self.terms, {}
+        return {name: sum(values) / len(values) for name, values in terms.items()}
+
+    def kept(self) -> tuple[dict[str, Tensor], list[str]]:
+        """The terms that were collected since the last row, for a checkpoint, and their names in order."""
+        terms = {f"log/{name}": torch.tensor(values, dtype=torch.float64) for name, values in self.terms.items()}
+        return terms, list(self.terms)
+
+    def restore(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`kept` gave, so that the next row is that of a training that was never stopped."""
+        self.terms = {name: tensors[f"log/{name}"].tolist() for name in scalars.get("log", ())}
+
+    def collect(self) -> None:
+        """Reads the terms of all updates so far from the device.
 
         Raises:
             RunError: a term is not finite. The message names the first such step, its phase and term, and the phase of
@@ -53,7 +77,6 @@ class Log:
         keys = [(step, phase, name) for step, phase, values in self.pending for name in values]
         tensors = [value for *_, values in self.pending for value in values.values()]
         self.pending.clear()
-        terms: dict[str, list[float]] = {}
         numbers = self.engine.mean(torch.stack(tensors)).cpu().double().tolist() if tensors else []
         before = self.phase
         for (step, phase, name), number in zip(keys, numbers, strict=True):
@@ -62,12 +85,16 @@ class Log:
             if not math.isfinite(number):
                 after = f", after an update of phase {before!r}" if before not in ("", phase) else ""
                 raise RunError(f"the term {name!r} of phase {phase!r} became {number} in step {step + 1}{after}")
-            terms.setdefault(f"{phase}/{name}", []).append(number)
-        return {name: sum(values) / len(values) for name, values in terms.items()}
+            self.terms.setdefault(f"{phase}/{name}", []).append(number)
+            if step == 0:
+                self.first[f"{phase}/{name}"] = number
 
 
 class Bar:
-    """Throughput, remaining time and all terms: a progress bar on a terminal, otherwise one line per validation.
+    """Step, share, time left and the main loss, and more where there is room.
+
+    On a terminal a bar, kept up to date several times a second; otherwise lines, the first after three seconds, the
+    others after twice as long each, at least every five minutes, and at every validation.
 
     Arguments:
         state: the state whose step and seconds are shown; its seconds are updated.
@@ -81,20 +108,19 @@ class Bar:
         console = Console(stderr=True)
         self.state, self.steps, self.batch, self.unit = state, steps, batch, unit
         self.visible, self.console = show, console
-        self.bar = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[terms]}"),
-            console=console,
-            disable=not (show and console.is_terminal),
-        )
+        self.lined = show and not console.is_terminal
+        columns = BarColumn(BAR), TextColumn("{task.description}")
+        self.bar = Progress(*columns, console=console, disable=not show or self.lined)
+        self.terms: dict[str, float] = {}
+        self.speed, self.due, self.wait = 0.0, math.inf, WAITS[0]
 
     def __enter__(self) -> Bar:
         self.bar.start()
-        self.task = self.bar.add_task("", total=self.steps, completed=self.state.step, terms="")
-        self.then, self.last = time.perf_counter(), self.state.step
+        self.then, self.last, self.spent = time.perf_counter(), self.state.step, 0.0
+        self.began, self.begun = self.then, self.state.step
+        self.task = self.bar.add_task(self.line(), total=self.steps, completed=self.state.step)
+        if self.visible:
+            self.due = self.then + (self.wait if self.lined else OFTEN)
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -102,9 +128,14 @@ class Bar:
 
     def measure(self) -> dict[str, float]:
         """The throughput since the last call in examples per second, and the total time in seconds."""
-        elapsed, steps = self._elapse(), self.state.step - self.last
-        self.last = self.state.step
+        self.pause()
+        elapsed, steps = self.spent, self.state.step - self.last
+        self.last, self.spent = self.state.step, 0.0
         return {"samples_per_s": steps * self.batch / elapsed, "seconds": self.state.seconds}
+
+    def pause(self) -> None:
+        """Counts the time since the last measurement as spent on steps."""
+        self.spent += self._elapse()
 
     def resume(self) -> None:
         """Excludes the time since the last measurement (validating, saving, drawing) from the next throughput."""
@@ -115,11 +146,49 @@ class Bar:
         self.state.seconds += self.then - then
         return self.then - then
 
+    def tick(self, latest: Callable[[], Mapping[str, float]]) -> None:
+        """After a step: shows it if it is time, with the ``latest`` terms before there is a row."""
+        if time.perf_counter() >= self.due:
+            self.terms = self.terms or dict(latest())
+            self._shown()
+
     def show(self, row: Mapping[str, Any]) -> None:
-        """Updates the bar."""
-        names = (k for k in row if "/" in k)
-        terms = "  ".join(f"{name.removeprefix('autoencoder/')} {row[name]:.4g}" for name in names)
-        text = f"{row['samples_per_s']:,.0f} {self.unit}/s  {terms}"
-        self.bar.update(self.task, completed=self.state.step, terms=text)
-        if self.visible and self.bar.disable and "validation/loss" in row:
-            self.console.print(f"step {self.state.step:,} of {self.steps:,}  {text}", soft_wrap=True, highlight=False)
+        """Shows a row of the log."""
+        self.terms |= {name: value for name, value in row.items() if "/" in name}
+        self.speed = row["samples_per_s"]
+        if self.visible and (not self.lined or "validation/loss" in row):
+            self._shown()
+
+    def _shown(self) -> None:
+        if self.lined:
+            self.console.print(self.line(), soft_wrap=True, highlight=False)
+            self.wait = min(2 * self.wait, WAITS[1])
+        else:
+            self.bar.update(self.task, completed=self.state.step, description=self.line(self.console.width - BAR - 1))
+        self.due = time.perf_counter() + (self.wait if self.lined else OFTEN)
+
+    def line(self, width: int | None = None) -> str:
+        """What is shown: as many words as fit into ``width`` characters, in the order of their weight."""
+        step = self.state.step
+        parts = [f"step {step:,} of {self.steps:,}", f"{step / self.steps:.0%}", self._left(), *self._words()]
+        line = "  ".join(filter(None, parts[:4]))
+        for part in parts[4:]:
+            longer = f"{line}  {part}"
+            line = longer if width is None or len(longer) <= width else line
+        return line
+
+    def _left(self) -> str:
+        done = self.state.step - self.begun
+        if not done:
+            return ""
+        seconds = (time.perf_counter() - self.began) / done * (self.steps - self.state.step)
+        return f"{timedelta(seconds=round(seconds))} left"
+
+    def _words(self) -> list[str]:
+        """The main loss, the validation loss, the speed, and all other terms."""
+        names = sorted(self.terms, key=lambda name: (not name.endswith("/reconstruction"), name.startswith("valid")))
+        main = [name for name in ("validation/loss",) if name in self.terms]
+        ordered = dict.fromkeys([*names[:1], *main, *names])
+        words = [f"{name.removeprefix('autoencoder/')} {self.terms[name]:.4g}" for name in ordered]
+        speed = [f"{self.speed:,.0f} {self.unit}/s"] if self.speed else []
+        return [*words[: 1 + len(main)], *speed, *words[1 + len(main) :]]

@@ -43,6 +43,9 @@ class Training:
         checkpoint_every: Steps between checkpoints. Default: at every validation, and every five minutes.
         pictures_every: Steps between grids of samples from a Gaussian fitted to the codes. Default: none.
         log_every: Steps between rows of log.jsonl.
+        recalibrate: Training batches over which the running moments of batch norms are averaged anew, under the weights
+            as they are, before these are validated, saved or shown; at most an epoch. 0 keeps the running averages of
+            the steps, which lag behind the weights.
         seed: Random seed for weights, data order and noise.
         device: auto, cpu, cuda, cuda:1, mps, ...; auto uses a GPU if there is one.
         precision: auto uses bfloat16 autocast on GPUs that support it, and for convolutional networks on CPUs that
@@ -71,6 +74,7 @@ class Training:
     checkpoint_every: int | None = None
     pictures_every: int | None = None
     log_every: int = 50
+    recalibrate: int = 10
     seed: int = 0
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
@@ -86,6 +90,8 @@ class Training:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} is {value}, but must be 1 or more")
+        if self.recalibrate < 0:
+            raise InputError(f"recalibrate is {self.recalibrate}, but must be 0 or more")
         for name in ("ema", "lr_factor", "lr_cooldown"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:

@@ -16,8 +16,12 @@ from noiseless.objectives.objective import Objective, Phase
 from noiseless.training.optimiser_state import numbers, restore
 from noiseless.training.settings import Training
 
-__all__ = ["State"]
+__all__ = ["SETBACK", "State"]
 
+SETBACK = "training made the loss worse than it was at the start"
+"""How what is said of such a training begins."""
+JUDGED = 20
+"""Steps before which the loss of one batch says little beside that of another."""
 EVERY, AFTER, POWER = 10, 100, 2 / 3
 """Constants of the ramped average: steps between updates, steps during which it is a copy, exponent of its decay."""
 
@@ -33,6 +37,7 @@ class State:
         step: number of steps taken.
         best, bad: the lowest validation loss, and the number of validations since.
         saved: the step of the last checkpoint, -1 before the first.
+        first, latest: the terms of the first step, and their means in the latest row of the log.
     """
 
     def __init__(self, objective: Objective, training: Training) -> None:
@@ -43,6 +48,8 @@ class State:
         self.average = _average(objective, training)
         self.restarts = objective.restarts()
         self.step, self.seconds, self.best, self.bad, self.saved = 0, 0.0, math.inf, 0, -1
+        self.first: Mapping[str, float] = {}
+        self.latest: Mapping[str, float] = {}
 
     @property
     def device(self) -> torch.device:
@@ -58,6 +65,17 @@ class State:
     def stalled(self) -> bool:
         """Whether the patience of early stopping is exhausted."""
         return self.training.patience is not None and self.bad >= self.training.patience
+
+    @property
+    def setback(self) -> str:
+        """What to say of a training after which the reconstruction is worse than in its first step; else empty.
+
+        Objectives without a reconstruction are judged by the sum of their first phase's terms.
+        """
+        first, latest = _headline(self.first), _headline(self.latest)
+        if self.step < JUDGED or not latest > first:
+            return ""
+        return f"{SETBACK} ({first:.4g} in the first step, {latest:.4g} at the end); lower the learning rate (--lr)"
 
     def begin(self) -> None:
         """Before a step: applies the cooldown, and resets optimisers, average and best if the objective requests it."""
@@ -126,6 +144,7 @@ class State:
             "seconds": self.seconds,
             "best": self.best if math.isfinite(self.best) else None,
             "bad": self.bad,
+            "first": dict(self.first),
             "rates": [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers],
             "schedules": [_counters(schedule) for schedule in self.schedules],
         }
@@ -154,6 +173,13 @@ class State:
             self.schedules[i].load_state_dict({k: _number(v) for k, v in scalars["schedules"][i].items()})
         self.step, self.seconds, self.bad = scalars["step"], scalars["seconds"], scalars["bad"]
         self.best, self.saved = _number(scalars["best"]), self.step
+        self.first = scalars.get("first", {})
+
+
+def _headline(terms: Mapping[str, float]) -> float:
+    phase = next(iter(terms), "").partition("/")[0]
+    total = float(sum(value for name, value in terms.items() if name.startswith(f"{phase}/")))
+    return terms.get(f"{phase}/reconstruction", total)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ therefore not the run that was never stopped, bit for bit.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
@@ -33,6 +34,7 @@ class BatchStream:
 
     Attributes:
         batch: the data in the first batch.
+        recent: the last batches that were drawn, as many as :attr:`Training.recalibrate` asks for.
 
     Raises:
         InputError: there are no batches, or the first is none.
@@ -44,6 +46,7 @@ class BatchStream:
         self.waiting: Tensor | None = self._drawn(step=0)
         self.batch = len(self.waiting)
         self.slots: tuple[int, dict[int, Tensor]] = (-1, {})
+        self.recent: deque[Tensor] = deque(maxlen=0)
 
     @property
     def described(self) -> str:
@@ -62,6 +65,7 @@ class BatchStream:
             self.slots = step, {}
         if slot not in self.slots[1]:
             self.slots[1][slot] = self._next(step)
+            self.recent.append(self.slots[1][slot])
         x = self.normalised(self.slots[1][slot])
         return x, torch.arange(len(x), device=self.device)
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from noiseless.data import Data
 from noiseless.errors import RunError
@@ -24,9 +24,9 @@ from noiseless.values import Batch, Noise
 __all__ = ["StreamValidation", "Validation", "layout_for"]
 
 
-def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """A function that converts a batch to the dtype and memory layout of the objective's weights."""
-    dtype = next(objective.parameters()).dtype
+def layout_for(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """A function that converts a batch to the dtype and memory layout of the network's weights."""
+    dtype = next(network.parameters()).dtype
 
     def layout(x: Tensor) -> Tensor:
         x = x.to(dtype) if x.dtype != dtype else x
@@ -36,15 +36,15 @@ def layout_for(objective: Objective) -> Callable[[Tensor], Tensor]:
 
 
 class Validation:
-    """The terms of an objective on the validation split; batches are divided evenly among processes."""
+    """The terms of an objective on the validation split.
+
+    The batches are the same on any number of processes, which share a batch if they can divide it evenly, and otherwise
+    each take all of it. So are the noise and therefore the values.
+    """
 
     def __init__(self, data: Data, training: Training, engine: Engine, device: torch.device) -> None:
         self.data, self.seed, self.engine, self.device = data, training.seed, engine, device
-        rank, world, count = engine.rank, engine.world, len(data.validation)
-        shared = np.arange(count - count % world).reshape(-1, world)
-        batches = np.array_split(shared, max(1, -(-shared.size // cast(int, training.batch))))
-        self.shares = [batch.reshape(world, -1)[rank] for batch in batches if batch.size]
-        self.rest = np.arange(shared.size, count)  # fewer examples than processes: every process takes all of them
+        self.batches = batches(len(data.validation), cast(int, training.batch))
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> dict[str, float]:
@@ -56,14 +56,16 @@ class Validation:
         objective.eval()
         layout = layout_for(objective)
         terms, diagnostics = _Means(len(self.data.validation)), _Means(len(self.data.validation))
-        for k, mine in enumerate([*self.shares, self.rest]):
-            if len(mine):
-                rest = mine is self.rest  # if gathered, these examples would be coupled with their own copies
-                count = len(mine) * (1 if rest else self.engine.world)
-                x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
-                with single_process() if rest else contextlib.nullcontext():
-                    terms.add(objective.validate(Batch(x, index, None, self._noise(k))), count)
-                    diagnostics.add(objective.diagnostics(Batch(x, index, None, self._noise(k))), count)
+        for k, batch in enumerate(self.batches):
+            rank, world = self.engine.rank, self.engine.world
+            if alone := len(batch) % world != 0:
+                rank, world = 0, 1
+            mine, seed = np.split(batch, world)[rank], mix(self.seed, -1, k)
+            x, index = layout(self._inputs(mine)), torch.from_numpy(mine).to(self.device)
+            with single_process() if alone else contextlib.nullcontext():
+                terms.add(objective.validate(Batch(x, index, None, Noise(seed, rank, world))), len(batch))
+                noise = Noise(seed, rank, world)
+                diagnostics.add(objective.diagnostics(Batch(x, index, None, noise)), len(batch))
         objective.train()
         found = terms.over_processes(self.engine)
         return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
@@ -71,8 +73,19 @@ class Validation:
     def _inputs(self, mine: np.ndarray) -> Tensor:
         return self.data.spec.normalise(torch.from_numpy(self.data.validation.take(mine)).to(self.device))
 
-    def _noise(self, k: int) -> Noise:
-        return Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world)
+
+def batches(count: int, size: int) -> list[np.ndarray]:
+    """The numbers from 0 to ``count`` in batches of ``size``; the last two share what is left, so that none is tiny.
+
+    >>> [len(batch) for batch in batches(161, 50)]
+    [50, 50, 31, 30]
+    """
+    full = max(0, count // size - 1) if count % size else count // size
+    rest = np.arange(full * size, count)
+    return [
+        *np.arange(full * size).reshape(full, size),
+        *(np.array_split(rest, -(-len(rest) // size)) if len(rest) else ()),
+    ]
 
 
 class _Means:
@@ -119,8 +132,16 @@ class StreamValidation(Validation):
         layout, terms, diagnostics = layout_for(objective), _Means(1), _Means(1)
         for k, inputs in enumerate(self.stream.once()):
             x = layout(inputs)
-            terms.add(objective.validate(Batch(x, noise=self._noise(k))), len(x))
-            diagnostics.add(objective.diagnostics(Batch(x, noise=self._noise(k))), len(x))
+            terms.add(
+                objective.validate(Batch(x, noise=Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world))),
+                len(x),
+            )
+            diagnostics.add(
+                objective.diagnostics(
+                    Batch(x, noise=Noise(mix(self.seed, -1, k), self.engine.rank, self.engine.world))
+                ),
+                len(x),
+            )
         objective.train()
         found = terms.over_processes(self.engine)
         return found | {"validation/loss": sum(found.values())} | diagnostics.over_processes(self.engine)
