@@ -45,7 +45,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from noiseless.errors import InputError, unknown
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, refuse_undecodable
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice, Kind, offered
 
@@ -264,6 +264,7 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, corrupt, or of another format.
     """
+    refuse_undecodable(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("noiseless", "null"))
