@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import noiseless.data as nd
+from noiseless.data import archive
 from noiseless.errors import InputError
 
 
@@ -214,3 +215,14 @@ def test_columns_that_float32_cannot_hold_are_named() -> None:
     stamps = (1.7e9 + 30 * rng.normal(size=(200, 1))).astype(np.int64)
     with pytest.raises(InputError, match=r"told apart in float32: 0; subtract an offset"):
         nd.load(stamps)
+
+
+def test_archives_that_grow_are_refused_before_they_are_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "GIB", 1 << 20)
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((1000, 3000), np.uint8))
+    with pytest.raises(InputError, match=r"x.npz has [\d,]+ bytes and unpacks to 3,000,128 or more, over 500 times"):
+        nd.load(str(tmp_path / "x.npz"))
+    np.savez_compressed(tmp_path / "y.npz", x=np.random.default_rng(0).integers(0, 9, (1000, 3000), dtype=np.uint8))
+    assert len(nd.load(str(tmp_path / "y.npz")).train.raw) == 1000

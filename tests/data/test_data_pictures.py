@@ -516,3 +516,34 @@ def test_folders_that_are_too_deep(tmp_path: Path) -> None:
     write_tree(tmp_path, {f"set/{'a/' * 101}0.png": encoded(picture(0))})
     with pytest.raises(InputError, match="lies more than 100 folders deep"):
         nd.load(str(tmp_path / "set"))
+
+
+# what grows when it is unpacked ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_long_headers_of_a_tar_are_refused(tmp_path: Path, kind: bytes, mode: str) -> None:
+    path = tmp_path / "set.tar"
+    with tarfile.open(path, mode) as packed:  # type: ignore[call-overload]
+        packed.addfile(tarfile.TarInfo("first"))
+        member = tarfile.TarInfo("0.png")
+        member.type, member.size = kind, archive.MOST_NAME + 1
+        packed.fileobj.write(member.tobuf() + b"0" * (member.size + 511))
+    with pytest.raises(InputError, match=r"set.tar .*is damaged .* has 1,048,577 bytes, more than 1,048,576"):
+        nd.load(str(path))
+
+
+@pytest.mark.parametrize("kind", ["zip", ".tar.xz", ".tgz"])
+def test_archives_that_grow_are_refused_before_they_are_unpacked(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "GIB", 1 << 20)
+    path = write(kind, tmp_path, {"0.png": encoded(picture(0)), "big.txt": bytes(1 << 21)})
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("0.png", bytes(1 << 21))
+    with pytest.raises(
+        InputError, match=r"set.* has [\d,]+ bytes and unpacks to [\d,]+ or more, over 500 times as many"
+    ):
+        nd.load(str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 from random import Random
@@ -317,3 +318,42 @@ def test_parts_go_with_their_strings() -> None:
     assert raw.parts is not None
     assert raw.parts.tolist() == [0, 2, 0, 1]
     assert expressions(LoadOptions(), size=3).array.shape == (3, 15)
+
+
+LONG = 1_000_000
+
+
+@pytest.mark.parametrize("option", ["grammar", "codec=characters", "bad=skip,grammar"])
+def test_lines_of_a_million_characters_are_refused_by_number(tmp_path: Path, option: str) -> None:
+    grammar = lines(tmp_path / "brackets.txt", ["S -> '(' S ')' | 'a'"])
+    path = lines(tmp_path / "x.txt", ["(a)", "a", "(" * LONG, "a"])
+    chosen = option.replace("grammar", f"grammar={grammar}")
+    with pytest.raises(InputError, match=r"line 3 of .*x.txt has 1,000,000 characters, more than the 65,536 allowed"):
+        nd.load(f"strings:{path},{chosen}")
+
+
+def test_a_text_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.data.lines.MOST_TEXT", 1 << 20)
+    (tmp_path / "x.txt.gz").write_bytes(gzip.compress(b"a\n" * (1 << 20)))
+    with pytest.raises(InputError, match=r"x.txt.gz has more than 1,048,576 bytes of text"):
+        nd.load(f"strings:{tmp_path / 'x.txt.gz'},codec=characters")
+
+
+def test_strings_whose_tokens_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noiseless.data.strings.MOST_TOKENS", 100)
+    path = lines(tmp_path / "x.txt", ["a" * 60, "b", "c"])
+    with pytest.raises(
+        InputError, match=r"has 3 strings, stored with 60 characters each, over 100 in all; set length="
+    ):
+        nd.load(f"strings:{path},codec=characters")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes by name")
+@pytest.mark.parametrize("which", ["strings", "grammar"])
+def test_pipes_are_refused_without_opening_them(tmp_path: Path, which: str) -> None:
+    path, grammar = lines(tmp_path / "x.txt", ["a", "a"]), lines(tmp_path / "g.txt", ["S -> 'a'"])
+    pipe = path if which == "strings" else grammar
+    Path(pipe).unlink()
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match=r"is a pipe, a socket or a device|is not a regular file"):
+        nd.load(f"strings:{path},grammar={grammar}")

@@ -145,3 +145,14 @@ def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"cannot write .*file/run: File exists; choose another place"):
         run("ae", vectors(), tmp_path / "file" / "run")
+
+
+def test_a_path_that_is_not_utf8_is_refused_before_training(tmp_path: Path) -> None:
+    out = tmp_path / "r\udcffun"
+    with pytest.raises(InputError, match=r"r\\udcffun' is not UTF-8, and tensors cannot be read there; rename it"):
+        run("ae", vectors(), out, steps=1)
+    assert not list(tmp_path.iterdir())
+    made = run("ae", vectors(), tmp_path / "run", steps=1)
+    made.directory.rename(out)
+    with pytest.raises(InputError, match="is not UTF-8, and tensors cannot be read there; rename it"):
+        Run(out).model()

@@ -118,3 +118,16 @@ def test_too_short_a_limit_has_no_derivation() -> None:
     with pytest.raises(InputError, match="no derivation of 1 rules"):
         Counts(Grammar.read(SMALL), 1).draw(Random(0))
     assert shortest(shipped("smiles")) == 5
+
+
+def test_grammars_that_are_too_large_are_refused(tmp_path: Path) -> None:
+    rules = [
+        f"S{k} -> {f'S{k + 1} ' if k < 199 else ''}" + " ".join(f"'{k}.{j}'" for j in range(300)) for k in range(200)
+    ]
+    with pytest.raises(
+        InputError, match="has 60,199 symbols on the right sides of its rules; expected 10,000 or fewer"
+    ):
+        Grammar.read("\n".join(rules))
+    (tmp_path / "long.txt").write_text(f"S -> '{'a' * (1 << 21)}'")
+    with pytest.raises(InputError, match=r"long.txt has 1,048,577 characters; expected 1,048,576 or fewer"):
+        Grammar.load(tmp_path / "long.txt")

@@ -122,3 +122,37 @@ def test_fused_neighbours_are_taken_apart() -> None:
     assert [str(grammar.rules[k]) for k in parser(grammar).ids("a=1")][-4:] == [
         "R -> B D", "B -> E", "E -> '='", "D -> '1'",
     ]  # fmt: skip
+
+
+def test_a_symbol_that_leads_to_a_text_on_many_ways_is_worked_out_once() -> None:
+    chains = [f"A{k} -> A{k + 1} | B{k}\nB{k} -> A{k + 1}" for k in range(40)]  # 2^40 derivations of 'x'
+    text = "\n".join(["S -> A0 D", *chains, "A40 -> 'x'", "D -> '1' | '2'", "%fuse A0 D"])
+    found = parser(Grammar.read(text))
+    ids = found.ids("x2")
+    assert found.grammar.derive(ids) == "x2"
+    with pytest.raises(InputError, match="'x3' is not in the language"):
+        found.ids("x3")
+
+
+def test_symbols_that_derive_more_than_a_text_are_not_fused() -> None:
+    grammar = Grammar.read("S -> A D\nA -> B\nB -> 'x' | 'x' A\nD -> '1'\n%fuse A D")
+    assert parser(grammar).ids("xx1") == [0, 1, 3, 1, 2, 4]
+
+
+def test_too_many_fused_texts_are_refused() -> None:
+    rules = [f"A -> 'a{k}'" for k in range(120)] + [f"B -> 'b{k}'" for k in range(120)]
+    with pytest.raises(InputError, match="fuses more than 10,000 pairs of texts into one; fuse symbols with fewer"):
+        parser(Grammar.read("\n".join(["S -> A B", *rules, "%fuse A B"])))
+
+
+def test_long_strings_are_refused_and_cut_in_messages() -> None:
+    brackets = parser(Grammar.read("S -> '(' S ')' | 'a'"))
+    with pytest.raises(
+        InputError, match=r"1,000,000 characters. is longer than the 65,536 characters allowed"
+    ) as caught:
+        brackets.ids("(" * 1_000_000)
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(InputError, match="its end at position 5000 cannot follow") as caught:
+        brackets.ids("(" * 5000)
+    assert len(str(caught.value)) < 1000
+    assert not brackets.accepts("(" * 1_000_000)

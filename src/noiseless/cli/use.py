@@ -15,9 +15,10 @@ from torch import Tensor
 from noiseless import data as datasets
 from noiseless.cli.console import note, tell, wrote
 from noiseless.cli.options import Count, Overwrite, Owning, Seed, Size, Use, UserCode, Using, use_threads
+from noiseless.data.arrays import DAMAGE
 from noiseless.densities import DENSITY
 from noiseless.errors import InputError
-from noiseless.files import refuse_removal, slug
+from noiseless.files import refuse_removal, refuse_special, slug
 from noiseless.model import Model, decoding
 from noiseless.model.decoding import Made
 from noiseless.runs import Run, Weights, verbs
@@ -254,9 +255,11 @@ def _rows(model: Model, data: str, size: int | None, use: Use) -> torch.Tensor |
 
 
 def _codes(path: Path) -> np.ndarray:
+    if path.exists():
+        refuse_special(path)
     try:
         codes = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""  # NumPy's others advise unsafe loading
         raise InputError(f"{path} cannot be read as an array of codes{reason}; expected a .npy file") from error
     if not isinstance(codes, np.ndarray) or codes.dtype.kind != "f" or codes.ndim != 2 or not len(codes):

@@ -24,11 +24,13 @@ from noiseless.data.decode import MAX_BYTES, suffixes
 from noiseless.errors import InputError
 from noiseless.files import refuse_special
 
-__all__ = ["TAR", "ZIP", "Members", "listing", "members", "stem"]
+__all__ = ["TAR", "ZIP", "Header", "Members", "listing", "members", "refuse_bomb", "stem"]
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 DEEPEST = 100
+GIB, MOST_GROWTH = 1 << 30, 500
+MOST_NAME = 1 << 20
 DAMAGE = (OSError, EOFError, UnicodeError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
@@ -136,6 +138,23 @@ def _inside(name: str) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/"))
 
 
+def refuse_bomb(what: Path | str, packed: int, unpacked: int) -> None:
+    """Refuses what grows out of proportion when it is unpacked, before it fills the memory.
+
+    Arguments:
+        what: what error messages call it.
+        packed, unpacked: its size in bytes, before and after.
+
+    Raises:
+        InputError: it has more than a GiB, and ``MOST_GROWTH`` times its packed size.
+    """
+    if unpacked > GIB and unpacked > MOST_GROWTH * packed:
+        raise InputError(
+            f"{what} has {packed:,} bytes and unpacks to {unpacked:,} or more, over {MOST_GROWTH} times as many, which "
+            f"is not read; if the data are meant so, give them unpacked"
+        )
+
+
 def _refuse_large(name: str, size: int) -> None:
     if size > MAX_BYTES:
         raise InputError(f"{name} has {size} bytes, more than the {MAX_BYTES} allowed per image; shrink or remove it")
@@ -168,6 +187,7 @@ def _zip_entries(path: Path, others: Counter[str]) -> list[zipfile.ZipInfo]:
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         _refuse_outside(path, entry.orig_filename, kind in (0, stat.S_IFREG, stat.S_IFDIR))
+    refuse_bomb(path, path.stat().st_size, sum(entry.file_size for entry in entries))
     files = [entry for entry in entries if not entry.filename.endswith(("/", "\\"))]
     images = [entry for entry in files if _wanted(_inside(entry.filename), others)]
     return sorted(images, key=lambda entry: str(_inside(entry.filename)))
@@ -187,11 +207,20 @@ def _from_zip(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str,
 _END, _HEADER, _READ = tarfile.EOFHeaderError, tarfile.HeaderError, tarfile.ReadError  # type: ignore[attr-defined]
 
 
-class _Header(tarfile.TarInfo):
+_LONG = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+
+
+class Header(tarfile.TarInfo):
+    """The header of a member, which is refused if it is damaged or too long."""
+
     # Python's reader treats a damaged or missing header after the first as the end of the archive; here only the two
     # blocks of zeros that terminate an archive are its end.
     @classmethod
-    def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Header:
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Header:
+        """The next header."""
         try:
             return super().fromtarfile(tarfile)
         except _END:
@@ -199,20 +228,30 @@ class _Header(tarfile.TarInfo):
         except _HEADER as error:
             raise _READ(f"it ends or is damaged after {tarfile.offset} bytes: {error}") from error
 
+    def _proc_member(self, tarfile: tarfile.TarFile) -> tarfile.TarInfo:
+        # Extended headers and long names are read into memory as a whole.
+        if self.type in _LONG and self.size > MOST_NAME:
+            raise _READ(f"a header after {tarfile.offset} bytes has {self.size:,} bytes, more than {MOST_NAME:,}")
+        found: Header = super()._proc_member(tarfile)  # type: ignore[misc]
+        return found
+
 
 def _from_tar(path: Path, others: Counter[str]) -> Iterator[tuple[str, bytes]]:
     member = None
     try:
         # Read forward only, once; tarfile's own stream mode, "r|*", copies its buffer at every read.
-        with tarfile.open(path, "r:*", tarinfo=_Header) as archive:
+        with tarfile.open(path, "r:*", tarinfo=Header) as archive:
             for member in archive:
                 _refuse_outside(path, member.name, member.isfile() or member.isdir())
+                refuse_bomb(path, path.stat().st_size, member.offset_data + member.size)
                 if member.isfile() and _wanted(_inside(member.name), others):
                     _refuse_large(f"{path}:{member.name}", member.size)
                     stream = archive.extractfile(member)
                     if stream is not None:
                         yield str(_inside(member.name)), stream.read()
-    except DAMAGE as error:
+    except InputError:
+        raise
+    except (*DAMAGE, ValueError, OverflowError) as error:
         raise _damaged(path if member is None else f"{path} (at or after {member.name})", error) from error
 
 

@@ -22,15 +22,16 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from noiseless.data import intensities
-from noiseless.data.archive import stem
+from noiseless.data.archive import refuse_bomb, stem
 from noiseless.data.raw import TEST, TRAIN, VALIDATION, Raw, joined
 from noiseless.errors import InputError
 
-__all__ = ["as_float32", "load", "standard"]
+__all__ = ["DAMAGE", "as_float32", "load", "standard"]
 
 DAMAGE = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError)
 PARTS = ((TRAIN, ("train",)), (VALIDATION, ("val", "valid", "validation")), (TEST, ("test",)))
@@ -58,13 +59,23 @@ def load(path: Path) -> Raw:
 def _unpacked(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as stream:
+            _refuse_bomb(path, stream)
             found = np.load(stream, allow_pickle=False)
             arrays = None if isinstance(found, np.ndarray) else {key: found[key] for key in found.files}
+    except InputError:
+        raise
     except DAMAGE as error:
         raise _unreadable(path, error) from error
     if arrays is None:
         raise InputError(f"{path} is a single array; name it .npy")
     return arrays
+
+
+def _refuse_bomb(path: Path, stream: BinaryIO) -> None:
+    if zipfile.is_zipfile(stream):
+        with zipfile.ZipFile(stream) as archive:
+            refuse_bomb(path, path.stat().st_size, sum(entry.file_size for entry in archive.infolist()))
+    stream.seek(0)
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:

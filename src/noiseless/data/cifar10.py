@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from noiseless.data.archive import Header
 from noiseless.data.raw import TEST, TRAIN, LoadOptions, Raw, joined
 from noiseless.data.sources import absent, cache, download, folders
 from noiseless.errors import InputError
@@ -87,7 +88,7 @@ def _contents(place: Path) -> list[tuple[str, bytes]]:
 
 def _unpacked(archive: Path) -> list[tuple[str, bytes]]:
     found: dict[str, bytes] = {}
-    with tarfile.open(archive, "r:*") as tar:
+    with tarfile.open(archive, "r:*", tarinfo=Header) as tar:
         for member in tar:
             stream = tar.extractfile(member) if member.isfile() and member.size <= LARGEST else None
             if stream is not None and Path(member.name).name in FILES:

@@ -21,13 +21,17 @@ import numpy as np
 from noiseless.data.raw import LoadOptions, Raw
 from noiseless.data.strings import codec_for, coded, encoded, longest
 from noiseless.errors import InputError
+from noiseless.files import refuse_special
 from noiseless.strings import Codec, Grammar, shipped
+from noiseless.strings.parser import LONGEST
 
-__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "RULES", "TEXTS", "smiles", "strings", "tokens"]
+__all__ = ["ALPHABET", "CHARACTERS", "DATASETS", "LEAST", "MOST_TEXT", "RULES", "TEXTS", "smiles", "strings", "tokens"]
 
 RULES, CHARACTERS = 277, 120
 LEAST = 7
 """The smallest length that the convolutions of the small networks accept (:mod:`noiseless.nn.sequence`)."""
+MOST_TEXT = 1 << 30
+"""Maximal number of bytes of a text file, unpacked."""
 TEXTS = (".txt", ".smi", ".txt.gz", ".smi.gz")
 ALPHABET = "C()c12o=ON3F[@H]n-#Sl+sBr/4\\567IP8 "
 
@@ -126,6 +130,12 @@ def _lines(path: str, name: str, words: bool) -> tuple[list[str], list[int]]:
     kept = {k: line for k, line in enumerate(read_lines(path, words), 1) if line}
     if not kept:
         raise InputError(f"{path} is empty; give a text file with a string on each line")
+    for number, line in kept.items():
+        if len(line) > LONGEST:
+            raise InputError(
+                f"line {number} of {path} has {len(line):,} characters, more than the {LONGEST:,} allowed; shorten or "
+                f"remove it"
+            )
     return list(kept.values()), list(kept)
 
 
@@ -136,8 +146,12 @@ def read_lines(path: str, words: bool) -> list[str]:
         InputError: the file does not exist, or is not text.
     """
     place = Path(path).expanduser()
+    refuse_special(place)
     try:
-        content = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
+        with gzip.open(place) if place.suffix == ".gz" else place.open("rb") as stream:
+            content = stream.read(MOST_TEXT + 1)
+        if len(content) > MOST_TEXT:
+            raise InputError(f"{path} has more than {MOST_TEXT:,} bytes of text; give fewer strings")
         # bytes.splitlines splits where editors do; str.splitlines also splits elsewhere, so numbers would differ
         lines = [line.decode("utf-8") for line in content.removeprefix(BOM_UTF8).splitlines()]
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:

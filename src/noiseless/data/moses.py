@@ -25,7 +25,7 @@ from random import Random
 
 import numpy as np
 
-from noiseless.data.lines import ALPHABET, CHARACTERS, RULES
+from noiseless.data.lines import ALPHABET, CHARACTERS, MOST_TEXT, RULES
 from noiseless.data.raw import TEST, TRAIN, LoadOptions, Raw
 from noiseless.data.sources import absent, folders
 from noiseless.data.strings import codec_for, coded
@@ -114,7 +114,11 @@ def _unzipped(wheel: Path) -> dict[int, bytes]:
 
 def _smiles(name: str, content: bytes) -> list[str]:
     try:
-        rows = list(csv.DictReader(io.StringIO(gzip.decompress(content).decode("utf-8"))))
+        with gzip.open(io.BytesIO(content)) as stream:
+            text = stream.read(MOST_TEXT + 1)
+        if len(text) > MOST_TEXT:
+            raise InputError(f"{name} of moses has more than {MOST_TEXT:,} bytes; download it again")
+        rows = list(csv.DictReader(io.StringIO(text.decode("utf-8"))))
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise InputError(f"{name} of moses cannot be read ({error}); download it again") from error
     if not rows or "SMILES" not in rows[0]:

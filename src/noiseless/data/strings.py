@@ -29,6 +29,7 @@ Bad = Literal["refuse", "skip"]
 PAD = "\0"
 NAMED = 5
 VERSION = 2
+MOST_TOKENS = 1 << 34
 
 
 def coded(
@@ -79,6 +80,11 @@ def encoded(
         strings, codec, where, number: as for :func:`coded`.
         refuse: raise an error for the first such string.
     """
+    if len(strings) * codec.length > MOST_TOKENS:
+        raise InputError(
+            f"{where} has {len(strings):,} strings, stored with {codec.length:,} {codec.unit} each, over "
+            f"{MOST_TOKENS:,} in all; set length= to fewer, with bad=skip, or remove the longest strings"
+        )
     grammar = codec.grammar.text if codec.grammar is not None else ""
     path = _place(".ids", strings, grammar, codec.alphabet, codec.length)
     known = _read(path, len(strings), codec) if keeps_decoded() else None

@@ -46,7 +46,7 @@ from torch import Tensor, nn
 
 from noiseless.densities import calls
 from noiseless.errors import InputError, unknown
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, refuse_undecodable
 from noiseless.files.schema import parse
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice, Kind, offered
@@ -280,6 +280,7 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, corrupt, or of another format.
     """
+    refuse_undecodable(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = parse((file.metadata() or {}).get("noiseless", "null"))

@@ -34,6 +34,7 @@ __all__ = [
     "read_tensors",
     "refuse_removal",
     "refuse_special",
+    "refuse_undecodable",
     "refuse_unwritable",
     "slug",
     "sweep",
@@ -241,6 +242,18 @@ def refuse_special(path: Path, status: os.stat_result | None = None) -> None:
         raise InputError(f"{path} is a pipe, a socket or a device, or a link to one; give a regular file")
 
 
+def refuse_undecodable(path: Path) -> None:
+    """Refuses a path that is not UTF-8, under which tensors cannot be read.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the path {str(path)!r} is not UTF-8, and tensors cannot be read there; rename it") from None
+
+
 def slug(name: str) -> str:
     """A name as part of a path.
 
@@ -333,6 +346,7 @@ def hash_of(tensors: Mapping[str, Tensor]) -> str:
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path} does not exist; train or resume the run first")
+    refuse_undecodable(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             scalars = parse((file.metadata() or {})["noiseless"])

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from noiseless.errors import InputError
-from noiseless.files import locked, refuse_removal
+from noiseless.files import locked, refuse_removal, refuse_undecodable
 from noiseless.training import Engine
 
 __all__ = ["held", "refuse_existing", "sources"]
@@ -26,8 +26,10 @@ def refuse_existing(directory: Path, overwrite: bool, needed: Mapping[str, Path]
         needed: what may not be in it, by what errors call it.
 
     Raises:
-        InputError: it holds something else, is a link, or holds what is needed, such as the current folder.
+        InputError: it holds something else, is a link, holds what is needed, such as the current folder, or has a path
+            that is not UTF-8.
     """
+    refuse_undecodable(directory)
     if directory.exists() or directory.is_symlink():
         if (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
             raise InputError(

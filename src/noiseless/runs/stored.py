@@ -43,6 +43,7 @@ class Kept(Header, total=False):
 
     optimisers: dict[str, dict[str, bool | float]]
     log: list[str]
+    first: dict[str, float]
 
 
 class Checkpoint(Kept):

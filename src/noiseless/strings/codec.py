@@ -29,7 +29,7 @@ from torch import Tensor
 
 from noiseless.errors import InputError
 from noiseless.strings.grammar import Grammar
-from noiseless.strings.parser import parser
+from noiseless.strings.parser import brief, parser, refuse_long
 from noiseless.values import Spec
 
 __all__ = ["CharacterCodec", "Codec", "GrammarCodec", "of"]
@@ -65,10 +65,11 @@ class Codec(ABC):
         """
         ids = np.full((len(strings), self.length), self.pad, dtype=np.uint8)
         for row, string in zip(ids, strings, strict=True):
+            refuse_long(string)
             found = self.tokens(string)
             if len(found) > self.length:
                 raise InputError(
-                    f"{string!r} has {len(found)} {self.unit}, more than the maximum of {self.length}; "
+                    f"{brief(string)} has {len(found)} {self.unit}, more than the maximum of {self.length}; "
                     f"set length={len(found)} to allow it"
                 )
             row[: len(found)] = found
@@ -194,7 +195,7 @@ class CharacterCodec(Codec):
         for position, character in enumerate(string):
             if character not in self._numbers:
                 raise InputError(
-                    f"{string!r} has {character!r} at position {position}, which is not in the alphabet "
+                    f"{brief(string)} has {character!r} at position {position}, which is not in the alphabet "
                     f"{self.alphabet[:-1]!r}"
                 )
         if not string:

@@ -40,6 +40,10 @@ __all__ = ["Grammar", "Rule", "is_terminal", "names", "shipped"]
 FOLDER = Path(__file__).parent / "grammars"
 MOST = 255
 """Maximal number of rules, so that rules and padding fit into 8 bits."""
+MOST_SYMBOLS = 10_000
+"""Maximal number of symbols on all right sides: the parser's tables grow with its square."""
+MOST_TEXT = 1 << 20
+"""Maximal number of characters of a grammar's text."""
 PIECE = re.compile(r"""\s*(?:(?P<quoted>'[^']*'|"[^"]*")|(?P<name>\w+)|(?P<bar>\|))""")
 
 
@@ -82,7 +86,7 @@ class Grammar:
 
     Raises:
         InputError: a symbol has no rule, cannot be reached from the start symbol or derives no string; a rule occurs
-            twice or has an empty right side; or there are no rules, or more than 255.
+            twice or has an empty right side; or there are no rules, more than 255, or too many symbols in them.
     """
 
     rules: tuple[Rule, ...]
@@ -92,6 +96,12 @@ class Grammar:
     def __post_init__(self) -> None:
         if not self.live or len(self.rules) > MOST:
             raise InputError(f"the {self.name} has {len(self.rules)} rules; expected 1 to {MOST}")
+        symbols = sum(len(rule.right) for rule in self.rules)
+        if symbols > MOST_SYMBOLS:
+            raise InputError(
+                f"the {self.name} has {symbols:,} symbols on the right sides of its rules; expected {MOST_SYMBOLS:,} "
+                f"or fewer: join neighbouring texts, or give repeated parts a rule of their own"
+            )
         for rule in self.rules:
             if not rule.right or any(len(symbol) <= 2 for symbol in rule.right if is_terminal(symbol)):
                 raise InputError(
@@ -112,8 +122,10 @@ class Grammar:
             name: what error messages call the grammar.
 
         Raises:
-            InputError: a line is not a rule (the message gives its number); or as for the class.
+            InputError: a line is not a rule (the message gives its number), the text is too long; or as for the class.
         """
+        if len(text) > MOST_TEXT:
+            raise InputError(f"the {name} has {len(text):,} characters; expected {MOST_TEXT:,} or fewer")
         rules: list[Rule] = []
         fused: list[tuple[str, str]] = []
         for number, line in enumerate(text.splitlines(), 1):
@@ -129,8 +141,11 @@ class Grammar:
     @classmethod
     def load(cls, path: Path) -> Grammar:
         """The grammar in a text file; raises the same errors as :meth:`read`."""
+        if path.exists() and not path.is_file():
+            raise InputError(f"the grammar {path} is not a regular file; give a text file of rules")
         try:
-            return cls.read(path.read_text(encoding="utf-8-sig"), f"grammar {path}")
+            with path.open(encoding="utf-8-sig") as stream:
+                return cls.read(stream.read(MOST_TEXT + 1), f"grammar {path}")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the grammar {path} cannot be read ({error}); give a text file of rules") from error
 

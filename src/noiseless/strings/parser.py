@@ -27,7 +27,11 @@ from noiseless.strings.grammar import Grammar, is_terminal
 if TYPE_CHECKING:
     from lark import Lark
 
-__all__ = ["Parser", "parser"]
+__all__ = ["LONGEST", "Parser", "brief", "parser", "refuse_long"]
+
+LONGEST = 1 << 16
+"""Maximal number of characters of a string, which takes about a second to parse."""
+MOST_FUSED, SHOWN = 10_000, 200
 
 Choices = Mapping[str, tuple[int, ...]]
 """The single texts that a symbol can derive, each with the rules that lead to it."""
@@ -53,8 +57,11 @@ class Parser:
         self.grammar = grammar
         self._tokens = {f"_T{k}": text for k, text in enumerate(grammar.terminals)}
         self._types = {text: kind for kind, text in self._tokens.items()}
+        self._choices = _Choices(grammar)
         self._pairs: dict[tuple[str, str], tuple[Choices, Choices]] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
         self._fused: dict[str, tuple[str, str]] = {}
+        self._texts = 0
         text = self._emitted()
         texts = sorted([*self._types, *self._fused], key=len, reverse=True)
         self._terminal = re.compile("|".join(map(re.escape, texts)))
@@ -68,6 +75,7 @@ class Parser:
         """
         from lark.exceptions import UnexpectedInput
 
+        refuse_long(string)
         try:
             tree = self._lark.parse(string)
         except UnexpectedInput as error:
@@ -99,7 +107,8 @@ class Parser:
         ended = token is not None and token.type == "$END"
         at = len(string) if ended else error.pos_in_stream
         found = "its end" if at >= len(string) else f"{string[at:][:12]!r}"
-        return InputError(f"{string!r} is not in the language: {found} at position {at} cannot follow {string[:at]!r}")
+        before = repr(string[:at]) if at <= SHOWN else f"...{string[at - SHOWN : at]!r}"
+        return InputError(f"{brief(string)} is not in the language: {found} at position {at} cannot follow {before}")
 
     def _emitted(self) -> str:
         """The rules in lark's format; alternative k is named rK, so that the tree contains the rules."""
@@ -120,7 +129,7 @@ class Parser:
         while k < len(right):
             pair = right[k : k + 2]
             if len(pair) == 2 and self._fuses(pair[0], pair[1]):
-                yield f"p{list(self._pairs).index((pair[0], pair[1]))}"
+                yield f"p{self._numbers[pair[0], pair[1]]}"
                 k += 2
             else:
                 yield self._types[right[k][1:-1]] if is_terminal(right[k]) else f"n{self.grammar.symbols[right[k]]}"
@@ -128,14 +137,27 @@ class Parser:
 
     def _fuses(self, left: str, right: str) -> bool:
         """Whether two neighbours are fused into one token; if so, records the pair and its texts."""
-        a, b = _choices(self.grammar, left), _choices(self.grammar, right)
+        a, b = self._choices(left), self._choices(right)
         for first, second in self.grammar.fused:
-            whole = _choices(self.grammar, first), _choices(self.grammar, second)
+            whole = self._choices(first), self._choices(second)
             if a and b and a.keys() <= whole[0].keys() and b.keys() <= whole[1].keys():
+                self._number(left, right, len(a) * len(b))
                 self._pairs[left, right] = a, b
                 self._fused |= {x + y: (x, y) for x in a for y in b}
                 return True
         return False
+
+    def _number(self, left: str, right: str, texts: int) -> None:
+        """Numbers a new pair of neighbours that are fused into so many texts."""
+        if (left, right) in self._numbers:
+            return
+        self._numbers[left, right] = len(self._numbers)
+        self._texts += texts
+        if self._texts > MOST_FUSED:
+            raise InputError(
+                f"the {self.grammar.name} fuses more than {MOST_FUSED:,} pairs of texts into one; fuse symbols with "
+                f"fewer alternatives"
+            )
 
     def _made(self, text: str) -> Lark:
         from lark import Lark
@@ -154,6 +176,17 @@ class Parser:
             ) from None
 
 
+def brief(string: str) -> str:
+    """A string in quotes for messages, cut if it is long."""
+    return repr(string) if len(string) <= SHOWN else f"{string[:SHOWN]!r}... ({len(string):,} characters)"
+
+
+def refuse_long(string: str) -> None:
+    """Refuses a string that takes too long to parse."""
+    if len(string) > LONGEST:
+        raise InputError(f"{brief(string)} is longer than the {LONGEST:,} characters allowed; shorten or remove it")
+
+
 def _joined(lines: list[str]) -> list[str]:
     """One definition per left side."""
     found: dict[str, list[str]] = {}
@@ -163,21 +196,33 @@ def _joined(lines: list[str]) -> list[str]:
     return [f"{left}: " + "\n  | ".join(rights) for left, rights in found.items()]
 
 
-def _choices(grammar: Grammar, symbol: str, above: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
-    """The single texts that ``symbol`` can derive; empty if it can derive anything but a single text."""
-    if is_terminal(symbol):
-        return {symbol[1:-1]: ()}
-    found: dict[str, tuple[int, ...]] = {}
-    for k, rule in enumerate(grammar.rules):
-        if rule.left != symbol or rule.off:
-            continue
-        if len(rule.right) != 1 or symbol in above:
-            return {}
-        below = _choices(grammar, rule.right[0], (*above, symbol))
-        if not below:
-            return {}
-        found |= {text: (k, *path) for text, path in below.items()}
-    return found
+class _Choices:
+    """The single texts that each symbol of a grammar can derive, each symbol worked out once."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.rules: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+        for k, rule in enumerate(grammar.rules):
+            if not rule.off:
+                self.rules.setdefault(rule.left, []).append((k, rule.right))
+        self.known: dict[str, Choices] = {}
+
+    def __call__(self, symbol: str) -> Choices:
+        """The texts of ``symbol``; empty if it can derive anything but a single text."""
+        if is_terminal(symbol):
+            return {symbol[1:-1]: ()}
+        if symbol not in self.known:
+            self.known[symbol] = {}  # for a symbol that leads back to itself, until it is known
+            self.known[symbol] = self._found(symbol)
+        return self.known[symbol]
+
+    def _found(self, symbol: str) -> Choices:
+        found: dict[str, tuple[int, ...]] = {}
+        for k, right in self.rules[symbol]:
+            below = self(right[0]) if len(right) == 1 else {}
+            if not below:
+                return {}
+            found |= {text: (k, *path) for text, path in below.items()}
+        return found
 
 
 def _lexer(terminal: re.Pattern[str], types: Mapping[str, str]) -> type:
