@@ -317,7 +317,13 @@ def test_as_a_process_nothing_leaks_to_the_terminal() -> None:
 
 @pytest.mark.parametrize(
     ("line", "code"),
-    [("list data | true", 141), ("list data >&-", 0), ("list methodz 2>&-", 2)],
+    [
+        ("list data | true", 141),
+        ("list data >&-", 0),
+        ("list methodz 2>&-", 2),
+        ("train ae --help >&- 2>&- <&-", 0),
+        ("sample nowhere >&- 2>&-", 2),
+    ],
 )
 def test_an_output_that_is_closed_ends_the_command_quietly(line: str, code: int) -> None:
     shell = f"set -o pipefail; {sys.executable} -m noiseless.cli {line}"
@@ -326,3 +332,16 @@ def test_an_output_that_is_closed_ends_the_command_quietly(line: str, code: int)
     )
     assert found.returncode == code
     assert found.stderr == ""
+
+
+def test_files_do_not_take_the_place_of_closed_outputs() -> None:
+    """What is written to the standard error, by libraries too, must not get into a file of the run."""
+    line = "train ae --data digits --net mlp --width 1 --steps 2 --threads 1 --out r >&- 2>&- <&-"
+    found = subprocess.run(["bash", "-c", f"{sys.executable} -m noiseless.cli {line}"], check=False)
+    assert found.returncode == 0
+    rows = [json.loads(row) for row in Path("r/log.jsonl").read_text("utf-8").splitlines()]
+    assert rows[-1]["step"] == 2
+    code = "import os; from noiseless.cli import app; app._open_streams(); print(os.open('x', os.O_CREAT) > 2)"
+    shell = f'{sys.executable} -c "{code}" 2>&- <&-'
+    opened = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert opened.stdout == "True\n"

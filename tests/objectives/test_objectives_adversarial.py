@@ -327,7 +327,7 @@ def test_aae_updates_the_encoder_apart_and_takes_two_posteriors() -> None:
     assert rates(made) == {"autoencoder": 1e-3, "critic": 5e-4, "generator": 5e-4}
     assert isinstance(made.objective.autoencoder.bottleneck, Deterministic)
     assert isinstance(build("aae", images().spec, posterior="gaussian").objective.autoencoder.bottleneck, Variational)
-    assert any("ours" in note for note in made.notes)
+    assert any("chosen by this library" in note for note in made.notes)
 
 
 def test_the_rate_that_is_asked_for_is_the_autoencoder_s() -> None:

@@ -363,7 +363,7 @@ def test_the_recipe_has_the_paper_s_constants_converted() -> None:
 
 def test_the_robust_form_says_that_it_is_ours() -> None:
     made = build("maskaae", Spec("mnist", (1, 28, 28)))
-    assert "ours" in made.notes[0]
+    assert "chosen by this library" in made.notes[0]
     assert made.objective.polarising.start == 0.6 * made.training.steps
     weights = made.objective.weights
     assert (weights.variance, weights.reconstruction) == (784, 300 / 784)
@@ -389,7 +389,7 @@ def test_the_schedule_is_that_of_the_steps_that_are_planned() -> None:
 
 
 def test_a_schedule_that_begins_after_the_end_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    message = r"begins at step 4,000 and the training ends at step 20.*--polarising-start"
+    message = r"begins at step 4,000 and the training ends at step 20.*set polarising_start="
     with pytest.raises(InputError, match=message):
         train("maskaae", vectors(), tmp_path / "run", training=Training(steps=20), polarising_start=4000)
     assert not (tmp_path / "run").exists()

@@ -114,7 +114,7 @@ def test_gradient_penalty_has_two_forms_by_name(spec: Spec, shipped: float) -> N
     paper, code = build("rae-gp", spec), build("rae-gp", spec, form="code")
     assert isinstance(paper.objective.terms["gradient"].penalty, JacobianNorm)
     assert weight(paper, "gradient") == pytest.approx(JACOBIAN_WEIGHT * spec.size)
-    assert any("ours" in note for note in paper.notes)
+    assert any("chosen by this library" in note for note in paper.notes)
     assert isinstance(code.objective.terms["gradient"].penalty, SquaredOutputGradient)
     assert weight(code, "gradient") == pytest.approx(shipped * spec.size)
 

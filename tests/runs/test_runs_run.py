@@ -99,7 +99,7 @@ def test_a_run_does_not_go_on_with_other_weights(tmp_path: Path) -> None:
 
 def test_notes_of_the_method_are_kept(tmp_path: Path) -> None:
     run("rae-gp", images(), tmp_path / "run", steps=1)
-    assert "chosen by this library" in Run(tmp_path / "run").record["notes"][0]
+    assert "was chosen by this library" in Run(tmp_path / "run").record["notes"][0]
 
 
 def test_python_s_front_door(tmp_path: Path, array: Path) -> None:

@@ -56,10 +56,13 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Replaces an output that was closed before the start (``>&-``), which Python represents by None."""
-    for name in ("stdout", "stderr"):
+    """Opens to nowhere what was closed before the start (``>&-``), so that no file that is written takes its place."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _leave(code: int) -> None:

@@ -6,6 +6,8 @@ A metric has two functions,
   blank, because the metric does not apply or there are too few examples;
 * ``cautions(real, fake) -> [sentence]``, caveats about these numbers or blanks.
 
+A module that has columns says in ``KEYS`` what each of them means, in a line that is shown below tables.
+
 Every module of this package that has them is a metric, and all of these are measured. Further metrics are chosen as
 objects, as ``MODULE:NAME`` or by an entry point in the group ``noiseless.metrics`` (:mod:`noiseless.registry`). The
 chosen object is a function ``measure``, an object with a method ``measure`` and optionally ``cautions``, or a class or

@@ -58,4 +58,4 @@ def aae(
     """
     parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[posterior])
     critic = Critic(critic_width, critic_depth, critic_lr, Logistic(), generator_lr)
-    return parts.adversarial(critic, LR, notes=("the learning rates are ours, not the paper's",))
+    return parts.adversarial(critic, LR, notes=("the learning rates were chosen by this library, not by the paper",))

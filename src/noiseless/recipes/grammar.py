@@ -60,7 +60,7 @@ DECAY = 1e-5
 """Ours: the weight of the decoder's squared norm in grae."""
 SIGMA = 0.1
 """Ours: the standard deviation of gcv-vae's codes. With 0.7, as for images, expressions are not learnt."""
-OURS = "the weights of grae were not published: these are ours"
+OURS = "the weights of grae were not published: these were chosen by this library"
 NEARLY = "the noise of the codes is 0.01 times their deviation, as published: nearly deterministic"
 
 

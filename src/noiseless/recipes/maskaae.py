@@ -122,7 +122,8 @@ FORMS = {
         lambda m, steps: Polarising.late(steps),  # noqa: ARG005
         "cooldown",
         0.998,
-        "learning rates and weights of the mask's game and its polarising schedule are ours, not the paper's",
+        "learning rates and weights of the mask's game and its polarising schedule were chosen by this library, not by "
+        "the paper",
     ),
     "paper": Form(500_000, Balance(1000.0), Balance(1000.0), lambda m, steps: Polarising.paper(m)),  # noqa: ARG005
 }
