@@ -29,7 +29,7 @@ __all__ = ["TAR", "ZIP", "Header", "Members", "listing", "members", "refuse_bomb
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 DEEPEST = 100
-GIB, MOST_GROWTH = 1 << 30, 500
+GIB, MOST_GROWTH = 1 << 30, 200
 MOST_NAME = 1 << 20
 DAMAGE = (OSError, EOFError, UnicodeError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
