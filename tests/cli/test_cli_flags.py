@@ -36,6 +36,7 @@ SENTENCES = {
     "try device='cpu'": "try --device cpu",
     "take density=gmm:32.": "take --density gmm:32.",
     "give n=64": "give -n 64",
+    "lr_factor is 0.0, but must lie between 0 and 1": "--lr-factor is 0.0, but must lie between 0 and 1",
     "name it again with own=UserCode(recipe=...)": "name it again with --recipe",
     "out=runs/a.jpg cannot be written": "--out runs/a.jpg cannot be written",
 }
@@ -48,6 +49,7 @@ KEPT = (
     "where lr == 3 and size==4",
     "own=... is for densities",
     "x=3, y=4",
+    "the column 'data_dir' of training.lr_patience in a/latent_dim and sample_name",
 )
 
 

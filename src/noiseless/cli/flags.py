@@ -21,6 +21,8 @@ NAMED = re.compile(r"(?<![^\s(])([a-z][a-z_]*)=(?!=)('[^']*'|\.\.\.|(?:[\w.+:@/-
 """``name=`` or ``name=value`` at the beginning of a word; a value ends before punctuation."""
 HELD = re.compile(r"\bown=UserCode\(([a-z_]+=[^)]*)\)")
 """An option that Python has in an object of its own."""
+BARE = re.compile(r"(?<![\w.'\"/=:-])[a-z]+(?:_[a-z]+)+(?![\w.'\"/=:])")
+"""A name of several words, as a subject: ``lr_factor is 0``."""
 SHORT = {"n": "-n"}
 COMMANDS = (
     ("train", "_train"),
@@ -48,10 +50,11 @@ def spelled(text: str, known: Callable[[], Iterable[str]] | None = None) -> str:
     >>> spelled("give batch=32, or leave out size= (as pattern:even=false does)", names)
     'give --batch 32, or leave out --size (as pattern:even=false does)'
     """
-    if NAMED.search(text) is None:
+    if NAMED.search(text) is None and BARE.search(text) is None:
         return text
     found = set((known or options)())
-    return NAMED.sub(lambda match: _flag(match, found), HELD.sub(r"\1", text))
+    named = NAMED.sub(lambda match: _flag(match, found), HELD.sub(r"\1", text))
+    return BARE.sub(lambda match: f"--{match[0].replace('_', '-')}" if match[0] in found else match[0], named)
 
 
 @cache

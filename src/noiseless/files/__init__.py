@@ -177,7 +177,7 @@ def _lock(place: Path, refusal: str) -> int | None:
 
 
 def refuse_removal(target: Path, needed: Mapping[str, Path]) -> None:
-    """Refuses to replace something with all that is in it, where that is still needed; every ``--overwrite`` asks this.
+    """Refuses to replace something with all that is in it, where that is still needed; all that overwrites asks this.
 
     Arguments:
         target: what is to be replaced.
