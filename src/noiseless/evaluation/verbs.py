@@ -138,7 +138,7 @@ def evaluate_samples(
     seed: int = 0,
     device: str = "auto",
 ) -> list[Result]:
-    """The same distances for data that no run of ours made.
+    """The same distances for data that no run of this library made.
 
     Arguments:
         samples: what is judged, as :func:`noiseless.data.load` takes it; of strings a text file, or a list.

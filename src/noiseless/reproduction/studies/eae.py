@@ -174,7 +174,7 @@ def _perceptron(depth: int) -> Line:
 LATENT_SIZES = (2, 4, 8, 16, 32)
 BY_DENSITY = by_density()
 BOTTLENECK_REMARKS = (
-    "latent sizes and widths are ours: the paper's could not be recovered",
+    "latent sizes and widths were chosen by this library: the paper's could not be recovered",
     "isotropic is N(0, I), which nothing in a plain autoencoder draws its codes to; MVG is one fitted Gaussian, GMM a "
     "mixture of ten",
 )

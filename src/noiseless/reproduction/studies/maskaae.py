@@ -107,7 +107,7 @@ def maskaae_table_2(request: ImageRequest) -> Report:
     asked = sized(request)
     found = readings(asked, "maskaae-table-2", chosen(lines(asked, LATENT_SIZES), asked))
     remarks = (
-        "none of the paper's numbers could be read; the latent sizes are ours",
+        "none of the paper's numbers could be read; the latent sizes were chosen by this library",
         "NAC over active dimensions of the codes of held-out data; of n independent codes it is about sqrt(2 / pi n)",
         "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
         COUNTED,
@@ -151,7 +151,7 @@ NEAR = 2
 COUNTED = "active: masks of at least 0.1; of WAE-WGAN, which has none, code variances above 0.01"
 SHOWN = 12
 FIGURE_REMARKS = (
-    "the paper's dimensions of synthetic data, its latent sizes and widths could not be recovered: they are ours",
+    "the paper's dimensions of synthetic data, its latent sizes and widths are unknown: this library chose them",
     "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
     COUNTED,
     "along training: distances of the weights of the moment, and at the end of those that validated best",

@@ -66,9 +66,9 @@ REMARKS = (
     "Interp is the mid-point of spherical paths; whether the paper's is spherical or linear is not certain",
 )
 DIFFERENT = (
-    "published GMM is a Bayesian mixture, which may prune components (here `gmm-bayes`); ours is fitted by EM",
+    "published GMM is a Bayesian mixture, which may prune components (here `gmm-bayes`); `gmm` is fitted by EM",
     "published 2sVAE has a second stage of two layers with a fixed weight of the divergence, whose means are decoded; "
-    "ours is Dai and Wipf's, with a learnt variance",
+    "the one here is Dai and Wipf's, with a learnt variance",
 )
 """What published numbers measure in another way."""
 ORIGINS = (
