@@ -218,7 +218,7 @@ class Table:
         ]
         if self.compared:
             lines.append(
-                f"Published distances are under Inception's features at n = {self.judged:,}: where the others are under "
+                f"Published distances are under Inception's features at n = {self.judged:,}: where others are under "
                 "others, only orders within a column can be compared, not the numbers."
             )
         return "\n\n".join(lines)
