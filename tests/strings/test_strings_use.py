@@ -140,7 +140,7 @@ def test_strings_are_judged_however_they_are_given(
         judged.append(found[-1].values)
     assert all(values == judged[0] for values in judged)
     assert judged[0]["valid"] == 1
-    assert run(["evaluate", str(trained), "--samples", "expressions:size=60", "-n", "9"]) == 0
+    assert run(["evaluate", str(trained), "--samples", "expressions:size=60", "-n", "9", "--out", str(tmp_path)]) == 0
     with pytest.raises(InputError, match="digits are no strings, which expressions are; give a text file"):
         nl.evaluate_samples("digits", run_of.data(), n=12)
 

@@ -51,6 +51,9 @@ class Vectors(Modality):
     def stored(self, raw: Tensor, spec: Spec) -> Tensor:
         vectors = raw if raw.is_floating_point() else raw.double()
         intensities.extent("the array given", to_numpy(vectors))
+        large = int((~vectors.float().isfinite()).any(1).sum())
+        if large:
+            raise InputError(f"{large} of {len(vectors)} data are too large for float32")
         return vectors
 
     def read(self, source: str, spec: Spec) -> np.ndarray | None:

@@ -43,7 +43,7 @@ class Densities:
     def __call__(self, chosen: Choice) -> densities.LatentDensity:
         """The density, fitted once, also where it cannot be kept in the run."""
         part = None if isinstance(chosen, densities.LatentDensity) else densities.DENSITY.find(chosen)
-        if part is None or not part.is_lasting:
+        if part is None or part.own or not part.is_lasting:  # a user's source may change
             return self._fitted(chosen)
         if part.name not in self.known:
             self.known[part.name] = self._fitted(chosen)

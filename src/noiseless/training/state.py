@@ -20,8 +20,8 @@ __all__ = ["SETBACK", "State", "refuse_types"]
 
 SETBACK = "training made the loss worse than it was at the start"
 """How what is said of such a training begins."""
-JUDGED = 20
-"""Steps before which the loss of one batch says little beside that of another."""
+JUDGED, MARGIN = 20, 0.5
+"""Steps before which, and share by which, the losses of two batches may differ by chance."""
 EVERY, AFTER, POWER = 10, 100, 2 / 3
 """Constants of the ramped average: steps between updates, steps during which it is a copy, exponent of its decay."""
 
@@ -87,14 +87,16 @@ class State:
 
     @property
     def setback(self) -> str:
-        """What to say of a training after which the reconstruction is worse than in its first step; else empty.
+        """What to say of a training after which the loss is worse than in its first step; else empty.
 
-        Objectives without a reconstruction are judged by the sum of their first phase's terms.
+        Both the reconstruction and the sum of the terms of the first phase are compared.
         """
-        first, latest = _headline(self.first), _headline(self.latest)
-        if self.step < JUDGED or not latest > first:
+        pairs = zip(_headlines(self.first), _headlines(self.latest), strict=False)
+        worse = [(then, now) for then, now in pairs if now - then > MARGIN * abs(then)]
+        if self.step < JUDGED or not worse:
             return ""
-        return f"{SETBACK} ({first:.4g} in the first step, {latest:.4g} at the end); lower the learning rate (lr=)"
+        then, now = worse[0]
+        return f"{SETBACK} ({then:.4g} in the first step, {now:.4g} at the end); lower the learning rate (lr=)"
 
     def begin(self) -> None:
         """Before a step: applies the cooldown, and resets optimisers, average and best if the objective requests it."""
@@ -205,10 +207,15 @@ class State:
         self.first = scalars.get("first", {})
 
 
-def _headline(terms: Mapping[str, float]) -> float:
+def _headlines(terms: Mapping[str, float]) -> list[float]:
+    """The sum of the terms of the first phase, and its reconstruction if it has one."""
     phase = next(iter(terms), "").partition("/")[0]
-    total = float(sum(value for name, value in terms.items() if name.startswith(f"{phase}/")))
-    return terms.get(f"{phase}/reconstruction", total)
+    mine = {name: value for name, value in terms.items() if name.startswith(f"{phase}/")}
+    return (
+        [sum(mine.values()), *(value for name, value in mine.items() if name.endswith("/reconstruction"))]
+        if mine
+        else []
+    )
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
