@@ -123,10 +123,10 @@ def test_a_folder_of_pictures_is_not_replaced_from_within(
     run("ae", images(), tmp_path / "run", steps=1)
     (tmp_path / "pictures").mkdir()
     monkeypatch.chdir(tmp_path / "pictures")
-    assert cli.run(["decode", "../run", "../codes.npy", "--out", ".", "--overwrite"]) == 2
     np.save("../codes.npy", torch.zeros(2, 3).numpy())
-    assert cli.run(["decode", "../run", "../codes.npy", "--out", "../pictures", "--overwrite"]) == 2
-    assert "because the current folder is in it" in capsys.readouterr().err
+    for out in (".", "../pictures"):
+        assert cli.run(["decode", "../run", "../codes.npy", "--out", out, "--overwrite"]) == 2
+        assert "because the current folder is in it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,8 @@ def test_a_path_that_is_not_utf8_is_refused_before_training(tmp_path: Path) -> N
     made.directory.rename(out)
     with pytest.raises(InputError, match="is not UTF-8, and tensors cannot be read there; rename it"):
         Run(out).model()
+
+
+def test_a_named_data_set_is_no_path_and_its_folder_is_needed(tmp_path: Path) -> None:
+    assert sources("digits") == {}
+    assert sources("mnist", data_dir=tmp_path) == {f"the data folder {tmp_path}": tmp_path}

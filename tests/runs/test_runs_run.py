@@ -632,3 +632,32 @@ def test_fine_tuning_does_not_ruin_first(tmp_path: Path) -> None:
         y = load(tmp_path / "first").autoencoder(Batch(x)).y
     before = (y - x).square().flatten(1).sum(1).mean().item()
     assert before > rows[0] > rows[1] > rows[2] > rows[3]
+
+
+class Unbounded(torch.optim.SGD):
+    """An optimiser that keeps an infinity among the numbers of its groups, as some that adapt their rate do."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, 0.01)
+        for group in self.param_groups:
+            group["growth_rate"] = float("inf")
+
+
+def test_an_optimiser_may_keep_an_infinity(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"optimiser": Optimiser(Unbounded), "networks": NETWORKS, "show": False, "draw": False}
+    whole = train("rae", vectors(), tmp_path / "whole", training=Training(**FAST, steps=4), **given)
+    part = train("rae", vectors(), tmp_path / "part", training=Training(**FAST, steps=4), until=2, **given)
+    again = noiseless.resume(Run(part.directory, UserCode(optimiser=Unbounded)), vectors(), show=False, draw=False)
+    assert_same(weights(whole.directory)["checkpoint"], weights(again.directory)["checkpoint"])
+
+
+def test_resuming_a_finished_run_keeps_its_densities_and_its_notes(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"networks": NETWORKS, "show": False, "draw": False, "optimiser": Optimiser(lr=100.0)}
+    with pytest.warns(UserWarning, match=SETBACK):
+        finished = train("rae", vectors(), tmp_path / "r", training=Training(**FAST, steps=30), **given)
+    finished.model(data=vectors()).draw(3, "gaussian")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "r" / "densities").iterdir()}
+    assert before
+    noiseless.resume(finished.directory, vectors(), show=False, draw=False)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "r" / "densities").iterdir()} == before
+    assert [note for note in Run(finished.directory).record["notes"] if note.startswith(SETBACK)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -149,7 +150,8 @@ def locked(path: Path, refusal: str = "") -> Iterator[None]:
         yield
     finally:
         if handle is not None:
-            place.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                place.unlink(missing_ok=True)
             os.close(handle)
 
 
@@ -165,8 +167,9 @@ def _lock(place: Path, refusal: str) -> int | None:
             return None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
-            if place.exists() and os.path.samestat(os.fstat(handle), place.stat()):
-                return handle  # and not one that the process before has removed in the meantime
+            with contextlib.suppress(FileNotFoundError):  # the process before has removed it in the meantime
+                if os.path.samestat(os.fstat(handle), place.stat()):
+                    return handle
         except BlockingIOError:
             os.close(handle)
             raise RunError(refusal) from None
@@ -316,7 +319,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[st
     """Writes tensors by name, and counters in the header, whole or not at all."""
     stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     with atomic_write(path) as part:
-        part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars)}))
+        part.write_bytes(safetensors.torch.save(stored, metadata={"noiseless": json.dumps(scalars, allow_nan=False)}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

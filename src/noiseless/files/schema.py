@@ -106,7 +106,7 @@ def _misfits(value: object, hint: Any, within: str) -> Iterator[str]:
         yield from _bounded(value, args[0], args[1], within)
     elif origin in (Union, types.UnionType):
         if all(misfit(value, one) for one in args):
-            nearer = [one for one in args if isinstance(value, dict | list) and _is_of_kind(value, one)]
+            nearer = [one for one in args if _is_of_kind(value, one)]
             yield from _misfits(value, nearer[0], within) if nearer else iter([_said(value, hint, within)])
     elif _is_whole(hint) is not None:
         if not _is_of_kind(value, hint):
@@ -130,6 +130,8 @@ def _bounded(value: object, hint: Any, bounds: object, within: str) -> Iterator[
 def _is_whole(hint: Any) -> Callable[[Any], bool] | None:
     """What tells whether a value is of the hint's kind, whatever is in it; None for hints that are not of JSON."""
     origin = get_origin(hint)
+    if origin is Annotated:
+        return _is_whole(get_args(hint)[0])
     if origin is Literal:
         return lambda v: any(type(v) is type(one) and v == one for one in get_args(hint))
     if origin in (list, tuple) or hint in (list, tuple):
@@ -172,7 +174,7 @@ def _inner(value: Any, hint: Any, within: str) -> Iterator[str]:
 
 
 def _fields(value: Mapping[str, Any], hints: Mapping[str, Any], dot: str) -> Iterator[str]:
-    for key in hints.keys() & value.keys():
+    for key in [key for key in value if key in hints]:
         yield from _misfits(value[key], hints[key], f"{dot}{key}")
 
 

@@ -75,11 +75,13 @@ def created(
     }
     source, at_hand = (None, data) if data.in_memory else (data.source, None)
     run = Run(directory, UserCode.of(function, arguments, source), at_hand)
+    folder = about["data_dir"]
+    needed = sources(data.source, init_from, Path(folder) if folder else None)
     with held(directory, engine):
         with engine.main_first():
             if engine.main:
-                sweep(directory.absolute().parent, f".{escape(directory.name)}.*.part")
-                refuse_existing(directory, overwrite, sources(data.source, init_from=init_from))
+                sweep(directory.absolute().parent, f".{escape(directory.name)}.????????.part")
+                refuse_existing(directory, overwrite, needed)
                 with atomic_write(directory) as part:
                     part.mkdir()
                     write_json(part / "run.json", record)

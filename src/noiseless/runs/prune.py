@@ -78,7 +78,8 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
             follow the latent size, or ``out`` exists.
     """
     run, out = run if isinstance(run, Run) else Run(folder_of(run)), Path(out)
-    refuse_existing(out, overwrite, {f"the run {run.directory}": run.directory})
+    needed = {f"the run {run.directory}": run.directory}
+    refuse_existing(out, overwrite, needed)
     old = run.objective(weights).eval()
     mask = _mask(old.autoencoder, run.directory)
     latent_dim, active, mu = len(mask.m), mask.active, mask.mu.tolist()
@@ -93,6 +94,7 @@ def prune(run: str | Path | Run, out: str | Path, weights: Weights = "best", ove
     last, counters = stored.read(run.directory, "checkpoint.safetensors")
     lost = int(((-torch.expm1(-last[MASK].cpu()) >= ACTIVE) & ~active.cpu()).sum())
     with held(out, Engine("cpu")), atomic_write(out) as part:
+        refuse_existing(out, overwrite, needed)
         part.mkdir()
         write_json(part / "run.json", _record(run.record, old, latent_dim, kept.tolist(), weights, lost))
         new = Run(part, run.own).method().objective.eval()

@@ -24,8 +24,8 @@ from noiseless.values import Spec
 
 __all__ = [
     "FORMAT",
+    "amend",
     "folder_of",
-    "mark_saved",
     "new_identity",
     "of_data",
     "plain",
@@ -196,12 +196,12 @@ def new_identity() -> str:
     return secrets.token_hex(8)
 
 
-def mark_saved(directory: Path) -> None:
-    """Notes in run.json that there was a checkpoint, once there is one."""
+def amend(directory: Path, changes: Mapping[str, Any]) -> None:
+    """Changes fields of run.json, if it has them otherwise; nothing where there is no run.json."""
     path = directory / "run.json"
-    record = read_json(path) if path.is_file() else {"saved": True}
-    if not record.get("saved"):
-        write_json(path, record | {"saved": True})
+    record = read_json(path) if path.is_file() else dict(changes)
+    if {**record, **changes} != record:
+        write_json(path, {**record, **changes})
 
 
 def plain(value: Any) -> Any:

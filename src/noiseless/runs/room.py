@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
+from noiseless.data import names
 from noiseless.errors import InputError
 from noiseless.files import locked, refuse_removal, refuse_undecodable
 from noiseless.training import Engine
@@ -67,13 +68,16 @@ def _replaceable(directory: Path) -> bool:
     return "run.json" in names or all(any(fnmatch(name, left) for left in LEFT) for name in names)
 
 
-def sources(source: str, init_from: Path | None = None) -> dict[str, Path]:
+def sources(source: str, init_from: Path | None = None, data_dir: Path | None = None) -> dict[str, Path]:
     """The files and folders that a command reads, by what errors call them.
 
     Arguments:
         source: of data, as :func:`noiseless.data.load` takes it: a path, or one after a colon or an equals sign.
         init_from: the run whose weights are read, if any.
+        data_dir: the folder of named data sets, if one was given.
     """
-    words = [part.rpartition(mark)[2] for part in (source, *source.split(",")) for mark in (":", "=", "\0")]
+    parts = () if source in names() else (source, *source.split(","))
+    words = [word for part in parts for word in (part, part.rpartition(":")[2], part.rpartition("=")[2])]
     read = {f"the data {word}": Path(word).expanduser() for word in words if word}
+    read |= {f"the data folder {data_dir}": data_dir} if data_dir is not None else {}
     return read | ({f"init_from={init_from}": init_from} if init_from is not None else {})

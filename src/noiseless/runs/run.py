@@ -16,7 +16,6 @@ again. On several processes the first one writes, and the others wait for it.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 from noiseless.data import Data
 from noiseless.densities import LatentDensity
 from noiseless.errors import InputError
-from noiseless.files import hash_of, sweep, write_json
+from noiseless.files import hash_of, sweep
 from noiseless.model import Model
 from noiseless.nn.distributed import take_moments
 from noiseless.objectives.objective import Objective
@@ -41,7 +40,7 @@ from noiseless.runs import pictures, stored
 from noiseless.runs.fitted import Densities, fitted
 from noiseless.runs.found import found_again, given_again
 from noiseless.runs.rebuilt import rebuilt
-from noiseless.runs.record import plain, refuse_changed, refuse_lost, settings
+from noiseless.runs.record import amend, plain, refuse_changed, refuse_lost, settings
 from noiseless.runs.record import read as read_record
 from noiseless.runs.room import held
 from noiseless.runs.user_code import UserCode
@@ -52,6 +51,8 @@ from noiseless.values import Spec
 __all__ = ["BatchNormMoments", "Run", "Weights"]
 
 Weights = Literal["best", "last", "average"]
+STALE, WRITTEN = 60.0, ("checkpoint.safetensors", "best.safetensors", "initial.safetensors", "log.jsonl")
+"""Seconds after which what is half written in a run is no longer being written; what training alone writes."""
 BatchNormMoments = Literal["running", "batch"]
 Precision = Literal["float32", "bfloat16", "float64"]
 
@@ -157,9 +158,10 @@ class Run:
             self._begin(method.objective)
         with engine.main_first():
             if engine.main:
-                sweep(self.directory)
+                sweep(self.directory, age=STALE)
+                for name in WRITTEN:
+                    sweep(self.directory, f".{name}.*.part")
                 journal.rewind(start[1]["step"] if start else 0)
-                shutil.rmtree(self.directory / "densities", ignore_errors=True)
         state = fit(
             method.objective,
             batches or data,
@@ -173,7 +175,7 @@ class Run:
             callback=watched if callback is not None else None,
             every=every,
         )
-        if engine.main:
+        if engine.main and state.latest:
             journal.remark(state.setback)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             with threads(self.training.threads):
@@ -240,8 +242,8 @@ class Run:
             refuse_lost(self.directory, self.record)
             self._begin(tried)
         with engine.main_first():
-            if engine.main and now != self.training:
-                write_json(self.directory / "run.json", self.record | {"training": plain(vars(now))})
+            if engine.main:
+                amend(self.directory, {"training": plain(vars(now))})
         return start
 
     def objective(self, weights: Weights = "best") -> Objective:

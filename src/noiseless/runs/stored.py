@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from torch import Tensor
 
@@ -41,7 +41,7 @@ class Schedule(TypedDict, total=False):
 class Kept(Header, total=False):
     """What a checkpoint may have beside its counters."""
 
-    optimisers: dict[str, dict[str, bool | float]]
+    optimisers: dict[str, dict[str, bool | float | Literal["inf", "-inf", "nan"]]]
     log: list[str]
     first: dict[str, float]
 

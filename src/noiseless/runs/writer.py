@@ -20,13 +20,13 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.data.dataset import choice
 from noiseless.errors import InputError, RunError
-from noiseless.files import atomic_write, read_header, read_json, unused, write_json
+from noiseless.files import atomic_write, read_header, read_json, unused
 from noiseless.files.schema import Count, conform, parse
 from noiseless.model import Model
 from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 from noiseless.runs import pictures, stored
-from noiseless.runs.record import mark_saved
+from noiseless.runs.record import amend
 from noiseless.training.state import SETBACK, refuse_types
 from noiseless.values import Batch, Noise
 
@@ -68,7 +68,7 @@ class RunWriter:
     def checkpoint(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         """Writes checkpoint.safetensors; from the first on, the run says that there was one."""
         self._write("checkpoint.safetensors", tensors, scalars)
-        mark_saved(self.directory)
+        amend(self.directory, {"saved": True})
 
     def best(self, tensors: dict[str, Tensor]) -> None:
         """Writes best.safetensors."""
@@ -108,8 +108,7 @@ class RunWriter:
         """Notes in run.json that training made the loss worse, in place of what an earlier end of it noted."""
         record = read_json(self.directory / "run.json")
         notes = [note for note in record["notes"] if not note.startswith(SETBACK)] + [setback] * bool(setback)
-        if notes != record["notes"]:
-            write_json(self.directory / "run.json", record | {"notes": notes})
+        amend(self.directory, {"notes": notes})
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         self._put_aside()

@@ -167,8 +167,8 @@ def fit(
             calling = callback is not None and state.step % every == 0
             if validating or saving or drawing or calling:
                 usable = recalibrated(state.validated, state.step)
-            if saving and state.average is not None:  # the last weights themselves can be used too
-                recalibrated(state.objective, state.step)
+            if (validating or saving or calling) and state.average is not None:  # the last weights can be used too
+                recalibrated.renew(state.objective, state.step)
             if callback is not None and calling and engine.main:
                 _call(callback, usable, state, log, keeper)
             if not (logging or validating or saving or drawing):

@@ -6,6 +6,7 @@ numbers of its groups (a rate that it estimates, a sum of weights); these go int
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,8 +45,9 @@ def check_moments(
         i, key = name.split("/")
         found.setdefault(int(i), set()).add(key)
         shape = () if key == "step" else tuple(phase.parameters[int(i)].shape)
-        finite = tensor.dtype in (torch.float32, torch.float64) and bool(tensor.isfinite().all())
-        if tuple(tensor.shape) != shape or not finite or (key != "exp_avg" and (tensor < 0).any()):
+        # squares of large gradients may be infinite in float32
+        numbers = tensor.dtype in (torch.float32, torch.float64) and not bool(tensor.isnan().any())
+        if tuple(tensor.shape) != shape or not numbers or (key != "exp_avg" and (tensor < 0).any()):
             raise ValueError(f"optimiser/{phase.name}/{name} is not the state of a parameter of shape {shape}")
     missing = [i for i, keys in found.items() if keys != wanted]
     if missing or not (found or empty):
@@ -64,7 +66,7 @@ def numbers(phase: Phase, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
     found = {}
     for place, value in _places(phase, optimiser):
         if isinstance(value, bool | int | float):
-            found[place] = value
+            found[place] = value if math.isfinite(value) else str(value)  # JSON has no infinity
         elif place.startswith("parameter") and value is not None and not isinstance(value, Tensor):
             raise RunError(
                 f"the optimiser {type(optimiser).__name__} keeps a {type(value).__name__} ({place}), and a checkpoint "
@@ -75,8 +77,9 @@ def numbers(phase: Phase, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
 
 def restore(phase: Phase, optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
     """Takes back what :func:`numbers` gave."""
-    for place, value in stored.items():
+    for place, kept in stored.items():
         kind, index, key = place.split("/", 2)
+        value = float(kept) if isinstance(kept, str) else kept
         if kind == "group":
             optimiser.param_groups[int(index)][key] = value
         else:

@@ -42,13 +42,17 @@ class Recalibration:
             feed.recent = deque(feed.recent, maxlen=training.recalibrate)
 
     def __call__(self, objective: Objective, step: int) -> Objective:
-        """The objective as it is used after ``step`` steps; its mode is left as it is."""
+        """The objective as it is used after ``step`` steps."""
+        self.renew(objective, step)
+        return objective.recalibrated()
+
+    def renew(self, objective: Objective, step: int) -> None:
+        """Recalibrates what is trained itself; its mode is left as it is."""
         training = objective.training
         for part in objective.modules():
             if isinstance(part, Autoencoder) and part.amortised and keeps_moments(part):
                 self._renew(part, step)
         objective.train(training)
-        return objective.recalibrated()
 
     def _renew(self, autoencoder: Autoencoder, step: int) -> None:
         batches = self._batches(autoencoder, step)

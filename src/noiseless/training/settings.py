@@ -99,8 +99,8 @@ class Training:
                 raise InputError(f"{name} is {value}, but must lie between 0 and 1")
         for name in ("clip", "lr_floor"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{name} is {value}, but must be above 0")
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} is {value}, but must be above 0 and finite")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}, but must be at least 0 and below 2^63")
         if self.epochs is not None and self.steps is not None:
