@@ -179,3 +179,13 @@ def test_a_command_keeps_to_the_threads_asked_for(monkeypatch: pytest.MonkeyPatc
     assert all(found == {1} for found in seen)
     assert os.environ["OMP_NUM_THREADS"] == "1"  # for libraries that are loaded later
     assert pools() == {1}
+
+
+def test_python_evaluates_into_another_folder_too(tmp_path: Path) -> None:
+    training = nl.Training(**FAST, steps=2)
+    run_of = nl.train("ae", vectors(), tmp_path / "r", networks=NETWORKS, training=training, show=False, draw=False)
+    rows = nl.evaluate(run_of, vectors(), n=20, density="normal", out=tmp_path / "elsewhere", show=False)
+    assert [row["fd"] for row in json.loads((tmp_path / "elsewhere/results.json").read_text())] == [
+        row.values["fd"] for row in rows
+    ]
+    assert not (tmp_path / "r/results.json").exists()

@@ -47,12 +47,13 @@ def evaluate(
     data_dir: Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    out: str | Path | None = None,
     show: bool = True,
 ) -> list[Result]:
     """The distances of what a run or a model makes to held-out data; of strings, which are valid, different and new.
 
     Rows are reconstructions, samples under each density and mid-points of pairs; the first, training data themselves,
-    is what a perfect generator would get. Those of a run are added to its ``results.json``.
+    is what a perfect generator would get. Those of a run are added to its ``results.json``, or to that in ``out``.
 
     Arguments:
         trained: a run's folder, a run, or a model.
@@ -68,6 +69,7 @@ def evaluate(
         data_dir: where to look for named data sets first.
         seed: chooses data, pairs and draws.
         device: where to compute; that of a model is its own.
+        out: a folder for ``results.json``; by default the run's, and none for a model.
         show: progress on the terminal.
 
     Returns:
@@ -77,18 +79,24 @@ def evaluate(
         InputError: the data cannot be compared, or a density cannot be fitted.
     """
     run = None if isinstance(trained, Model) else trained if isinstance(trained, Run) else Run(folder_of(trained))
-    if run is not None:
-        refuse_unwritable(run.directory / "results.json", file=True)
+    folder = Path(out) if out is not None else None if run is None else run.directory
+    if folder is not None:
+        refuse_unwritable(folder / "results.json", file=True)
     found = reference_for(run, data, size, data_dir)
     place = best_device() if device == "auto" else device
     about: Any = {"n": n, "part": reference, "seed": seed, "metric": _several(metric), "resize": resize, "show": show}
     if run is None:
         assert isinstance(trained, Model)
-        return rows_of(trained, found, _several(density) or ["gmm"], features, **about)
+        rows = rows_of(trained, found, _several(density) or ["gmm"], features, **about)
+        return _recorded(rows, folder)
     model = run.model(device=place, data=found if run.holds(found) else None, data_dir=data_dir)
     rows = rows_of(model, found, _several(density) or run.method().densities, features, **about)
-    rows = noted(rows, "best", model.weights_hash, run.record["notes"])
-    record(run.directory, rows)
+    return _recorded(noted(rows, "best", model.weights_hash, run.record["notes"]), folder)
+
+
+def _recorded(rows: list[Result], folder: Path | None) -> list[Result]:
+    if folder is not None:
+        record(folder, rows)
     return rows
 
 
