@@ -73,9 +73,7 @@ def _finite(digits: str) -> float:
     return found if math.isfinite(found) else _refused(digits[:20])
 
 
-def conform(
-    path: Path, value: object, hint: Any, within: str = "", advice: str = "restore a copy, or train anew"
-) -> None:
+def conform(path: Path, value: object, hint: Any, within: str = "", advice: str = ANEW) -> None:
     """Refuses what a file holds if it is not what the hint says.
 
     Arguments:
@@ -108,7 +106,7 @@ def _misfits(value: object, hint: Any, within: str) -> Iterator[str]:
         if all(misfit(value, one) for one in args):
             nearer = [one for one in args if _is_of_kind(value, one)]
             yield from _misfits(value, nearer[0], within) if nearer else iter([_said(value, hint, within)])
-    elif _is_whole(hint) is not None:
+    elif _test_of(hint) is not None:
         if not _is_of_kind(value, hint):
             yield _said(value, hint, within)
         else:
@@ -127,11 +125,11 @@ def _bounded(value: object, hint: Any, bounds: object, within: str) -> Iterator[
         yield f"{within or 'it'} is {reprlib.repr(value)}, and must be {bounds.least:g}{most}"
 
 
-def _is_whole(hint: Any) -> Callable[[Any], bool] | None:
+def _test_of(hint: Any) -> Callable[[Any], bool] | None:
     """What tells whether a value is of the hint's kind, whatever is in it; None for hints that are not of JSON."""
     origin = get_origin(hint)
     if origin is Annotated:
-        return _is_whole(get_args(hint)[0])
+        return _test_of(get_args(hint)[0])
     if origin is Literal:
         return lambda v: any(type(v) is type(one) and v == one for one in get_args(hint))
     if origin in (list, tuple) or hint in (list, tuple):
@@ -151,7 +149,7 @@ SIMPLE: dict[type, Callable[[Any], bool]] = {
 
 
 def _is_of_kind(value: object, hint: Any) -> bool:
-    test = _is_whole(hint)
+    test = _test_of(hint)
     return test is not None and test(value)
 
 

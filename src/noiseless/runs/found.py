@@ -31,9 +31,10 @@ def found_again(directory: Path, record: Mapping[str, Any], own: UserCode, data_
             "own=UserCode(source=...)"
         )
     source = own.source_of(about["source"], directory)
-    kept = Path(about["data_dir"]) if about["data_dir"] else None
     try:
-        found = datasets.load(source, size=about["size"], data_dir=data_dir or kept, seed=record["training"]["seed"])
+        found = datasets.load(
+            source, size=about["size"], data_dir=data_dir or _kept(about), seed=record["training"]["seed"]
+        )
     except InputError as error:
         said = (
             ""
@@ -58,11 +59,16 @@ def given_again(directory: Path, record: Mapping[str, Any], data: object, data_d
         InputError: they are others.
     """
     about = record["data"]
-    where: dict[str, Any] = {"size": about["size"], "data_dir": data_dir, "seed": record["training"]["seed"]}
-    found = data if isinstance(data, Data) else datasets.load(data, **where)
+    where: dict[str, Any] = {"size": about["size"], "seed": record["training"]["seed"]}
+    found = data if isinstance(data, Data) else datasets.load(data, data_dir=data_dir or _kept(about), **where)
     if found.fingerprint != about["fingerprint"]:
         raise InputError(
             f"{found.source} is not what {directory} was trained on, {about['source']} (fingerprint "
             f"{found.fingerprint}, then {about['fingerprint']}); give the same data, with the same labels"
         )
     return found
+
+
+def _kept(about: Mapping[str, Any]) -> Path | None:
+    """The folder of named data sets that training looked in first."""
+    return Path(about["data_dir"]) if about["data_dir"] else None

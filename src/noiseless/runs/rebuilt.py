@@ -13,16 +13,7 @@ from noiseless.values import Spec
 
 __all__ = ["rebuilt"]
 
-UNFIT = (
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    RuntimeError,
-    NotImplementedError,
-)
+UNFIT = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError, RuntimeError)
 """What a recipe, or torch, raises for arguments or data of another kind."""
 
 

@@ -91,7 +91,7 @@ class RunWriter:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
             rows = [parse(line) for line in lines if line.endswith("}")]
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.path} is damaged ({error}); remove it, and the run begins a new one") from None
+            raise InputError(f"{self.path} is damaged ({error}); {ADVICE}") from None
         for number, row in enumerate(rows, start=1):
             about = row if isinstance(row, dict) else {}
             conform(self.path, about, LogRow, f"row {number}", ADVICE)
