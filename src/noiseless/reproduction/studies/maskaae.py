@@ -151,7 +151,7 @@ NEAR = 2
 COUNTED = "active: masks of at least 0.1; of WAE-WGAN, which has none, code variances above 0.01"
 SHOWN = 12
 FIGURE_REMARKS = (
-    "the paper's dimensions of synthetic data, its latent sizes and widths are unknown: this library chose them",
+    "the paper's dimensions of synthetic data, its latent sizes and widths could not be recovered; chosen here",
     "distance: Fréchet distance of decoded draws of N(0, I) to held-out data; floor: that of training data",
     COUNTED,
     "along training: distances of the weights of the moment, and at the end of those that validated best",
