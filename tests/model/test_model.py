@@ -11,6 +11,7 @@ from noiseless import densities
 from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.model import Model
+from noiseless.runs import verbs
 from tiny import images, method, vectors
 
 
@@ -173,3 +174,15 @@ def test_grey_pictures_serve_a_model_of_colour_with_a_note(tmp_path: Path, size:
 def test_colour_pictures_are_refused_by_a_model_of_grey(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has images in colour, and this model has grey ones; convert them to grey"):
         model(images()).encode(folder(tmp_path / "colour", 8, 8, 3))
+
+
+def test_a_dark_image_is_encoded_whatever_the_batch() -> None:
+    data = images()
+    raw = torch.from_numpy(data.test.take(np.arange(6))).to(torch.uint8) * 0 + 200
+    raw[3] = 0
+    raw[3, 0, 0, 0] = 1
+    whole = verbs.encode(model(data), raw, show=False)
+    for batch in (1, 2, 5):
+        torch.testing.assert_close(verbs.encode(model(data, batch), raw, show=False), whole, rtol=1e-5, atol=1e-6)
+    with pytest.raises(InputError, match="whole numbers up to 1, which is almost black"):
+        model(data).encode(raw[3:4])

@@ -21,12 +21,13 @@ CHUNK = 1 << 24
 ROUNDING = 1e-5
 
 
-def stored(where: str, images: np.ndarray) -> np.ndarray:
+def stored(where: str, images: np.ndarray, whole: bool = True) -> np.ndarray:
     """Images of any type of number, as uint8 or float32.
 
     Arguments:
         where: what error messages call the images.
         images: booleans, integers or floating-point numbers of any shape with the data first.
+        whole: they are all that there are; a batch may be dark by chance, and is not refused for it.
 
     Raises:
         InputError: the numbers break the rules above.
@@ -35,13 +36,16 @@ def stored(where: str, images: np.ndarray) -> np.ndarray:
     if kind == "b":
         return images.astype(np.uint8) * np.uint8(255)
     if images.dtype == np.uint8:
-        refuse_faint(where, images)
+        if whole:
+            refuse_faint(where, images)
         return images
     low, high = extent(where, images)
-    if kind in "iu" and low >= 0 and high == 1:
+    if whole and kind in "iu" and low >= 0 and high == 1:
         raise _faint(where)
     if kind == "u" and images.dtype.itemsize == 2:
-        return _eight_bits(where, images, high)
+        if whole and 0 < high <= 255:
+            raise _dark(where, high)
+        return np.rint(images / np.float32(257)).astype(np.uint8)
     if kind in "iu" and low >= 0 and high <= 255:
         return images.astype(np.uint8)
     if kind == "f" and low >= -ROUNDING and high <= 1 + ROUNDING:
@@ -87,13 +91,11 @@ def _chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     return ((start, array[start : start + rows]) for start in range(0, len(array), rows))
 
 
-def _eight_bits(where: str, images: np.ndarray, high: float) -> np.ndarray:
-    if 0 < high <= 255:
-        raise InputError(
-            f"{where} has images in uint16, which are read as 16-bit numbers, up to {high:g} of 65535: almost black; "
-            f"if they are 8-bit numbers, convert them to uint8"
-        )
-    return np.rint(images / np.float32(257)).astype(np.uint8)
+def _dark(where: str, high: float) -> InputError:
+    return InputError(
+        f"{where} has images in uint16, which are read as 16-bit numbers, up to {high:g} of 65535: almost black; "
+        f"if they are 8-bit numbers, convert them to uint8"
+    )
 
 
 def _faint(where: str) -> InputError:

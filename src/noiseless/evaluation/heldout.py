@@ -60,7 +60,7 @@ def codes_of(model: Model, split: Split, seed: int) -> Tensor:
     """The codes of held-out data; of as many training data, where codes are known by search alone."""
     if not model.amortised:
         return model.density("empirical").sample(len(split), torch.Generator().manual_seed(seed))
-    return torch.cat([model.encode(raw) for raw in batches(split, np.arange(len(split)))])
+    return torch.cat([model.encoded(raw) for raw in batches(split, np.arange(len(split)))])
 
 
 def batches(split: Split, positions: np.ndarray, size: int = 500) -> Iterator[np.ndarray]:

@@ -55,7 +55,7 @@ def latent(
         name, z = "train", codes_of(model, unseen, seed)[:n]
     else:
         chosen = choice(len(unseen), n, seed)
-        z = torch.cat([model.encode(raw) for raw in batches(unseen, chosen)])
+        z = torch.cat([model.encoded(raw) for raw in batches(unseen, chosen)])
     active = model.autoencoder.active
     z = z if active is None else z[:, active.to(z.device)]
     d = z.shape[1]

@@ -133,7 +133,7 @@ class Images(Modality):
 
     def draw(self, model: Model, data: Data, names: Iterable[Choice], folder: Path) -> None:
         shown = data.test.some(16)
-        codes, half = model.encode(shown), len(shown) // 2  # once: a search for codes is slow
+        codes, half = model.encoded(shown), len(shown) // 2  # once: a search for codes is slow
         originals = model.spec.normalise(torch.from_numpy(shown))
         grids.reconstructions(originals, model.decode(codes), folder / "reconstructions.png")
         _interpolations(model, codes[:half], codes[half : 2 * half], folder)

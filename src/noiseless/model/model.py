@@ -104,7 +104,12 @@ class Model:
 
     def encode(self, data: object) -> Float[Tensor, "n d"]:
         """The mean codes of the data."""
-        return self._in_batches(lambda x: self.autoencoder.encode(x).mean, self._checked(data), self._normalise)
+        return self.encoded(self.checked(data))
+
+    def encoded(self, stored: Tensor | np.ndarray) -> Float[Tensor, "n d"]:
+        """The mean codes of data as a data set stores them, or as :meth:`checked` gives them."""
+        raw = torch.as_tensor(stored)
+        return self._in_batches(lambda x: self.autoencoder.encode(x).mean, raw, self._normalise)
 
     def decode(self, codes: Float[Tensor, "n d"] | np.ndarray) -> Float[Tensor, "n ..."]:
         """The data that the codes stand for."""
@@ -186,7 +191,7 @@ class Model:
             steps: points on each path, 2 or more.
             path: along a great circle or a straight line.
         """
-        starts, ends = self._checked(a), self._checked(b)
+        starts, ends = self.checked(a), self.checked(b)
         _check_paths(len(starts), len(ends), steps, path)
         return self.between(self.encode(starts), self.encode(ends), steps, path)
 
@@ -226,7 +231,8 @@ class Model:
         x = self.spec.normalise(raw.to(self.device)).to(self.dtype)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
-    def _checked(self, data: object) -> Tensor:
+    def checked(self, data: object) -> Tensor:
+        """Data as a data set stores them; what is refused is judged by all of them together."""
         raw = to_tensor(self.rows(data), "the data")
         shape = self.spec.shape
         raw = modality.of(self.spec).arranged(raw, self.spec)

@@ -190,12 +190,12 @@ def encode(
         run = _run(trained)
         return run.codes(run.ready(), data_dir=data_dir)
     model = _opened(trained)
-    found = model.rows(data, size=size, data_dir=data_dir)
+    found = model.checked(model.rows(data, size=size, data_dir=data_dir))
     codes = []
     shown = bar("encoding", len(found)) if show else contextlib.nullcontext(lambda _: None)
     with shown as advance:
         for chunk in np.array_split(np.arange(len(found)), max(1, -(-len(found) // model.batch))):
-            codes.append(model.encode(found[chunk]))
+            codes.append(model.encoded(found[chunk]))
             advance(len(chunk))
     return torch.cat(codes)
 

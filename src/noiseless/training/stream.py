@@ -139,7 +139,7 @@ def _stored(x: Tensor) -> Tensor:
     """Images in whole numbers by the rule for all images; floats are taken as they are."""
     if x.ndim != 4 or x.is_floating_point():
         return x
-    return torch.from_numpy(intensities.stored("a batch", to_numpy(x)))
+    return torch.from_numpy(intensities.stored("a batch", to_numpy(x), whole=False))
 
 
 def _described(batch: object) -> str:

@@ -208,7 +208,7 @@ def _inner(opened: Model, data: Data, n: int) -> dict[str, Any]:
 
 def codes(opened: Model, data: Data, n: int) -> Tensor:
     """The codes of up to n held-out data, before the mask."""
-    return opened.encode(data.test.some(n))
+    return opened.encoded(data.test.some(n))
 
 
 def log(reading: Reading) -> list[dict[str, Any]]:
