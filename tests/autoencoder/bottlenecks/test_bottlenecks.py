@@ -46,6 +46,15 @@ def test_evaluation_takes_running_moments_and_one_datum_alone(kind: type) -> Non
     torch.testing.assert_close(bottleneck(fresh[:1]).mean, z[:1], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("kind", [BatchNormed, L1Normed])
+def test_standardised_codes_are_those_of_training(kind: type) -> None:
+    """Whatever the scale that running moments left them with."""
+    bottleneck = kind(5).double()
+    expected = bottleneck(outputs()).mean
+    torch.testing.assert_close(bottleneck.standardised(3 * expected - 1), expected, rtol=1e-4, atol=1e-6)
+    assert Variational(5).standardised(expected) is expected
+
+
 def test_nothing_is_learnt_by_the_normalisation() -> None:
     assert not list(BatchNormed(3).parameters())
     assert not list(L1Normed(3).parameters())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, distributions, nn
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
 from noiseless.metrics.entropy import entropy
@@ -82,6 +85,19 @@ def test_the_discrepancy_refuses_what_it_cannot_estimate() -> None:
 def test_the_entropy_term_is_minus_the_estimate(k: int) -> None:
     z = normal(30)
     torch.testing.assert_close(NegativeEntropy(k)(traced(Dirac(z)), MODEL), -entropy(z, k), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [BatchNormed, L1Normed])
+def test_validation_counts_no_entropy_that_the_scale_of_codes_gives(kind: type) -> None:
+    """While running moments lag, normalised codes are too wide; the entropy of training is that of the right scale."""
+    model = Autoencoder(nn.Identity(), nn.Identity(), kind(3).double())
+    z = model.bottleneck(normal(100)).mean
+    values = [
+        NegativeEntropy()(traced(Dirac(scale * z + shift), step=None), model) for scale, shift in ((1, 0), (4, 2))
+    ]
+    torch.testing.assert_close(torch.stack(values), -entropy(z).expand(2), rtol=1e-4, atol=0)
+    widened = NegativeEntropy()(traced(Dirac(4 * z + 2)), model)  # in training, the bottleneck itself sees to the scale
+    torch.testing.assert_close(widened, -entropy(z) - 3 * math.log(4), rtol=1e-6, atol=0)
 
 
 def test_terms_of_the_batch_pass_over_a_last_batch_of_validation_that_is_too_small() -> None:

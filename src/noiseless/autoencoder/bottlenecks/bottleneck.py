@@ -29,3 +29,7 @@ class Bottleneck(nn.Module, ABC):
     @abstractmethod
     def forward(self, h: Float[Tensor, "b inputs"]) -> Posterior:
         """The distribution of the codes."""
+
+    def standardised(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Codes with exactly the moments that the bottleneck fixes, over this batch; unchanged if it fixes none."""
+        return z

@@ -20,6 +20,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.nn.distributed import BatchNorm, gather
@@ -53,6 +54,10 @@ class BatchNormed(Bottleneck):
         """All mass in the normalised output."""
         return Dirac(self.norm(h))
 
+    def standardised(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Codes of mean 0 and variance 1 over this batch, as in training."""
+        return F.batch_norm(z, None, None, training=True, eps=EPS)
+
 
 class L1Normed(Bottleneck):
     """Codes of mean 0 and mean absolute value 1 in every dimension.
@@ -82,6 +87,11 @@ class L1Normed(Bottleneck):
         """All mass in the normalised output."""
         mean, spread = self._batch(h) if self.training else self._running()
         return Dirac((h - mean) / (spread + EPS))
+
+    def standardised(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Codes of mean 0 and mean absolute value 1 over this batch, as in training."""
+        centred = z - z.mean(0)
+        return centred / (centred.abs().mean(0) + EPS)
 
     def _batch(self, h: Tensor) -> tuple[Tensor, Tensor]:
         joint = gather(h)

@@ -7,6 +7,10 @@ largest for N(0, I), with value :math:`\frac d2 \log 2 \pi e`, so minimising the
 towards N(0, I). The estimate is :func:`noiseless.metrics.entropy.entropy` on the global batch of all processes. Without
 a bottleneck that fixes the scale of the codes, the term has no minimum.
 
+In validation, codes are normalised by moments of other batches, so that their variance is not exactly 1, and a larger
+one would count as entropy. There the estimate is of codes that the bottleneck standardises by the validation batch's
+own moments, as it does in training: it cannot be raised by their scale.
+
 Not enforced: normality itself. In 16 or more dimensions, a batch of 100 contains little information about the shape of
 the distribution beyond its spread, and the weight determines the trade-off against reconstruction.
 
@@ -41,7 +45,9 @@ class NegativeEntropy:
             raise InputError(f"k is {k}, but must be 1 or more: the first neighbour is the nearest")
         self.k = k
 
-    def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:  # noqa: ARG002
+    def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:
         """Minus the entropy of the global batch; 0 for a last batch of validation that is too small for an estimate."""
         z = gather(trace.z)
-        return z.new_zeros(()) if len(z) <= self.k and trace.batch.step is None else -entropy(z, self.k)
+        if trace.batch.step is not None:
+            return -entropy(z, self.k)
+        return -entropy(autoencoder.bottleneck.standardised(z), self.k) if len(z) > self.k else z.new_zeros(())
