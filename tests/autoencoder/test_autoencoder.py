@@ -10,6 +10,7 @@ from noiseless.errors import InputError
 from noiseless.nn.conv import ConvDecoder, ConvEncoder
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
 from noiseless.values import Batch, Dirac, Spec
+from tiny import derivations
 
 IMAGE, VECTOR = Spec("i", (1, 28, 28)), Spec("v", (7,))
 
@@ -105,6 +106,14 @@ def test_own_networks_that_do_not_fit_are_refused() -> None:
 def test_building_leaves_moments_alone() -> None:
     model = build(IMAGE, Networks(latent_dim=2, width=2), Deterministic(2))
     assert all((b == 0).all() for b in model.buffers())
+
+
+def test_depth_is_refused_where_networks_have_none() -> None:
+    with pytest.raises(InputError, match=r"the net gru-small has a fixed number of layers; leave out depth=3"):
+        build(derivations().spec, Networks(depth=3), Deterministic(25), logits=True)
+    own = Networks(latent_dim=2, depth=3, encoder=MLPEncoder, decoder=MLPDecoder)
+    with pytest.raises(InputError, match="networks of your own have a depth of their own; leave out depth=3"):
+        build(VECTOR, own, Deterministic(2))
 
 
 @pytest.mark.parametrize("name", ["latent_dim", "width", "depth"])

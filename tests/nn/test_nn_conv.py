@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,10 @@ def pair(
 ) -> tuple[ConvEncoder, ConvDecoder]:
     torch.manual_seed(0)
     return ConvEncoder(shape, latent_dim, width, net), ConvDecoder(latent_dim, shape, width, net)
+
+
+def _made(shape: tuple[int, ...], net: Architecture) -> tuple[Any, Any]:
+    return partial(ConvEncoder, shape, 3, 2, net), partial(ConvDecoder, 3, shape, 2, net)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,16 @@ def test_any_size_from_8_to_128_goes_in_and_comes_out(shape: tuple[int, ...], ne
     assert ((y > 0) & (y < 1)).all()
     y.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in [*encoder.parameters(), *decoder.parameters()])
+
+
+@NETS
+def test_depth_adds_convolutions_that_keep_the_size(net: Architecture) -> None:
+    plain, deep = pair((1, 12, 20), net), [make(depth=3) for make in _made((1, 12, 20), net)]
+    for one, other, strided in zip(plain, deep, (4, net.doublings), strict=True):
+        counts = [sum(isinstance(module, nn.Conv2d) for module in network.modules()) for network in (one, other)]
+        assert counts[1] - counts[0] == 2 * strided
+    assert deep[1](deep[0](torch.rand(2, 1, 12, 20))).shape == (2, 1, 12, 20)
+    assert pair((1, 12, 20), net)[0].state_dict().keys() == _made((1, 12, 20), net)[0](depth=1).state_dict().keys()
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 8), (1, 8, 129), (3, 200, 200), (8, 8), (64,)], ids=str)

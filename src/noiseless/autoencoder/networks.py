@@ -76,7 +76,8 @@ class Networks:
             encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
             hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
-        depth: Hidden layers of a perceptron. Default: 2, or the paper's where its networks are perceptrons.
+        depth: Hidden layers of a perceptron (default: 2, or the paper's where its networks are perceptrons), or
+            convolutions per size of a convolutional network (default: 1, as in the paper). Other networks have none.
         encoder: A callable of your own, (shape, outputs) -> module, as MODULE:NAME on the command line.
         decoder: A callable of your own, (latent_dim, shape) -> module, as MODULE:NAME on the command line.
     """
@@ -130,7 +131,10 @@ def perceptrons(networks: Networks, logits: bool) -> Factories:
 
 
 def _factories(spec: Spec, networks: Networks, logits: bool) -> Factories:
-    if networks.net is not None and not (isinstance(networks.net, str) and networks.net in NETS):
+    own = networks.net is not None and not (isinstance(networks.net, str) and networks.net in NETS)
+    if networks.depth is not None and (own or (networks.encoder is not None and networks.decoder is not None)):
+        raise InputError(f"networks of your own have a depth of their own; leave out depth={networks.depth}")
+    if own:
         return _own(networks.net)
     choice: NetworkChoice = registry.modality(spec.modality)
     net = networks.net or choice.default_net(spec)

@@ -74,11 +74,9 @@ class Images(Modality):
     def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
         if net == "mlp":
             return perceptrons(networks, logits)
-        architecture = SMALL if net == "conv-small" else LARGE
-        return (
-            partial(ConvEncoder, width=networks.width, architecture=architecture),
-            partial(ConvDecoder, width=networks.width, architecture=architecture, logits=logits),
-        )
+        architecture, depth = (SMALL if net == "conv-small" else LARGE), networks.depth or 1
+        given: dict[str, Any] = {"width": networks.width, "architecture": architecture, "depth": depth}
+        return partial(ConvEncoder, **given), partial(ConvDecoder, **given, logits=logits)
 
     def nearest(self, spec: Spec) -> str:
         if spec.shape[0] == 1:

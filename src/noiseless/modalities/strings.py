@@ -72,6 +72,8 @@ class Strings(Modality):
         return "gru-large" if spec.is_long else "gru-small"
 
     def factories(self, net: str, spec: Spec, networks: Networks, logits: bool) -> Factories:
+        if networks.depth is not None:
+            raise InputError(f"the net {net} has a fixed number of layers; leave out depth={networks.depth}")
         architecture, scale = (SMALL if net == "gru-small" else LARGE), networks.width / 128
         encoder = partial(SequenceEncoder, tokens=spec.tokens, architecture=architecture, scale=scale)
         return encoder, partial(SequenceDecoder, architecture=architecture, scale=scale)

@@ -11,6 +11,8 @@ last            transposed 4x4, stride 1, sigmoid                     transposed
 ==============  ====================================================  =================================
 
 Every convolution except the last is followed by batch normalisation and ReLU; the dense layers are linear; w is 128.
+With a depth above 1, which the paper does not have, as many further 3x3 convolutions of stride 1 follow each of stride
+2, with as many channels, batch normalisation and ReLU.
 Weights are initialised Glorot-uniform and biases to zero (Keras's defaults). The biases that Keras puts before batch
 norms are omitted, because batch norm cancels them: their gradient is rounding error, which Adam scales up to full
 steps, so the biases walk at random (or drift, under a gradient penalty) and the running moments lag behind them.
@@ -92,10 +94,11 @@ class ConvEncoder(nn.Module):
         outputs: number of outputs that the bottleneck needs.
         width: channels of the first convolution, w.
         architecture: :data:`SMALL` or :data:`LARGE`.
+        depth: convolutions per size, 1 or more.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], outputs: int, width: int = 128, architecture: Architecture = SMALL
+        self, shape: tuple[int, ...], outputs: int, width: int = 128, architecture: Architecture = SMALL, depth: int = 1
     ) -> None:
         super().__init__()
         height, breadth = _checked(shape)
@@ -103,9 +106,10 @@ class ConvEncoder(nn.Module):
         self.pad = (left, breadth - shape[2] - left, top, height - shape[1] - top)
         self.rescale = architecture.rescale
         channels = [shape[0], width, 2 * width, 4 * width, 8 * width]
-        self.halvings = nn.ModuleList()
+        self.halvings, self.blocks = nn.ModuleList(), nn.ModuleList()
         for c_in, c_out in pairwise(channels):
             self.halvings.append(_Halving(c_in, c_out, architecture.kernel))
+            self.blocks.append(_same_size(c_out, depth - 1))
             height, breadth = -(-height // 2), -(-breadth // 2)
         self.dense = nn.Linear(channels[-1] * height * breadth, outputs)
         self.apply(_initialise)
@@ -114,9 +118,18 @@ class ConvEncoder(nn.Module):
         """Maps images in [0, 1] to the bottleneck's input."""
         h = F.pad(x, self.pad) if any(self.pad) else x
         h = 2 * h - 1 if self.rescale else h
-        for halving in self.halvings:
-            h = halving(h)
+        for halving, block in zip(self.halvings, self.blocks, strict=True):
+            h = block(halving(h))
         return self.dense(h.permute(0, 2, 3, 1).flatten(1))
+
+
+def _same_size(channels: int, count: int) -> nn.Sequential:
+    """Convolutions that keep size and channels, each with batch normalisation and ReLU; the identity if none."""
+    layers: list[nn.Module] = []
+    for _ in range(count):
+        convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        layers += [convolution, BatchNorm(channels), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
 
 class _Halving(nn.Module):
@@ -141,6 +154,7 @@ class ConvDecoder(nn.Module):
         width: w, as in the encoder.
         architecture: :data:`SMALL` or :data:`LARGE`.
         logits: return logits, i.e. omit the sigmoid.
+        depth: convolutions per size, 1 or more.
     """
 
     def __init__(
@@ -150,6 +164,7 @@ class ConvDecoder(nn.Module):
         width: int = 128,
         architecture: Architecture = SMALL,
         logits: bool = False,
+        depth: int = 1,
     ) -> None:
         super().__init__()
         self.logits = logits
@@ -161,14 +176,15 @@ class ConvDecoder(nn.Module):
         self.dense = nn.Linear(latent_dim, self.start[0] * self.start[1] * self.start[2])
         channels = [8 * width >> k for k in range(doublings + 1)]
         self.doublings = nn.ModuleList(_Doubling(c_in, c_out, kernel) for c_in, c_out in pairwise(channels))
+        self.blocks = nn.ModuleList(_same_size(c, depth - 1) for c in channels[1:])
         self.last = nn.ConvTranspose2d(channels[-1], shape[0], kernel, padding=(kernel - 1) // 2)
         self.apply(_initialise)
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:
         """Maps codes to images in [0, 1] (or to their logits), in float32 or higher precision."""
         h = self.dense(z).unflatten(1, self.start).permute(0, 3, 1, 2)
-        for doubling in self.doublings:
-            h = doubling(h)
+        for doubling, block in zip(self.doublings, self.blocks, strict=True):
+            h = block(doubling(h))
         h = self._last(h)[..., self.top :, self.left :][..., : self.size[0], : self.size[1]]
         h = h.float() if h.dtype == torch.bfloat16 else h
         return h if self.logits else torch.sigmoid(h)

@@ -262,8 +262,10 @@ def _uncalibrated(form: str, game: str, reconstruction: str) -> str:
 
 def _paper(spec: Spec, networks: Networks) -> Networks:
     """The paper's perceptrons for data like the paper's, unless other networks were requested."""
-    alike = sizes_of(spec).perceptrons(spec)
-    return replace(networks, net=networks.net or ("mlp" if alike else None), depth=networks.depth or DEPTH)
+    if networks.encoder is not None and networks.decoder is not None:
+        return networks
+    net = networks.net or ("mlp" if sizes_of(spec).perceptrons(spec) else None)
+    return replace(networks, net=net, depth=networks.depth or (DEPTH if net == "mlp" else None))
 
 
 def _rmsprop(optimiser: Optimiser) -> Optimiser:
