@@ -609,7 +609,7 @@ def test_what_was_said_of_an_earlier_end_is_replaced(tmp_path: Path) -> None:
     made = run("rae", vectors(), tmp_path / "r", steps=60, draw=False)
     journal = RunWriter(made.directory, vectors())
     for setback, kept in (("", 0), (f"{SETBACK} (1, 2)", 1), (f"{SETBACK} (1, 3)", 1), ("", 0)):
-        journal.remark(setback)
+        journal.remark([setback] * bool(setback))
         notes = Run(made.directory).record["notes"]
         assert [note for note in notes if note.startswith(SETBACK)] == [setback] * kept
 

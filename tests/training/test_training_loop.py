@@ -21,7 +21,7 @@ from noiseless.training import State, Stopped, Training, fit, resolve
 from noiseless.training.engine import Engine
 from noiseless.training.feed import BatchLoader, mix
 from noiseless.training.progress import Log
-from noiseless.training.settings import Optimiser
+from noiseless.training.settings import Optimiser, residue
 from noiseless.training.validation import Validation
 from noiseless.values import Batch, Spec
 from tiny import FAST, assert_same, data, images, method, vectors
@@ -185,7 +185,8 @@ def test_the_average_is_its_closed_form() -> None:
         path.append(
             {k: v.double() for k, v in trained(steps=steps, schedule="constant")[0].objective.state_dict().items()}
         )
-    state, kept = trained(steps=5, ema=decay, schedule="constant")
+    with pytest.warns(UserWarning, match="average of the weights still holds 41% of the first step's"):
+        state, kept = trained(steps=5, ema=decay, ema_form="constant", schedule="constant")
     expected = path[0]
     for theta in path[1:]:
         expected = {k: decay * expected[k] + (1 - decay) * theta[k] for k in expected}
@@ -195,6 +196,17 @@ def test_the_average_is_its_closed_form() -> None:
         dict(state.objective.state_dict()), dict(trained(steps=5, schedule="constant")[0].objective.state_dict())
     )
     assert_same(kept.bests[-1], dict(state.validated.state_dict()))
+
+
+def test_the_average_of_a_short_run_is_not_the_untrained_weights() -> None:
+    """Unless it is asked for: by default, few steps have the ramped form, whose average copies the weights at first."""
+    for steps in (1, 3, 5):
+        state = trained(steps=steps, ema=0.99995, schedule="constant")[0]
+        assert_same(dict(state.validated.state_dict()), dict(state.objective.state_dict()))
+    assert [residue(Training(ema=0.5), n) for n in (0, 1, 4)] == [0, 1, 0.125]
+    for steps, form in ((92_102, "ramped"), (92_103, "constant")):
+        asked = Training(**FAST | {"steps": steps}, ema=0.99995)
+        assert resolve(asked, method("rae", vectors().spec).objective, vectors()).ema_form == form
 
 
 def test_gradients_are_clipped_to_the_norm_asked_for() -> None:

@@ -42,8 +42,8 @@ PLANS = {
     "tuned": Plan(shift_epochs=0, mirrored=False, decay=0.0, decay_epochs=0),
 }
 TRAININGS = {
-    "paper": Training(epochs=3000, batch=256, schedule="constant", ema=0.99995, ema_form="constant"),
-    "tuned": Training(epochs=300, batch=100, schedule="constant", ema=0.995, ema_form="constant"),
+    "paper": Training(epochs=3000, batch=256, schedule="constant", ema=0.99995),
+    "tuned": Training(epochs=300, batch=100, schedule="constant", ema=0.995),
 }
 
 

@@ -176,7 +176,7 @@ class Run:
             every=every,
         )
         if engine.main and state.latest:
-            journal.remark(state.setback)
+            journal.remark(state.remarks)
         if engine.main and draw and (state.stalled or state.step == self.training.steps):
             with threads(self.training.threads):
                 model = self.model("best", device=str(state.device), data=data)

@@ -27,7 +27,7 @@ from noiseless.objectives.objective import Objective
 from noiseless.registry import Choice
 from noiseless.runs import pictures, stored
 from noiseless.runs.record import amend
-from noiseless.training.state import SETBACK, refuse_types
+from noiseless.training.state import REMARKS, refuse_types
 from noiseless.values import Batch, Noise
 
 __all__ = ["RunWriter", "coded", "in_training", "initial_weights", "load_weights"]
@@ -104,10 +104,10 @@ class RunWriter:
         with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
-    def remark(self, setback: str) -> None:
-        """Notes in run.json that training made the loss worse, in place of what an earlier end of it noted."""
+    def remark(self, remarks: list[str]) -> None:
+        """Notes in run.json what is said at the end of training, in place of what was noted at an earlier end."""
         record = read_json(self.directory / "run.json")
-        notes = [note for note in record["notes"] if not note.startswith(SETBACK)] + [setback] * bool(setback)
+        notes = [note for note in record["notes"] if not note.startswith(REMARKS)] + remarks
         amend(self.directory, {"notes": notes})
 
     def _write(self, name: str, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:

@@ -207,8 +207,8 @@ def fit(
                 raise Stopped(received[0] if received else signal.SIGTERM, state.step)
             bar.resume()
     update.release()
-    if engine.main and state.setback:
-        warnings.warn(state.setback, stacklevel=2)
+    for remark in state.remarks if engine.main else ():
+        warnings.warn(remark, stacklevel=2)
     return state
 
 

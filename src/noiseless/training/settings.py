@@ -16,7 +16,17 @@ from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective
 from noiseless.training.stream import BatchStream
 
-__all__ = ["Optimiser", "OptimiserFactory", "Optimizer", "Training", "best_device", "check_device", "resolve"]
+__all__ = [
+    "RESIDUE",
+    "Optimiser",
+    "OptimiserFactory",
+    "Optimizer",
+    "Training",
+    "best_device",
+    "check_device",
+    "residue",
+    "resolve",
+]
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,8 @@ class Training:
         ema: Decay of an exponential moving average of the weights, in (0, 1). The averaged weights are then validated.
         ema_form: constant: use this decay in every step; ramped: the default of the library ema_pytorch, which updates
             the average every tenth step with a decay that grows from 0 as 1 - t^(-2/3) and may never reach ema.
-            Default: constant.
+            Default: constant, or ramped where the steps are so few that the weights of the first step would keep more
+            than a hundredth of the average.
         clip: Maximal norm of a phase's gradient.
         patience: Stop early after this many validations without improvement.
         validate_every: Steps between validations. Default: one epoch, but at least 250 steps.
@@ -116,7 +127,10 @@ class Training:
         return replace(self, **missing)
 
 
-DEFAULTS = Training(epochs=100, batch=100, schedule="plateau", ema_form="constant")
+RESIDUE = 0.01
+"""Largest share of a moving average that the weights of the first step may have at the end."""
+
+DEFAULTS = Training(epochs=100, batch=100, schedule="plateau")
 
 
 def resolve(
@@ -160,7 +174,14 @@ def resolve(
         "validate_every": chosen.validate_every or max(per_epoch or 0, 250),
     }
     steps = _steps(chosen, per_epoch)
+    if chosen.ema_form is None:
+        decided["ema_form"] = "ramped" if residue(chosen, steps) > RESIDUE else "constant"
     return replace(chosen, steps=steps, epochs=None, device=device, precision=precision, **decided)
+
+
+def residue(training: Training, steps: int) -> float:
+    """The share of a moving average of constant decay that the weights of the first step have after ``steps``."""
+    return training.ema ** (steps - 1) if training.ema is not None and steps else 0.0
 
 
 def _check_norms(training: Training, objective: Objective, world: int) -> None:

@@ -14,12 +14,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
 from noiseless.training.optimiser_state import check_moments, numbers, restore
-from noiseless.training.settings import Training
+from noiseless.training.settings import RESIDUE, Training, residue
 
-__all__ = ["SETBACK", "State", "refuse_types"]
+__all__ = ["REMARKS", "SETBACK", "UNFADED", "State", "refuse_types"]
 
 SETBACK = "training made the loss worse than it was at the start"
-"""How what is said of such a training begins."""
+UNFADED = "the moving average of the weights still holds"
+REMARKS = (SETBACK, UNFADED)
+"""How what is said at the end of a training begins."""
 JUDGED, MARGIN = 20, 0.5
 """Steps before which, and share by which, the losses of two batches may differ by chance."""
 EVERY, AFTER, POWER = 10, 100, 2 / 3
@@ -98,6 +100,24 @@ class State:
         then, now = worse[0]
         return f"{SETBACK} ({then:.4g} in the first step, {now:.4g} at the end); lower the learning rate (lr=)"
 
+    @property
+    def unfaded(self) -> str:
+        """What to say of a moving average that still holds much of the untrained weights; else empty."""
+        share = residue(self.training, self.step)
+        if self.training.ema_form != "constant" or self._started or share <= RESIDUE:
+            return ""
+        return f"{UNFADED} {share:.0%} of the first step's; give ema_form=ramped or a smaller ema=, or train longer"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to say at the end of the training, with :data:`REMARKS` as beginnings."""
+        return [said for said in (self.setback, self.unfaded) if said]
+
+    @property
+    def _started(self) -> int:
+        """The step at which the moving average started."""
+        return max((step for step in self.restarts if step <= self.step), default=0)
+
     def begin(self) -> None:
         """Before a step: applies the cooldown, and resets optimisers, average and best if the objective requests it."""
         if self.training.schedule == "cooldown":
@@ -116,11 +136,11 @@ class State:
         """After an update: updates the moving average, at the interval that its form defines."""
         if self.average is None:
             return
-        since = self.step - max((step for step in self.restarts if step <= self.step), default=0)
-        if self.training.ema_form == "ramped" and since % EVERY:
-            return
+        since = self.step - self._started
         if self.training.ema_form == "ramped" and since <= AFTER + EVERY:
             self.average.n_averaged.zero_()  # the next update copies the weights
+        elif self.training.ema_form == "ramped" and since % EVERY:
+            return
         self.average.update_parameters(self.objective)
 
     def follow(self, loss: float) -> bool:

@@ -457,7 +457,7 @@ def test_the_ramped_average_is_a_copy_and_then_follows_its_decay() -> None:
             mine.fill_(float(step))
         state.averaging()
         values[step] = average[0].item()
-    assert (values[0], values[95], values[110], values[119]) == (0, 90, 110, 110)
+    assert (values[0], values[95], values[110], values[119]) == (0, 95, 110, 110)
     expected = 110.0
     for step in (120, 130, 140):
         decay = 1 - (1 + step - 100) ** (-2 / 3)

@@ -182,7 +182,6 @@ def _line(
     given, trained = dict(arguments or {}), {"validate_every": ONCE, **(training or {})}
     if request.scale == "paper" and request.setting.steps is not None:
         given = {"decay_epochs": round(GROWING * _first_part(request)), **given}
-        trained = {"ema_form": "ramped", **trained}
     if request.scale == "small":
         given = {"form": FORMS["small"], "reconstruction": "efficientnet:32", "optimiser": Optimiser(lr=2e-3), **given}
         trained = {"schedule": "constant", "lr_factor": None, **trained}
