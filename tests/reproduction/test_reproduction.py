@@ -343,12 +343,12 @@ def test_studies_are_listed_and_explain_themselves(capsys: pytest.CaptureFixture
 
 def test_ablations_are_measured_early_and_late(monkeypatch: pytest.MonkeyPatch) -> None:
     line = ["reproduce", "eae-ablations", *TERMS.replace("--steps 3", "--steps 4").split(), "--seeds", "0"]
-    line += ["--rows", "base", "weight 0.05", "batch 500", "perceptron, depth 1", "--out", "a"]
+    line += ["--rows", "base", "weight 0.05", "batch 500", "weight 0, depth 2", "--out", "a"]
     assert run(line) == 0
     content = json.loads(Path("a.json").read_text())
     table = numbers(content)
     assert table["batch 500"]["isotropic"]["mean"] is None
-    for label in ("base", "weight 0.05", "perceptron, depth 1"):
+    for label in ("base", "weight 0.05", "weight 0, depth 2"):
         for column in ("isotropic, 1/4", "isotropic, 1/2", "isotropic"):
             assert table[label][column]["mean"] > 0
     base = Path("runs/eae-ablations-tiny-small/base-0")
@@ -407,10 +407,18 @@ def test_a_stage_stops_a_run_and_keeps_its_plan() -> None:
 
 
 def test_narrow_bottlenecks_are_drawn() -> None:
-    rows = ["width 2, latent 2", "width 2, latent 4", "width 1, latent 2", "width 2, EAE"]
+    rows = [f"batch norm, depth {depth}, latent {d}" for depth, d in ((1, 2), (2, 4))]
+    rows += ["neither, depth 1, latent 2", "EAE, depth 2"]
     assert run(["reproduce", "eae-bottlenecks", *TERMS.split(), "--seeds", "0", "--rows", *rows, "--out", "b"]) == 0
     assert Path("b-distances.png").is_file()
     assert "](b-distances.png)" in Path("b.md").read_text()
+    table = numbers(json.loads(Path("b.json").read_text()))
+    for label, name in zip(rows, ("batch-norm-depth-1-latent-2", "batch-norm-depth-2-latent-4"), strict=False):
+        folder = Path(f"runs/eae-bottlenecks-tiny-small/{name}-0")
+        found = json.loads((folder / "latent.json").read_text())
+        assert [row["row"] for row in found] == ["codes", "N(0, I)"]
+        assert table[label]["energy"]["mean"] == pytest.approx(found[0]["energy"])
+        assert json.loads((folder / "run.json").read_text())["arguments"]["weight"] == 0
 
 
 def test_figures_take_the_runs_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:

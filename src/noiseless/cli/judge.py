@@ -26,7 +26,7 @@ from noiseless.cli.options import (
     use_threads,
 )
 from noiseless.errors import InputError
-from noiseless.evaluation.results import Reference, Result, key, noted, record
+from noiseless.evaluation.results import CODES, Reference, Result, key, noted, record
 from noiseless.evaluation.verbs import compare as compare_methods
 from noiseless.evaluation.verbs import evaluate_codes, evaluate_samples, reference_for, rows_of
 from noiseless.files import refuse_unwritable
@@ -151,7 +151,7 @@ def evaluate(
 def _shown(rows: Sequence[Result], codes: Sequence[Result], folder: Path | None, drawn: Path | None = None) -> None:
     """Records rows, then prints them, a table for each kind of features; a closed pipe thus loses none."""
     written = [] if folder is None else [record(folder, rows)]
-    written += [record(folder, codes, "latent.json")] if folder is not None and codes else []
+    written += [record(folder, codes, CODES)] if folder is not None and codes else []
     if drawn is not None:
         wrote(drawn)
     for kind in dict.fromkeys(row.protocol.features for row in rows):

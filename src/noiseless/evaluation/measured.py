@@ -10,14 +10,16 @@ from typing import Any
 from noiseless.data import Data
 from noiseless.densities import DENSITY
 from noiseless.evaluation import evaluation
-from noiseless.evaluation.results import Reference, Result, known, noted, record
+from noiseless.evaluation.latent import latent
+from noiseless.evaluation.results import CODES, Reference, Result, known, noted, record
 from noiseless.evaluation.strings import STRINGS
 from noiseless.metrics import Features, Metric
 from noiseless.model import Model
 from noiseless.registry import Choice
 from noiseless.runs import BatchNormMoments, Run
 
-__all__ = ["LABELS", "Conditions", "measured", "recorded"]
+__all__ = ["LABELS", "Conditions", "codes", "measured", "recorded"]
+
 
 LABELS: dict[BatchNormMoments, str] = {"running": "best", "batch": "best, moments of the batch"}
 """What rows say of their weights, by the moments of batch norms."""
@@ -104,6 +106,25 @@ def measured(
         rows = noted(made, LABELS[conditions.moments], model.weights_hash, run.record["notes"])
         record(place, rows)
     return rows, missing
+
+
+def codes(run: Run, data: Data, conditions: Conditions, folder: Path | None = None) -> list[Result]:
+    """The rows of :func:`noiseless.evaluation.latent.latent` of a run's best weights, recorded or measured now.
+
+    Arguments:
+        run, data, conditions, folder: as for :func:`measured`.
+    """
+    place, weights, n, seed = folder or run.directory, run.weights_hash(), conditions.n, conditions.seed
+    about: Any = {"n": n, "seed": seed, "weights": LABELS[conditions.moments]}
+    found = known(place, data.fingerprint, None, (), **about, part=None, weights_hash=weights, file=CODES)
+    if found:
+        return found
+    device = str(conditions.features.device) if conditions.features is not None else run.training.device
+    model = run.model(device=device, data=data, moments=conditions.moments)
+    made = latent(model, data, n=n, part=conditions.reference, seed=seed)
+    rows = noted(made, LABELS[conditions.moments], model.weights_hash, run.record["notes"])
+    record(place, rows, CODES)
+    return rows
 
 
 def _fitted(

@@ -17,8 +17,10 @@ from noiseless.files import locked, read_json, write_json
 from noiseless.files.schema import conform
 from noiseless.registry import offered
 
-__all__ = ["Protocol", "Reference", "Result", "Value", "key", "known", "noted", "record"]
+__all__ = ["CODES", "Protocol", "Reference", "Result", "Value", "key", "known", "noted", "record"]
 
+CODES = "latent.json"
+"""The file of the rows of codes."""
 Reference = Literal["test", "validation", "train"]
 Value: TypeAlias = int | float | Sequence[float] | None
 """A number, several of them, or a blank: a metric that does not apply, or too few data."""
@@ -168,27 +170,30 @@ def record(directory: Path, rows: Sequence[Result], name: str = "results.json") 
 def known(
     directory: Path,
     fingerprint: str,
-    features: str,
+    features: str | None,
     names: Sequence[str],
     *,
     n: int,
     seed: int = 0,
-    part: Reference = "test",
+    part: Reference | None = "test",
     weights: str = "best",
     weights_hash: str | None = None,
     metrics: Collection[str] = (),
+    file: str = "results.json",
 ) -> list[Result]:
-    """The rows that ``results.json`` has of some weights against a part; none unless all densities and metrics are.
+    """The rows that a file has of some weights against a part; none unless all densities and metrics are.
 
     Arguments:
-        directory: the folder of results.json.
-        fingerprint, features, n, seed, part, weights: what the rows depend on.
+        directory: the folder of the file.
+        fingerprint, features, n, seed, part, weights: what the rows depend on; codes are compared with nothing, under
+            no features.
         names: the densities.
         weights_hash: of the weights; None takes rows of any. A row that does not say whose it is is taken.
         metrics: further metrics that the rows must have.
+        file: its name.
     """
     wanted = (features, part, seed, n, weights, fingerprint)
-    rows = [row for row in _recorded(directory / "results.json") if _terms(row.protocol) == wanted]
+    rows = [row for row in _recorded(directory / file) if _terms(row.protocol) == wanted]
     if weights_hash is not None:
         rows = [row for row in rows if row.protocol.weights_hash in (None, weights_hash)]
     found = [row for row in rows if set(row.metrics) >= set(metrics)]

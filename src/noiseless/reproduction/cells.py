@@ -20,7 +20,7 @@ from noiseless import metrics
 from noiseless.autoencoder import Networks
 from noiseless.data import Data, modality
 from noiseless.errors import InputError
-from noiseless.evaluation.measured import LABELS, Conditions, measured, recorded
+from noiseless.evaluation.measured import LABELS, Conditions, codes, measured, recorded
 from noiseless.evaluation.results import Reference, Result
 from noiseless.files import read_header, read_json, write_json
 from noiseless.metrics import Features
@@ -128,7 +128,8 @@ class Judged:
     def stands_at(self, source: Source) -> bool:
         """Whether a source means this row."""
         about = self.result.protocol
-        found = (about.row, about.density, about.decoding, about.reference, about.weights, self.features)
+        against = about.reference or about.part
+        found = (about.row, about.density, about.decoding, against, about.weights, self.features)
         wanted = (source.row, source.density, source.decoding, source.reference, LABELS[source.moments])
         return found == (*wanted, source.features)
 
@@ -245,6 +246,8 @@ def _rows(cell: Cell, part: float) -> tuple[Sequence[Judged], list[str]]:
         found, missing = _under(cell, part, sorted(names), asked)
         rows += [Judged(row, asked[0]) for row in found]
         reasons += missing
+    if any(source.row == "codes" and source.part == part for source in cell.sources):
+        rows += [Judged(row) for row in _codes(cell, part)]
     return rows, list(dict.fromkeys(reasons))
 
 
@@ -261,6 +264,12 @@ def _under(cell: Cell, part: float, names: Sequence[str], asked: Asked) -> tuple
         return [], [f"the run is past step {steps:,}, where it was not measured under these terms"]
     run, forgiven = trained(cell, part), cell.request.forgiven
     return measured(run, data, names, conditions, folder=place, afresh=done < steps, forgiven=forgiven)
+
+
+def _codes(cell: Cell, part: float) -> list[Result]:
+    place = cell.folder if part == 1 else cell.folder / f"at-{cell.steps(part)}"
+    conditions = Conditions(_judged_by(cell), cell.request.setting.n, cell.seed)
+    return codes(trained(cell, part), cell.loaded, conditions, place)
 
 
 def _check(run: Run, cell: Cell) -> None:

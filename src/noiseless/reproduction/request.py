@@ -194,7 +194,8 @@ class Source:
     """Where a column's number stands among the results of a run.
 
     Arguments:
-        row: reconstruction, samples or an interpolation, as :func:`noiseless.evaluation.distances.evaluate` names them.
+        row: reconstruction, samples or an interpolation, as :func:`noiseless.evaluation.distances.evaluate` names them;
+            or codes, as :func:`noiseless.evaluation.latent.latent` does.
         density: of samples.
         part: after which part of the steps.
         reference: the part of the data that is compared with.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from noiseless.data import modality
 from noiseless.errors import InputError
-from noiseless.files import atomic_write
+from noiseless.files import atomic_write, slug
 from noiseless.reproduction.cells import Cell, cells, measure, trained
 from noiseless.reproduction.command import command, refuse_overwrite
 from noiseless.reproduction.images import ImageRequest
@@ -106,28 +106,27 @@ EARLY = {"isotropic, 1/4": 0.25, "isotropic, 1/2": 0.5}
 STAGED = by_density() | {column: Source("samples", "normal", part) for column, part in EARLY.items()}
 STAGED_COLUMNS = tuple(STAGED)
 ABLATION_REMARKS = (
-    "every other row differs from base in the one argument that it names; the perceptrons differ from base in their "
-    "kind of network, and from each other in depth",
+    "every other row differs from base in the arguments that it names; depth is the number of convolutions per size",
     "isotropic is N(0, I), in a row `base, second stage` such a one on the codes of base",
-    "batches of other sizes see as many data as base only where the scale counts epochs and not steps",
+    "batches of another size have as many updates as base where the scale counts steps, and as many data elsewhere",
 )
 
 
 def eae_ablations(request: ImageRequest) -> Report:
     """EAE with one argument changed at a time, and whether early samples predict the final distance.
 
-    The base is ``eae`` at its defaults, and every other row changes one argument of it: the weight of the entropy (0 is
+    The base is ``eae`` at its defaults, and every other row changes what it names: the weight of the entropy (0 is
     batch norm alone; 0.05 and 1 are the weights that the paper names), the normalisation (none is entropy alone, which
-    has no minimum), the neighbour k, the size of a batch, of a code and of the networks. The depth of the convolutional
-    networks is the paper's own, so that depth is varied on a perceptron, whose rows are to be read against each other.
-    A second stage on the base's codes is what the paper names as future work.
+    has no minimum), the neighbour k, the size of a batch, of a code and of the networks, and their depth, with the
+    entropy and with batch norm alone. Batches of another size are for as many updates as the base's, or for as many
+    data. A second stage on the base's codes is what the paper names as future work.
 
     Rows are trained in three stages, each of which ends with a validation, where isotropic samples are measured:
     whether early samples tell the final distance is the rank correlation over rows below the table. A run that was
     trained beforehand has no early numbers.
     """
     setting = request.setting
-    lines = chosen([_staged(line, setting) for line in _ablations(setting.width, setting.second_stage)], request)
+    lines = chosen([_staged(line, setting) for line in _ablations(setting)], request)
     measured = measure(request, "eae-ablations", lines)
     title = "What EAE owes to what"
     table = Table("eae-ablations", title, request, lines, STAGED_COLUMNS, measured, remarks=ABLATION_REMARKS)
@@ -138,8 +137,8 @@ def eae_ablations(request: ImageRequest) -> Report:
     return table.report(text, content={"early": found})
 
 
-def _ablations(width: int, second_stage: str) -> list[Line]:
-    half = max(1, width // 2)
+def _ablations(setting: Scale) -> list[Line]:
+    half, twice = max(1, setting.width // 2), 2 * setting.width
     return [
         Line("base", "eae", STAGED, name="base"),
         Line("weight 0 (batch norm alone)", "eae", STAGED, arguments={"weight": 0.0}, name="weight-0"),
@@ -148,11 +147,11 @@ def _ablations(width: int, second_stage: str) -> list[Line]:
         Line("weight 5", "eae", STAGED, arguments={"weight": 5.0}, name="weight-5"),
         Line("no batch norm (entropy alone)", "eae", STAGED, arguments={"normalisation": "none"}, name="no-norm"),
         *(Line(f"k = {k}", "eae", STAGED, arguments={"k": k}, name=f"k-{k}") for k in (3, 10)),
-        *(Line(f"batch {b}", "eae", STAGED, training={"batch": b}, name=f"batch-{b}") for b in (20, 500)),
+        *(line for b in (20, 500) for line in _batches(b, setting.steps)),
         *(Line(f"latent {d}", "eae", STAGED, {"latent_dim": d}, name=f"latent-{d}") for d in (4, 8, 32)),
-        *(Line(f"width {w}", "eae", STAGED, {"width": w}, name=f"width-{w}") for w in (half, 2 * width)),
-        *(_perceptron(depth) for depth in (1, 2, 4)),
-        Line("base, second stage", "eae", {"isotropic": Source("samples", second_stage)}, name="base"),
+        *(Line(f"width {w}", "eae", STAGED, {"width": w}, name=f"width-{w}") for w in (half, twice)),
+        *(_deep(depth, weight) for weight in (1.0, 0.0) for depth in DEPTHS[1:]),
+        Line("base, second stage", "eae", {"isotropic": Source("samples", setting.second_stage)}, name="base"),
     ]
 
 
@@ -161,80 +160,97 @@ def _staged(line: Line, setting: Scale) -> Line:
 
     The rate, which falls at every validation, falls as fast as in the tables.
     """
-    every: dict[str, Any] = {} if setting.steps is None else {"validate_every": max(1, setting.steps // 4)}
+    steps = line.training.get("steps", setting.steps)
+    every: dict[str, Any] = {} if steps is None else {"validate_every": max(1, steps // 4)}
     if every and setting.lr_factor is not None and setting.validate_every is not None:
         every["lr_factor"] = setting.lr_factor ** (every["validate_every"] / setting.validate_every)
     return replace(line, training={**every, **line.training})
 
 
-def _perceptron(depth: int) -> Line:
-    return Line(f"perceptron, depth {depth}", "eae", STAGED, {"net": "mlp", "depth": depth}, name=f"mlp-{depth}")
+def _batches(batch: int, steps: int | None) -> list[Line]:
+    """Batches of another size: as many updates as the base, and as many data; epochs count data anyway."""
+    label, name, given = f"batch {batch}", f"batch-{batch}", {"batch": batch}
+    lines = [Line(label, "eae", STAGED, training=given, name=name)]
+    if steps is None:
+        return lines
+    given = {"batch": batch, "steps": max(1, round(steps * USUAL / batch))}
+    return [*lines, Line(f"{label}, as many data", "eae", STAGED, training=given, name=f"{name}-data")]
 
 
+def _deep(depth: int, weight: float) -> Line:
+    label, name = ("", "") if weight else ("weight 0, ", "weight-0-")
+    networks, arguments = {"depth": depth}, {} if weight else {"weight": weight}
+    return Line(f"{label}depth {depth}", "eae", STAGED, networks, arguments=arguments, name=f"{name}depth-{depth}")
+
+
+USUAL = 100
+"""The batch of the base."""
+DEPTHS = (1, 2, 3)
 LATENT_SIZES = (2, 4, 8, 16, 32)
-BY_DENSITY = by_density()
+BOTTLENECK_SOURCES = by_density() | {"energy": Source("codes", column="energy")}
+KINDS = {"eae": "batch norm", "ae": "neither"}
 BOTTLENECK_REMARKS = (
-    "latent sizes and widths were chosen by this library: the paper's could not be recovered",
-    "isotropic is N(0, I), which nothing in a plain autoencoder draws its codes to; MVG is one fitted Gaussian, GMM a "
-    "mixture of ten",
+    "latent sizes and depths (convolutions per size) were chosen by this library: the paper's could not be recovered",
+    "batch norm: codes of mean 0 and variance 1 without entropy; neither: a plain autoencoder; EAE: with entropy, at "
+    "the data set's own latent size",
+    "energy: squared energy distance of the codes of held-out data to N(0, I), about 0 for its own draws",
 )
 
 
 def eae_bottlenecks(request: ImageRequest) -> Report:
-    """Plain autoencoders with narrow bottlenecks: distance against latent size, at two widths.
+    """Batch norm without entropy: do codes become Gaussian as the bottleneck narrows and the network deepens?
 
-    Plain autoencoders of several latent sizes and widths, sampled from N(0, I), one fitted Gaussian and a mixture of
-    ten; beside them, at each width, an entropic autoencoder of the data set's own latent size. The question of section
-    5.2 of the paper: does a code of few dimensions make samples as good as a regulariser does, and at which cost to
-    reconstructions? The paper's sizes could not be recovered; these are ours.
+    The prediction of sections 4.2 and 5.2 of the paper. Autoencoders whose codes are only normalised, at several latent
+    sizes and depths, sampled from N(0, I), one fitted Gaussian and a mixture of ten, with the squared energy distance
+    between their codes and N(0, I). Beside them are plain autoencoders, and at each depth an entropic one of the data
+    set's own latent size. The paper's sizes could not be recovered; these are ours.
     """
-    widths = tuple(dict.fromkeys((request.setting.width, max(1, request.setting.width // 4))))
-    lines = chosen([line for width in widths for line in _bottlenecks(width)], request)
+    plain = [_bottleneck("ae", 1, d) for d in LATENT_SIZES]
+    lines = chosen([line for depth in DEPTHS for line in _bottlenecks(depth)] + plain, request)
     measured = measure(request, "eae-bottlenecks", lines)
-    title = "Narrow bottlenecks without a regulariser"
-    table = Table("eae-bottlenecks", title, request, lines, tuple(BY_DENSITY), measured, remarks=BOTTLENECK_REMARKS)
-    picture = f"![Fréchet distance against latent size]({request.place('eae-bottlenecks').name}-distances.png)"
-    return table.report(picture, pictures={"distances": lambda path: _draw(table, widths, path)})
+    title = "Narrow and deep bottlenecks without entropy"
+    columns = tuple(BOTTLENECK_SOURCES)
+    table = Table("eae-bottlenecks", title, request, lines, columns, measured, remarks=BOTTLENECK_REMARKS)
+    picture = f"![Distances against latent size]({request.place('eae-bottlenecks').name}-distances.png)"
+    return table.report(picture, pictures={"distances": lambda path: _draw(table, path)})
 
 
-def _bottlenecks(width: int) -> list[Line]:
-    """The rows of a width: an autoencoder a latent size, and EAE."""
-    eae = Line(f"width {width}, EAE", "eae", BY_DENSITY, {"width": width}, name=f"width-{width}-eae")
-    return [*(_bottleneck(width, latent_dim) for latent_dim in LATENT_SIZES), eae]
+def _bottlenecks(depth: int) -> list[Line]:
+    """The rows of a depth: batch norm at each latent size, and EAE."""
+    entropic = Line(f"EAE, depth {depth}", "eae", BOTTLENECK_SOURCES, {"depth": depth}, name=f"eae-depth-{depth}")
+    return [*(_bottleneck("eae", depth, latent_dim) for latent_dim in LATENT_SIZES), entropic]
 
 
-def _bottleneck(width: int, latent_dim: int) -> Line:
-    networks = {"width": width, "latent_dim": latent_dim}
-    return Line(
-        f"width {width}, latent {latent_dim}", "ae", BY_DENSITY, networks, name=f"width-{width}-latent-{latent_dim}"
-    )
+def _bottleneck(recipe: str, depth: int, latent_dim: int) -> Line:
+    networks = {"latent_dim": latent_dim, "depth": depth}
+    arguments = {"weight": 0.0} if recipe == "eae" else {}
+    label = f"{KINDS[recipe]}, depth {depth}, latent {latent_dim}"
+    return Line(label, recipe, BOTTLENECK_SOURCES, networks, arguments=arguments, name=slug(label))
 
 
 @own_style()
-def _draw(table: Table, widths: tuple[int, ...], path: Path) -> None:
-    """Distance against latent size: a panel a width, a curve a column, bars of one standard deviation; EAE dashed."""
-    figure = Figure(figsize=(4.5 * len(widths), 3.4), dpi=110, layout="constrained")
+def _draw(table: Table, path: Path) -> None:
+    """Isotropic distance and energy distance against latent size: a curve a depth, bars of one standard deviation."""
+    figure = Figure(figsize=(9, 3.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(widths), squeeze=False, sharey=True)[0]
-    for width, panel in zip(widths, panels, strict=True):
-        mine = [line for line in table.lines if line.networks["width"] == width]
-        lines = [line for line in mine if "latent_dim" in line.networks]
-        regularised = [line for line in mine if "latent_dim" not in line.networks]
-        for colour, column in enumerate(table.columns):
-            found = {line.networks["latent_dim"]: table.number(line, column) for line in lines}
+    narrow = [line for line in table.lines if "latent_dim" in line.networks]
+    kinds = dict.fromkeys((line.recipe, line.networks["depth"]) for line in narrow)
+    shown = {"isotropic": "Fréchet distance, N(0, I)", "energy": "squared energy distance"}
+    for panel, (column, title) in zip(figure.subplots(1, 2), shown.items(), strict=True):
+        for recipe, depth in kinds:
+            mine = [line for line in narrow if (line.recipe, line.networks["depth"]) == (recipe, depth)]
+            found = {line.networks["latent_dim"]: table.number(line, column) for line in mine}
             known = {d: number for d, number in found.items() if number["mean"] is not None}
             means, errors = ([number[key] or 0.0 for number in known.values()] for key in ("mean", "std"))
-            panel.errorbar(list(known), means, errors, marker=".", capsize=2, label=column, color=f"C{colour}")
-            levels = [table.means(column)[line.label] for line in regularised if line.label in table.means(column)]
-            for level in levels:
-                panel.axhline(level, linestyle="--", linewidth=1, color=f"C{colour}")
+            label = f"{KINDS[recipe]}, depth {depth}"
+            panel.errorbar(list(known), means, errors, marker=".", capsize=2, label=label)
         panel.set_xscale("log", base=2)
+        panel.set_yscale("log")
         panel.set_xticks(LATENT_SIZES, map(str, LATENT_SIZES))
-        panel.set(title=f"ae (EAE dashed), width {width}", xlabel="latent size")
+        panel.set(title=title, xlabel="latent size")
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("Fréchet distance")
-    panels[-1].legend()
+    figure.axes[-1].legend()
     with atomic_write(path) as part:
         figure.savefig(part, format="png")
 
