@@ -40,6 +40,7 @@ import torch
 from torch import nn
 
 from noiseless.autoencoder import Networks
+from noiseless.autoencoder.bottlenecks import Bottleneck
 from noiseless.data import Raw
 from noiseless.densities import LatentDensity
 from noiseless.optimisation.problem import Proposal, Round
@@ -47,7 +48,7 @@ from noiseless.optimisation.scores import Score
 from noiseless.recipes.method import Method, names
 from noiseless.reproduction import Report
 from noiseless.reproduction.images import ImageRequest
-from noiseless.values import Spec
+from noiseless.values import Dirac, Spec
 
 
 def method(spec: Spec, networks: Networks = Networks(), *, beta: float = 0.5) -> Method:
@@ -141,6 +142,23 @@ class Huber:
         return nn.functional.huber_loss(y, x, reduction="sum", delta=self.delta) / len(x)
 
 
+class Simplex(Bottleneck):
+    """Codes of positive coordinates that sum to 1, sampled by default from a box around them."""
+
+    maximum_entropy = Box
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = self.inputs_of = latent_dim
+
+    @property
+    def inputs(self):
+        return self.inputs_of
+
+    def forward(self, h):
+        return Dirac(h.softmax(1))
+
+
 def cross_entropy(logits, x):
     return nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
 
@@ -202,6 +220,8 @@ toy-features = toys:brightness
 toy-points = toys:points
 [noiseless.reconstructions]
 toy-absolute = toys:absolute
+[noiseless.bottlenecks]
+toy-simplex = toys:Simplex
 [noiseless.penalties]
 toy-sparsity = toys:sparsity
 [noiseless.networks]
@@ -320,6 +340,24 @@ def test_a_reconstruction(how: str, toys: Callable[[], Any]) -> None:
     refused(recorded)
     opened = load("r", own=UserCode(reconstruction=again))
     assert opened.latent_dim == 2
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_normalisation(how: str, toys: Callable[[], Any]) -> None:
+    if how == "object":
+        trained("eae", normalisation=toys().Simplex)
+        recorded: str = "toys:Simplex"
+        again: Any = toys().Simplex
+    else:
+        recorded = again = "toys:Simplex" if how == "name" else "toy-simplex"
+        ok("train", "eae", "--data", "digits", "--normalisation", recorded, *FAST, *MLP)
+        ok("sample", "r", "--normalisation", recorded, "--density", "normal", "-n", "4")
+    assert Run(Path("r")).record["arguments"]["normalisation"] == recorded
+    refused(recorded)
+    opened = load("r", own=UserCode(normalisation=again))
+    codes = opened.encode(load_data("digits").test.some(5))
+    torch.testing.assert_close(codes.sum(1), torch.ones(5))
+    assert DENSITY.find(Run(Path("r"), UserCode(normalisation=again)).method().densities[0]).name == "toys:Box"
 
 
 @pytest.mark.parametrize("how", HOW)

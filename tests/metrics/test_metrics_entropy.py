@@ -127,3 +127,9 @@ def test_its_gradient_is_that_of_the_formula() -> None:
 def test_too_few_codes_are_refused(n: int, k: int) -> None:
     with pytest.raises(InputError, match=f"at least 1 and less than the number of codes, {n}, not {k}"):
         entropy(torch.zeros(n, 2), k)
+
+
+def test_codes_on_a_surface_have_the_entropy_of_its_measure() -> None:
+    z = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z = z / z.norm(dim=1, keepdim=True) * 3**0.5
+    assert entropy(z, dimensions=2).item() == pytest.approx(math.log(4 * math.pi * 3), abs=0.05)

@@ -75,7 +75,10 @@ def test_default_weights_beside_another_reconstruction_are_noted() -> None:
 
 def test_what_is_sampled_by_default() -> None:
     assert build("eae").densities[0] == build("vae").densities[0] == build("wae-mmd").densities[0] == "normal"
-    assert build("eae", normalisation="l1").densities[0] == "laplace"
+    for normalisation, density in (("l1", "laplace"), ("sphere", "sphere"), ("cube", "cube"), ("none", "normal")):
+        assert build("eae", normalisation=normalisation).densities[0] == density
+    with pytest.raises(InputError, match="unknown bottleneck 'l2'"):
+        build("eae", normalisation="l2")
     assert build("two-stage-vae").densities[0] == "second-stage"
 
 

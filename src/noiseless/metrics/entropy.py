@@ -42,7 +42,7 @@ ROWS = 2048
 """Rows of the distance matrix that are in memory at a time."""
 
 
-def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
+def entropy(z: Float[Tensor, "n d"], k: int = 1, dimensions: int | None = None) -> Float[Tensor, ""]:
     r"""The estimate :math:`\hat H_k`, in nats, of the entropy of the distribution that the rows of ``z`` come from.
 
     Duplicates are allowed: distances are bounded below by the rounding error of the codes' spread.
@@ -50,6 +50,7 @@ def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
     Arguments:
         z: a sample, in float32 or higher precision; differentiable.
         k: which nearest neighbour, from 1 to n - 1.
+        dimensions: of the surface that the sample lies on, whose measure the entropy is then relative to; by default d.
 
     Raises:
         InputError: there are ``k`` rows or fewer.
@@ -58,7 +59,7 @@ def entropy(z: Float[Tensor, "n d"], k: int = 1) -> Float[Tensor, ""]:
     >>> print(f"{entropy(z):.2f}, of N(0, I) {math.log(2 * math.pi * math.e):.2f}")
     2.84, of N(0, I) 2.84
     """
-    n, d = z.shape
+    n, d = len(z), z.shape[1] if dimensions is None else dimensions
     if not 1 <= k < n:
         raise InputError(f"the neighbour k must be at least 1 and less than the number of codes, {n}, not {k}")
     apart = (z - z[_neighbours(z.detach(), k)]).square().sum(dim=1)

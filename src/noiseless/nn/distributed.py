@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -189,17 +189,14 @@ def uses_batch_statistics(network: nn.Module) -> bool:
     return any(module.of_batch for module in network.modules() if isinstance(module, BatchNorm))
 
 
-@runtime_checkable
-class _Running(Protocol):
-    """A module that keeps running moments as :class:`BatchNorm` does."""
-
-    momentum: float
-    batches: Tensor
+def _counts(module: nn.Module) -> bool:
+    """Whether a module keeps running moments as :class:`BatchNorm` does."""
+    return hasattr(module, "momentum") and isinstance(getattr(module, "batches", None), Tensor)
 
 
 def _running(network: nn.Module) -> list[Any]:
-    kinds = (_Running, nn.modules.batchnorm._BatchNorm)
-    return [module for module in network.modules() if isinstance(module, kinds)]
+    kind = nn.modules.batchnorm._BatchNorm
+    return [module for module in network.modules() if isinstance(module, kind) or _counts(module)]
 
 
 def keeps_moments(network: nn.Module) -> bool:
@@ -227,7 +224,7 @@ def recalibrate(network: nn.Module, run: Callable[[], object], batches: int) -> 
         run()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        if isinstance(norm, _Running):
+        if _counts(norm):
             norm.batches.fill_(math.ceil(50 / momentum))  # (1 - momentum)^batches < 1e-21: no initialisation bias
     network.eval()
 

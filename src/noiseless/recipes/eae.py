@@ -12,11 +12,8 @@ so those of RAE-L2 and RAE-SN are used. The scale of :math:`\lambda` is not reco
 
 from __future__ import annotations
 
-from typing import Literal
-
 from noiseless.autoencoder import Networks
-from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
-from noiseless.autoencoder.bottlenecks.point import Deterministic
+from noiseless.autoencoder.bottlenecks.bottleneck import BOTTLENECK
 from noiseless.nn.spectral import normalise
 from noiseless.objectives.penalties.entropy import NegativeEntropy
 from noiseless.objectives.penalties.norm import DecoderNorm
@@ -35,7 +32,6 @@ DECAY: dict[str, float] = {"mnist": 0.0, "cifar10": 1e-6, "celeba": 0.0}
 """The weight of the decoder's squared norm relative to N, as for RAE-L2 in the code of Ghosh et al."""
 SPECTRAL = {"mnist": False, "cifar10": False, "celeba": True}
 SCHEDULE = {"mnist": "plateau", "cifar10": "exponential", "celeba": "plateau"}
-BOTTLENECKS = {"batch": BatchNormed, "l1": L1Normed, "none": Deterministic}
 
 
 def eae(
@@ -45,7 +41,7 @@ def eae(
     *,
     weight: float = 1.0,
     k: int = 1,
-    normalisation: Literal["batch", "l1", "none"] = "batch",
+    normalisation: Choice = "batch",
     decay: float | None = None,
     spectral: bool | None = None,
     reconstruction: Choice = "squared-error",
@@ -57,14 +53,16 @@ def eae(
         weight: Weight of the entropy of the codes, in nats.
         k: Which nearest neighbour the entropy estimate uses.
         normalisation: batch: codes of mean 0 and variance 1, for which N(0, I) has the largest entropy; l1: codes of
-            mean absolute value 1, for which the Laplace distribution has; none: the encoder's outputs (the loss then
-            has no minimum unless weight is 0).
+            mean absolute value 1, for which the Laplace distribution has; sphere, cube: codes on the sphere of radius
+            sqrt(d) or in the unit cube, for which the uniform distribution has; none: the encoder's outputs (the loss
+            then has no minimum unless weight is 0). MODULE:NAME of your own is a bottleneck, made for a latent size.
         decay: Weight of the squared norm of the decoder's parameters. Default: RAE-L2's on CIFAR-10, otherwise 0.
         spectral: Apply spectral normalisation to all layers. Default: on CelebA only.
         reconstruction: Reconstruction term: squared-error, bernoulli, gaussian:SIGMA or gaussian-learnt.
         constants: Use the paper's constants for this data set.
     """
-    parts = builder(spec, networks, optimiser, constants, reconstruction, BOTTLENECKS[normalisation])
+    bottleneck = BOTTLENECK.find(normalisation).build
+    parts = builder(spec, networks, optimiser, constants, reconstruction, bottleneck)
     if SPECTRAL[parts.constants] if spectral is None else spectral:
         normalise(parts.autoencoder)
     terms = {"entropy": Term(weight, NegativeEntropy(k), min_batch_size=k + 1)}
@@ -72,8 +70,7 @@ def eae(
     decay = decay if decay is not None else parts.size * DECAY[parts.constants]
     if decay:
         terms["decoder"] = Term(decay, DecoderNorm())
-    isotropic = "laplace" if normalisation == "l1" else "normal"
     training = parts.training(schedule=SCHEDULE[parts.constants])
     notes = ("the weight of the entropy is this library's choice: the paper does not give the scale of its own",)
-    densities = (isotropic, "gmm", "gaussian")
+    densities = (parts.autoencoder.bottleneck.maximum_entropy, "gmm", "gaussian")
     return parts.regularised(terms, LR[parts.constants], training, densities, notes, calibrated=calibrated)

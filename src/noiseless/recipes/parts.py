@@ -113,7 +113,7 @@ class MethodBuilder:
         terms: dict[str, Term],
         lr: float,
         training: Training | None = None,
-        densities: tuple[str, ...] = ("gmm", "gaussian", "normal"),
+        densities: tuple[Choice, ...] = ("gmm", "gaussian", "normal"),
         notes: tuple[str, ...] = (),
         calibrated: bool = False,
     ) -> Method:

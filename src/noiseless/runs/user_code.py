@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from noiseless.autoencoder import Net
+from noiseless.autoencoder.bottlenecks import BOTTLENECK
 from noiseless.autoencoder.networks import DECODER, ENCODER, NET
 from noiseless.data import DATA
 from noiseless.errors import InputError
@@ -26,6 +27,7 @@ from noiseless.registry import Choice, Kind, load_object
 
 __all__ = ["UserCode"]
 
+PARTS = {"reconstruction": RECONSTRUCTION, "normalisation": BOTTLENECK}
 NETWORKS = {"net": NET, "encoder": ENCODER, "decoder": DECODER}
 
 
@@ -55,6 +57,7 @@ class UserCode:
         encoder: The encoder of your own, if the run has one.
         decoder: The decoder of your own, if the run has one.
         reconstruction: The reconstruction term of your own, if the run has one.
+        normalisation: The bottleneck of your own, if the run was given one as normalisation.
         penalty: The penalties of your own, if the run has such, in their order and without weights.
         source: Where the data are now, if they have moved; or the function of your own that gave them.
         optimiser: The optimiser of your own, parameters -> torch.optim.Optimizer, if the run has one and is resumed.
@@ -65,6 +68,7 @@ class UserCode:
     encoder: Choice | None = None
     decoder: Choice | None = None
     reconstruction: Choice | None = None
+    normalisation: Choice | None = None
     penalty: tuple[Choice, ...] = ()
     source: Choice | None = None
     optimiser: Choice | None = None
@@ -83,7 +87,7 @@ class UserCode:
         parts: Any = {part: getattr(networks, part, None) for part in NETWORKS}
         optimiser = getattr(arguments.get("optimiser"), "optimiser", None)
         factory = optimiser if callable(optimiser) else None
-        about: Any = {"reconstruction": arguments.get("reconstruction"), "penalty": penalties, "optimiser": factory}
+        about: Any = {name: arguments.get(name) for name in PARTS} | {"penalty": penalties, "optimiser": factory}
         return cls(recipe, **parts, **about, source=source)
 
     def recipe_of(self, recorded: str, run: Path) -> Recipe:
@@ -109,8 +113,9 @@ class UserCode:
                 networks[part] = self._again(kind, part, networks[part], run)
         if networks:
             found["networks"] = networks
-        if isinstance(found.get("reconstruction"), str):
-            found["reconstruction"] = self._again(RECONSTRUCTION, "reconstruction", found["reconstruction"], run)
+        for part, kind in PARTS.items():
+            if isinstance(found.get(part), str):
+                found[part] = self._again(kind, part, found[part], run)
         if terms := _terms(arguments):
             found["penalty"] = self._penalties(terms, run)
         return found | self._optimiser(arguments, run)

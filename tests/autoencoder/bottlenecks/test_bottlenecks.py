@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from noiseless.autoencoder.bottlenecks.bounded import Spherical, UnitCube
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.errors import InputError
@@ -53,6 +54,16 @@ def test_standardised_codes_are_those_of_training(kind: type) -> None:
     expected = bottleneck(outputs()).mean
     torch.testing.assert_close(bottleneck.standardised(3 * expected - 1), expected, rtol=1e-4, atol=1e-6)
     assert Variational(5).standardised(expected) is expected
+
+
+def test_bounded_codes_lie_in_their_set() -> None:
+    z = Spherical(5)(outputs()).mean
+    torch.testing.assert_close(z.norm(dim=1), torch.full((64,), 5**0.5, dtype=z.dtype))
+    torch.testing.assert_close(z / z.norm(dim=1, keepdim=True), outputs() / outputs().norm(dim=1, keepdim=True))
+    assert (Spherical(5).dimensions, UnitCube(5).dimensions) == (4, 5)
+    torch.testing.assert_close(UnitCube(5)(outputs()).mean, 1 / (1 + (-outputs()).exp()))
+    with pytest.raises(InputError, match="codes on a sphere have 2 dimensions or more"):
+        Spherical(1)
 
 
 def test_nothing_is_learnt_by_the_normalisation() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, distributions, nn
 
 from noiseless.autoencoder import Autoencoder
+from noiseless.autoencoder.bottlenecks.bounded import Spherical, UnitCube
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed, L1Normed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 from noiseless.errors import InputError
@@ -136,3 +137,24 @@ def test_the_discrepancy_does_not_depend_on_an_offset() -> None:
     near, far = mmd(a, b), mmd((a.double() + 1e4).float(), (b.double() + 1e4).float())
     assert near > 0.1
     assert far == pytest.approx(float(near), rel=1e-2)
+
+
+@pytest.mark.parametrize(("bottleneck", "low", "high"), [(Spherical(2), 0.0, 0.3), (UnitCube(2), 0.25, 0.4)])
+def test_maximising_the_entropy_of_bounded_codes_spreads_them(bottleneck: nn.Module, low: float, high: float) -> None:
+    """On the circle, the length of the mean direction falls from nearly 1 to that of an even spread, 0; in the square,
+    the deviation of coordinates rises to that of the uniform distribution, 0.29."""
+    h = nn.Parameter(torch.ones(200, 2) + 0.3 * normal(200, 2).float())
+    optimiser = torch.optim.Adam([h], 0.2)
+    model = Autoencoder(nn.Identity(), nn.Identity(), bottleneck)
+
+    def spread(z: Tensor) -> float:
+        return (z.mean(0).norm() / 2**0.5 if isinstance(bottleneck, Spherical) else z.std(0).mean()).item()
+
+    first = spread(bottleneck(h).mean)
+    assert not low <= first <= high
+    for _ in range(800):
+        optimiser.zero_grad()
+        q = bottleneck(h)
+        NegativeEntropy(3)(Trace(Batch(q.mean, noise=Noise(0), step=0), q, q.mean, q.mean), model).backward()
+        optimiser.step()
+    assert low <= spread(bottleneck(h).mean) <= high

@@ -7,19 +7,38 @@ deterministic code needs d, a Gaussian one 2d. Bottlenecks run in float32 or bet
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from noiseless.registry import Choice, Kind, offered
 from noiseless.values import Posterior
 
-__all__ = ["Bottleneck"]
+__all__ = ["BOTTLENECK", "Bottleneck"]
+
+BOTTLENECK = Kind(
+    "bottleneck", "noiseless.bottlenecks", lambda: offered("noiseless.autoencoder.bottlenecks", "BOTTLENECKS")
+)
+"""How bottlenecks without arguments of their own are found: factories of a latent size."""
 
 
 class Bottleneck(nn.Module, ABC):
-    """Encoder outputs to a distribution over codes."""
+    """Encoder outputs to a distribution over codes.
+
+    Attributes:
+        latent_dim: d, the size of a code.
+        maximum_entropy: the density that has the largest entropy of all that the bottleneck admits (a name, or a
+            density of your own), which codes tend to if their entropy is maximised; N(0, I) by default.
+    """
 
     latent_dim: int
+    maximum_entropy: ClassVar[Choice] = "normal"
+
+    @property
+    def dimensions(self) -> int:
+        """The number of dimensions in which codes can vary; by default all."""
+        return self.latent_dim
 
     @property
     @abstractmethod

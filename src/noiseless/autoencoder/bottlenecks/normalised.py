@@ -17,6 +17,9 @@ Poupart, UAI 2020), section 3, https://arxiv.org/abs/2002.10631.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -67,6 +70,7 @@ class L1Normed(Bottleneck):
         momentum: weight of the newest batch in the running moments, in (0, 1].
     """
 
+    maximum_entropy: ClassVar[str] = "laplace"
     mean: Tensor
     spread: Tensor
     batches: Tensor
@@ -108,3 +112,6 @@ class L1Normed(Bottleneck):
         seen = 1 - (1 - self.momentum) ** self.batches
         new = self.batches == 0
         return torch.where(new, 0, self.mean / seen), torch.where(new, 1, self.spread / seen)
+
+
+BOTTLENECKS: dict[str, Callable[[int], Bottleneck]] = {"batch": BatchNormed, "l1": L1Normed}

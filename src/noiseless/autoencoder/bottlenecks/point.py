@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,3 +32,6 @@ class Deterministic(Bottleneck):
     def forward(self, h: Float[Tensor, "b d"]) -> Dirac:
         """All mass in ``h``."""
         return Dirac(h)
+
+
+BOTTLENECKS: dict[str, Callable[[int], Bottleneck]] = {"none": Deterministic}

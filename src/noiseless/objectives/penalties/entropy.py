@@ -4,8 +4,9 @@ r"""The entropy of the codes of a batch, which is maximised: the term of EAE.
 
 Among codes of mean 0 and variance 1 (:class:`noiseless.autoencoder.bottlenecks.normalised.BatchNormed`) the entropy is
 largest for N(0, I), with value :math:`\frac d2 \log 2 \pi e`, so minimising the term pulls the aggregated posterior
-towards N(0, I). The estimate is :func:`noiseless.metrics.entropy.entropy` on the global batch of all processes. Without
-a bottleneck that fixes the scale of the codes, the term has no minimum.
+towards N(0, I); other constraints have other such distributions. The estimate is
+:func:`noiseless.metrics.entropy.entropy` on the global batch of all processes. Without a bottleneck that fixes the
+scale of the codes, the term has no minimum.
 
 In validation, codes are normalised by moments of other batches, so that their variance is not exactly 1, and a larger
 one would count as entropy. There the estimate is of codes that the bottleneck standardises by the validation batch's
@@ -47,7 +48,9 @@ class NegativeEntropy:
 
     def __call__(self, trace: Trace, autoencoder: Autoencoder) -> Float[Tensor, ""]:
         """Minus the entropy of the global batch; 0 for a last batch of validation that is too small for an estimate."""
-        z = gather(trace.z)
-        if trace.batch.step is not None:
-            return -entropy(z, self.k)
-        return -entropy(autoencoder.bottleneck.standardised(z), self.k) if len(z) > self.k else z.new_zeros(())
+        z, bottleneck = gather(trace.z), autoencoder.bottleneck
+        if trace.batch.step is None:
+            if len(z) <= self.k:
+                return z.new_zeros(())
+            z = bottleneck.standardised(z)
+        return -entropy(z, self.k, bottleneck.dimensions)
