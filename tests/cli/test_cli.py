@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from noiseless import metrics
-from noiseless.cli import run, use
+from noiseless.cli import app, run, use
 from noiseless.cli.app import VERBS
 from noiseless.files import slug
 
@@ -345,3 +346,22 @@ def test_files_do_not_take_the_place_of_closed_outputs() -> None:
     shell = f'{sys.executable} -c "{code}" 2>&- <&-'
     opened = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert opened.stdout == "True\n"
+
+
+def test_a_signal_while_an_error_is_told_does_not_lose_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A launcher stops all processes when one has failed, at a time when another may still have to say why."""
+
+    def disturbed(text: str) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return text
+
+    monkeypatch.setattr(app, "spelled", disturbed)
+    before = signal.signal(signal.SIGTERM, app._terminate)
+    try:
+        assert run(["sample", "nowhere"]) == 2
+        assert signal.getsignal(signal.SIGTERM) is app._terminate
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "noiseless: nowhere" in capsys.readouterr().err

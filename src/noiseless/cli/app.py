@@ -12,8 +12,9 @@ import os
 import re
 import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from cyclopts import App, Argument, CycloptsError
@@ -83,25 +84,47 @@ def run(tokens: Sequence[str]) -> int:
         tokens = aliases.accepted(tokens, {name for argument in arguments for name in argument.names})
         _refuse_fractions(arguments, tokens)
         application(tokens, exit_on_error=False, print_error=False, result_action="return_value")
-    except _Terminated:
-        return _failed("stopped by SIGTERM", 128 + signal.SIGTERM)
-    except KeyboardInterrupt:
-        return _failed("interrupted", 128 + signal.SIGINT)
-    except InputError as error:
-        return _failed(spelled(_sentence(error)), 2)
-    except CycloptsError as error:
-        return _failed(_sentence(error), 2)
     except BrokenPipeError:
         raise
-    except RunError as error:
-        return _failed(spelled(_sentence(error)), _signalled(error))
-    except (OSError, MemoryError) as error:
-        return _failed(_sentence(error), 1)
-    except Exception as error:
-        if os.environ.get("NOISELESS_TRACEBACK"):
-            raise
-        return _failed(_unexpected(error), 1)
+    except (Exception, KeyboardInterrupt, _Terminated) as error:
+        with _undisturbed():
+            return _failed(error)
     return 0
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignores SIGTERM, which a launcher sends to all processes once one of them has failed."""
+    alone = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN) if alone else None
+    try:
+        yield
+    finally:
+        if alone:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _failed(error: BaseException) -> int:
+    """Says what went wrong, and returns the exit code.
+
+    Raises:
+        Exception: the error itself, if it was not foreseen and NOISELESS_TRACEBACK is set.
+    """
+    if isinstance(error, _Terminated):
+        return _said("stopped by SIGTERM", 128 + signal.SIGTERM)
+    if isinstance(error, KeyboardInterrupt):
+        return _said("interrupted", 128 + signal.SIGINT)
+    if isinstance(error, InputError):
+        return _said(spelled(_sentence(error)), 2)
+    if isinstance(error, CycloptsError):
+        return _said(_sentence(error), 2)
+    if isinstance(error, RunError):
+        return _said(spelled(_sentence(error)), _signalled(error))
+    if isinstance(error, OSError | MemoryError):
+        return _said(_sentence(error), 1)
+    if os.environ.get("NOISELESS_TRACEBACK"):
+        raise error
+    return _said(_unexpected(error), 1)
 
 
 def _application(tokens: Sequence[str]) -> App:
@@ -180,7 +203,7 @@ def _terminate(signum: int, frame: object) -> None:  # noqa: ARG001
     raise _Terminated
 
 
-def _failed(message: str, code: int) -> int:
+def _said(message: str, code: int) -> int:
     complain(message)
     return code
 
@@ -195,7 +218,7 @@ def _signalled(error: BaseException) -> int:
     return 128 + error.signum if isinstance(error, Stopped) else 1
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     if "allocate memory" in str(error) or "out of memory" in str(error):
         return f"there is not enough memory ({_sentence(error)}); ask for less at once"
     return f"{type(error).__name__}: {_sentence(error)} (not foreseen: NOISELESS_TRACEBACK=1 shows where it comes from)"
