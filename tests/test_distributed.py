@@ -40,6 +40,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("vae", {"beta": 0.3}),
     "vae, learnt variance": ("vae", {"reconstruction": "gaussian-learnt"}),
     "wae-mmd": ("wae-mmd", {}),
+    "swae": ("swae", {"projections": 5}),
     "wae-gan": ("wae-gan", {"critic_width": 8}),
     "aae": ("aae", {"critic_width": 8}),
     "aae, Gaussian codes": ("aae", {"critic_width": 8, "posterior": "gaussian"}),

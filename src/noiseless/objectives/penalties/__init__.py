@@ -7,6 +7,7 @@ from noiseless.objectives.penalties.kl import kl
 from noiseless.objectives.penalties.mmd import MMD, mmd
 from noiseless.objectives.penalties.norm import DecoderNorm, code_norm
 from noiseless.objectives.penalties.sampled_kl import sampled_kl
+from noiseless.objectives.penalties.sliced import SlicedWasserstein, sliced_wasserstein
 
 __all__ = [
     "MMD",
@@ -15,10 +16,12 @@ __all__ = [
     "JacobianNorm",
     "Logistic",
     "NegativeEntropy",
+    "SlicedWasserstein",
     "SquaredOutputGradient",
     "Wasserstein",
     "code_norm",
     "kl",
     "mmd",
     "sampled_kl",
+    "sliced_wasserstein",
 ]
