@@ -39,6 +39,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "rae-gp, code's form": ("rae-gp", {"gradient": 0.3, "form": "code"}),
     "vae": ("vae", {"beta": 0.3}),
     "vae, learnt variance": ("vae", {"reconstruction": "gaussian-learnt"}),
+    "info-vae": ("info-vae", {"alpha": 0.5, "weight": 3.0, "beta": 0.3}),
     "wae-mmd": ("wae-mmd", {}),
     "swae": ("swae", {"projections": 5}),
     "wae-gan": ("wae-gan", {"critic_width": 8}),
