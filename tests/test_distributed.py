@@ -52,6 +52,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vae-flow": ("vae-flow", {"beta": 0.3}),
     "deciphering": ("deciphering", {"mirrored": False}),
     "deciphering, other patterns": ("deciphering", {"pattern": "gaussian", "input": "constant", "mirrored": False}),
+    "gmm-ae": ("gmm-ae", {"components": 4}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
     "grae": ("grae", {}),
