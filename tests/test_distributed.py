@@ -53,6 +53,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "deciphering": ("deciphering", {"mirrored": False}),
     "deciphering, other patterns": ("deciphering", {"pattern": "gaussian", "input": "constant", "mirrored": False}),
     "gmm-ae": ("gmm-ae", {"components": 4}),
+    "glo": ("glo", {"reconstruction": "squared-error"}),
     "eae": ("eae", {}),
     "eae, two neighbours, Laplace": ("eae", {"k": 2, "normalisation": "l1"}),
     "grae": ("grae", {}),

@@ -1,9 +1,10 @@
 """Bottlenecks: what turns an encoder's outputs into a distribution over codes; one idea a file."""
 
+from noiseless.autoencoder.bottlenecks.ball import UnitBall
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
 from noiseless.autoencoder.bottlenecks.gaussian import ConstantVariance, Variational
 from noiseless.autoencoder.bottlenecks.normalised import BatchNormed
 from noiseless.autoencoder.bottlenecks.point import Deterministic
 
-__all__ = ["BatchNormed", "Bottleneck", "ConstantVariance", "Deterministic", "FlowPosterior", "Variational"]
+__all__ = ["BatchNormed", "Bottleneck", "ConstantVariance", "Deterministic", "FlowPosterior", "UnitBall", "Variational"]
