@@ -12,7 +12,7 @@ from noiseless.errors import InputError
 torch.set_num_threads(1)
 SHORT = {"second-stage": "second-stage:width=32,depth=1,steps=200,lr=0.003", "flow": "flow:hidden=16,steps=200"}
 NAMES = sorted(SHORT.get(name, name) for name in names() if name != "pattern")  # which a model draws
-FITTED = [name for name in NAMES if name not in ("normal", "laplace", "sphere", "cube")]
+FITTED = [name for name in NAMES if name not in ("normal", "laplace", "sphere", "cube", "target-mixture")]
 EXACT = [name for name in NAMES if not name.startswith(("second-stage", "empirical", "sphere"))]
 
 

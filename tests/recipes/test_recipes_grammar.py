@@ -93,7 +93,9 @@ def test_the_methods_are_what_the_papers_say() -> None:
     assert constant.sigma == 0.3
 
 
-@pytest.mark.parametrize("name", ["rae", "rae-sn", "ae", "eae", "vae", "wae-mmd", "aae", "wae-wgan", "maskaae"])
+@pytest.mark.parametrize(
+    "name", ["rae", "rae-sn", "ae", "eae", "vae", "wae-mmd", "swae", "gmm-ae", "aae", "wae-wgan", "maskaae"]
+)
 def test_other_methods_take_strings_as_they_are(name: str) -> None:
     for data in (derivations(), spelled()):
         made = build(name, data.spec, networks=Networks(latent_dim=3, width=4), reconstruction="categorical")

@@ -2,6 +2,7 @@
 
 from noiseless.objectives.adversarial import Adversarial, AdversarialOptimisers
 from noiseless.objectives.deciphering import Deciphering, Plan
+from noiseless.objectives.latent_optimisation import LatentOptimisation
 from noiseless.objectives.maskaae import LossWeights, MaskAAE, MaskAAEOptimisers, Polarising
 from noiseless.objectives.objective import Objective, Phase, TrainingInfo
 from noiseless.objectives.regularised import Penalty, Regularised, Term, reconstruct
@@ -10,6 +11,7 @@ __all__ = [
     "Adversarial",
     "AdversarialOptimisers",
     "Deciphering",
+    "LatentOptimisation",
     "LossWeights",
     "MaskAAE",
     "MaskAAEOptimisers",

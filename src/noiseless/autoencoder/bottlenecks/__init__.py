@@ -1,5 +1,6 @@
 """Bottlenecks: what turns an encoder's outputs into a distribution over codes; one idea a file."""
 
+from noiseless.autoencoder.bottlenecks.ball import UnitBall
 from noiseless.autoencoder.bottlenecks.bottleneck import BOTTLENECK, Bottleneck
 from noiseless.autoencoder.bottlenecks.bounded import Spherical, UnitCube
 from noiseless.autoencoder.bottlenecks.flow import FlowPosterior
@@ -16,6 +17,7 @@ __all__ = [
     "FlowPosterior",
     "L1Normed",
     "Spherical",
+    "UnitBall",
     "UnitCube",
     "Variational",
 ]

@@ -1,5 +1,6 @@
 """Reconstruction terms: distances between an output and its example, one kind per file."""
 
+from noiseless.objectives.reconstruction.laplacian import Laplacian
 from noiseless.objectives.reconstruction.likelihood import GaussianLikelihood, bernoulli, gaussian_learnt
 from noiseless.objectives.reconstruction.lpips import lpips
 from noiseless.objectives.reconstruction.perceptual import Perceptual
@@ -13,6 +14,7 @@ __all__ = [
     "Categorical",
     "Distance",
     "GaussianLikelihood",
+    "Laplacian",
     "Perceptual",
     "Reconstruction",
     "SquaredError",
