@@ -21,7 +21,7 @@ from noiseless.autoencoder.autoencoder import Autoencoder
 from noiseless.autoencoder.bottlenecks.bottleneck import Bottleneck
 from noiseless.errors import InputError
 from noiseless.nn.mlp import MLPDecoder, MLPEncoder
-from noiseless.registry import Choice, Kind, Part
+from noiseless.registry import Choice, Kind, Part, check_types
 from noiseless.values import Spec
 
 __all__ = [
@@ -90,6 +90,7 @@ class Networks:
     decoder: Choice | None = None
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("latent_dim", "width", "depth"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -10,8 +10,8 @@ codes.
 From the paper (Shape your space: a Gaussian mixture regularization approach to deterministic autoencoders, Saseendran,
 Skubch, Falkner, Keuper, NeurIPS 2021): the two terms, their computation on a batch, and the target as the sampling
 distribution; they were written from descriptions of the paper, of which only the abstract could be read. This library's
-choice: K = 10, equal weights and
-variances, the placement of the means, and both weights. The authors' code was not read.
+choice: K = 10, equal weights and variances, the placement of the means, and both weights. The authors' code was not
+read.
 """
 
 from __future__ import annotations

@@ -18,13 +18,14 @@ from noiseless.registry.discovery import modality, modules, offered
 from noiseless.registry.kind import Choice, Kind, Part
 from noiseless.registry.objects import is_factory, is_named, load_object, name_of
 from noiseless.registry.options import options
-from noiseless.registry.settings import settings
+from noiseless.registry.settings import check_types, settings
 
 __all__ = [
     "Choice",
     "Kind",
     "Part",
     "catalogue",
+    "check_types",
     "is_factory",
     "is_named",
     "load_object",

@@ -14,6 +14,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.nn.distributed import BatchNorm
 from noiseless.objectives.objective import Objective
+from noiseless.registry import check_types
 from noiseless.training.stream import BatchStream
 
 __all__ = [
@@ -97,6 +98,7 @@ class Training:
     track: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
 
     def __post_init__(self) -> None:
+        check_types(self)
         counts = ("epochs", "steps", "batch", "lr_patience", "patience", "validate_every", "checkpoint_every")
         for name in (*counts, "pictures_every", "log_every", "threads"):
             value = getattr(self, name)
@@ -269,6 +271,7 @@ class Optimiser:
     weight_decay: float | None = None
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise InputError(f"the learning rate is {self.lr}, but must be above 0 and finite")
         if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
