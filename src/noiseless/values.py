@@ -34,6 +34,7 @@ class Spec:
         language: the text of the strings' grammar (:class:`noiseless.strings.Grammar`), where they have one.
         alphabet: the characters that are tokens, the one that pads last; empty where tokens are the grammar's rules.
         kind: "molecules" where strings are SMILES, by whatever grammar; else empty.
+        columns: the names of a vector's numbers, where a frame gave them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Spec:
     language: str = ""
     alphabet: str = ""
     kind: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def modality(self) -> str:

@@ -246,6 +246,17 @@ def test_frames_of_numbers_are_vectors(kind: str) -> None:
     assert data.source.endswith("of 30 rows and 4 columns")
 
 
+def test_columns_are_put_in_order_by_name() -> None:
+    given = read(frame("pandas", ROWS.astype(np.float64)))
+    assert given.columns == ("a", "b", "c", "d")
+    assert np.array_equal(given.in_order(("d", "a", "c", "b"), "it").array, ROWS[:, [3, 0, 2, 1]])
+    assert given.in_order((), "it") is given
+    with pytest.raises(InputError, match="it lacks 'x' and has 'd'; give the same"):
+        given.in_order(("a", "b", "c", "x"), "it")
+    twice = pytest.importorskip("pandas").DataFrame(ROWS, columns=["a", "a", "b", "c"])
+    assert read(twice).columns == ()
+
+
 @pytest.mark.parametrize("kind", ["polars", "pandas"])
 def test_frames_of_mixed_numbers(kind: str) -> None:
     library = pytest.importorskip(kind)

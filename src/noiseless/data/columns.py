@@ -7,6 +7,7 @@ columns of numbers, a vector for each row. Labels are the column of classes, or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def gathered(data: Any, where: str, size: int | None) -> Raw:
     if not others or not all(_is_number(data.features[name]) for name in others):
         listed = ", ".join(f"{name} ({_kind(feature)})" for name, feature in data.features.items())
         raise InputError(f"{where} has the columns {listed}; expected images, arrays, or numbers alone: select_columns")
-    return items.gathered(_vectors(data, others, label), len(data), where, size)
+    raw = items.gathered(_vectors(data, others, label), len(data), where, size)
+    return replace(raw, columns=tuple(others))
 
 
 def _label(features: Mapping[str, Any]) -> tuple[str | None, list[str]]:

@@ -90,6 +90,7 @@ def load(
     seed: int = 0,
     labels: object = None,
     name: str | None = None,
+    like: Spec | None = None,
 ) -> Data:
     """The data set ``source``, in its parts.
 
@@ -104,13 +105,15 @@ def load(
         seed: what the parts that the set lacks are drawn by.
         labels: of data in memory, an integer for each example.
         name: of data in memory. The name of a known data set selects its paper's constants.
+        like: of the data that they are used with: a frame's columns are taken by these names.
 
     Raises:
-        InputError: there is no such data, or it cannot be read or split.
+        InputError: there is no such data, or it cannot be read or split; a frame has other columns.
     """
     if isinstance(source, Data):
         return source
     raw = read(source, size=size, data_dir=data_dir, labels=labels, name=name)
+    raw = raw.in_order(like.columns, "the run") if like is not None else raw
     train, validation, test = _split(raw, seed)
     fingerprint, spec, named = _fingerprint(raw, (train, validation, test)), _spec(raw, train), _named(source)
     called = intake.described(source) if named is None else _anchored(named)
@@ -283,7 +286,7 @@ def _spec(raw: Raw, train: Split) -> Spec:
     x = raw.array[train.indices].astype(np.float64)
     # A constant column's computed deviation may be a rounding error instead of 0.
     scale = np.where(np.ptp(x, axis=0) == 0, 1.0, x.std(axis=0))
-    return Spec(raw.name, shape, tuple(x.mean(axis=0).tolist()), tuple(scale.tolist()))
+    return Spec(raw.name, shape, tuple(x.mean(axis=0).tolist()), tuple(scale.tolist()), columns=raw.columns)
 
 
 def _fingerprint(raw: Raw, parts: tuple[Split, ...]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from noiseless.data.arrays import as_float32
 from noiseless.errors import InputError
 
-__all__ = ["is_frame", "numbers"]
+__all__ = ["is_frame", "names", "numbers"]
 
 SHOWN = 5
 
@@ -22,6 +22,12 @@ def is_frame(data: object) -> bool:
     """Whether ``data`` are a frame, lazy ones included, whose columns are not looked up."""
     kind = type(data)
     return hasattr(kind, "columns") and (hasattr(kind, "to_numpy") or hasattr(kind, "collect"))
+
+
+def names(frame: Any) -> tuple[str, ...]:
+    """The names of the columns; none if one occurs twice."""
+    found = tuple(map(str, frame.columns))
+    return found if len(set(found)) == len(found) else ()
 
 
 def numbers(frame: Any, where: str) -> np.ndarray:

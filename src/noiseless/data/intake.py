@@ -87,7 +87,7 @@ def _raw(data: object, size: int | None) -> Raw:
     if columns.has_columns(data):
         return columns.gathered(data, where, size)
     if frames.is_frame(data):
-        return Raw("frame", standard(where, frames.numbers(data, where)))
+        return Raw("frame", standard(where, frames.numbers(data, where)), columns=frames.names(data))
     if hasattr(data, "__array__"):
         return Raw("array", standard(where, _array(data, where)))
     if _has_items(data):

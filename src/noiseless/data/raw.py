@@ -10,7 +10,7 @@ loaders, adds these names to the library; no other file has to change. A user's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ class Raw:
         codec: decodes the array to strings if it contains tokens.
         kind: the kind of strings, as in :class:`noiseless.values.Spec`.
         notes: remarks on the data for the user.
+        columns: the names of a frame's columns, each different; else empty.
     """
 
     name: str
@@ -61,6 +62,27 @@ class Raw:
     codec: Codec | None = None
     kind: str = ""
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    def in_order(self, columns: tuple[str, ...], holder: str) -> Raw:
+        """With its columns in the order of others of the same names; as it is where either side has no names.
+
+        Raises:
+            InputError: the names are not the same; ``holder`` is what the error calls the model of the others.
+        """
+        if not self.columns or not columns or self.columns == columns:
+            return self
+        missing, more = (
+            [name for name in one if name not in other]
+            for one, other in ((columns, self.columns), (self.columns, columns))
+        )
+        if missing or more:
+            said = [f"lacks {', '.join(map(repr, missing[:5]))}"] * bool(missing)
+            said += [f"has {', '.join(map(repr, more[:5]))}"] * bool(more)
+            raise InputError(
+                f"{self.name} has other columns than the data of {holder}: it {' and '.join(said)}; give the same"
+            )
+        return replace(self, array=self.array[:, [self.columns.index(name) for name in columns]], columns=columns)
 
 
 def joined(

@@ -51,11 +51,15 @@ def rows(
 
 
 def alike(raw: Raw, spec: Spec, holder: str) -> Raw:
-    """Grey images in three equal channels where those of ``spec`` are in colour, as in a folder of both, with a note.
+    """Data in the form of those of ``spec``.
+
+    A frame's columns are taken by their names. Grey images have three equal channels where those of ``spec`` are in
+    colour, as in a folder of both, with a note.
 
     Raises:
-        InputError: they are in colour, and those of ``spec`` are grey.
+        InputError: a frame has other columns; or images are in colour, and those of ``spec`` are grey.
     """
+    raw = raw.in_order(spec.columns, holder)
     given, wanted = raw.array.shape, (len(raw.array), *spec.shape)
     if len(given) != 4 or len(wanted) != 4 or given[2:] != wanted[2:] or (given[1], wanted[1]) not in ((1, 3), (3, 1)):
         return raw

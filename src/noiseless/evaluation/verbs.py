@@ -218,7 +218,8 @@ def reference_for(run: Run | None, data: object, size: int | None, data_dir: Pat
     if data is None:
         raise InputError("a model does not have its data; give the run, or the data to compare with")
     size = size or (run.record["data"]["size"] if run is not None else None)
-    found = datasets.load(data, size=size, data_dir=data_dir, seed=run.training.seed if run is not None else 0)
+    seed, like = (run.training.seed, run.spec) if run is not None else (0, None)
+    found = datasets.load(data, size=size, data_dir=data_dir, seed=seed, like=like)
     if run is not None:
         refuse_other(codec_of(found.spec), run.spec, str(run.directory))
     return found

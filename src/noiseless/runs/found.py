@@ -11,6 +11,7 @@ from noiseless.data import Data
 from noiseless.errors import InputError
 from noiseless.registry import name_of
 from noiseless.runs.user_code import UserCode
+from noiseless.values import Spec
 
 __all__ = ["found_again", "given_again"]
 
@@ -52,7 +53,7 @@ def found_again(directory: Path, record: Mapping[str, Any], own: UserCode, data_
     return found
 
 
-def given_again(directory: Path, record: Mapping[str, Any], data: object, data_dir: Path | None) -> Data:
+def given_again(directory: Path, record: Mapping[str, Any], spec: Spec, data: object, data_dir: Path | None) -> Data:
     """Data that are given as those of a run; arguments as for :func:`found_again`.
 
     Raises:
@@ -60,7 +61,9 @@ def given_again(directory: Path, record: Mapping[str, Any], data: object, data_d
     """
     about = record["data"]
     where: dict[str, Any] = {"size": about["size"], "seed": record["training"]["seed"]}
-    found = data if isinstance(data, Data) else datasets.load(data, data_dir=data_dir or _kept(about), **where)
+    found = (
+        data if isinstance(data, Data) else datasets.load(data, data_dir=data_dir or _kept(about), like=spec, **where)
+    )
     if found.fingerprint != about["fingerprint"]:
         raise InputError(
             f"{found.source} is not what {directory} was trained on, {about['source']} (fingerprint "

@@ -54,6 +54,7 @@ class DataShape(TypedDict, total=False):
     train: Count
     validation: Count
     test: Count
+    columns: list[str]
     tokens: Annotated[int, Range(0, 2**20)]
     language: str
     alphabet: str

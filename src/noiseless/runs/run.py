@@ -89,7 +89,7 @@ class Run:
         data = self.record["data"]
         words = {key: data[key] for key in ("tokens", "language", "alphabet", "kind") if key in data}
         shift, scale = (tuple(map(float, data[name])) for name in ("shift", "scale"))
-        return Spec(data["name"], tuple(data["shape"]), shift, scale, **words)
+        return Spec(data["name"], tuple(data["shape"]), shift, scale, **words, columns=tuple(data.get("columns", ())))
 
     @property
     def training(self) -> Training:
@@ -120,7 +120,9 @@ class Run:
         Raises:
             InputError: as for :meth:`data`, or other data are given.
         """
-        return self.data(data_dir) if data is None else given_again(self.directory, self.record, data, data_dir)
+        return (
+            self.data(data_dir) if data is None else given_again(self.directory, self.record, self.spec, data, data_dir)
+        )
 
     def holds(self, data: Data) -> bool:
         """Whether ``data`` are those that it was trained on."""
