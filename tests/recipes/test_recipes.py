@@ -11,8 +11,9 @@ from torch import nn
 
 from noiseless.autoencoder import Networks
 from noiseless.errors import InputError
+from noiseless.objectives.penalties import penalty as penalties
 from noiseless.objectives.penalties.gradient import JacobianNorm, SquaredOutputGradient
-from noiseless.recipes.method import Method, find, names
+from noiseless.recipes.method import Method, call, find, names
 from noiseless.recipes.rae import JACOBIAN_WEIGHT, PUBLISHED
 from noiseless.training.settings import Optimiser
 from noiseless.values import Spec
@@ -187,3 +188,16 @@ def test_a_method_names_a_density() -> None:
     made = method("ae", MNIST)
     with pytest.raises(InputError, match="at least one density"):
         Method(made.objective, densities=())
+
+
+def test_a_recipe_without_annotations_is_rebuilt_by_its_defaults() -> None:
+    def plain(spec, networks=Networks(), *, weight=0.1):  # type: ignore[no-untyped-def]
+        return find("rae")(spec, networks, beta=weight)
+
+    made = call(plain, MNIST, {"networks": {"width": 2, "latent_dim": 3}, "weight": 0.5}, seed=0)
+    assert made.objective.autoencoder.latent_dim == 3  # type: ignore[attr-defined]
+
+
+def test_a_single_penalty_is_refused_with_the_way_to_give_it() -> None:
+    with pytest.raises(InputError, match=r"and must be several; give a tuple, such as penalty=\(it,\)"):
+        penalties.build("code-norm@0.1")

@@ -29,9 +29,7 @@ def test_columns_are_taken_by_name(library: str, tmp_path: Path) -> None:
     assert run.data().fingerprint == nl.data.load(other, like=run.spec).fingerprint
     torch.testing.assert_close(model.encode(TABLE), model.encode(frame), rtol=1e-6, atol=1e-6)
     other = frame[NAMES[:2]]
-    with pytest.raises(
-        InputError, match="frame has other columns than the data of .*: it lacks 'income'; give the same"
-    ):
+    with pytest.raises(InputError, match="it lacks 'income'; give the same"):
         model.encode(other)
     with pytest.raises(InputError, match="frame has other columns than the data of the run"):
         nl.evaluate(run, data=other, density="normal")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from noiseless.data import Data, Split
 from noiseless.errors import InputError, RunError
 from noiseless.objectives.objective import Objective, Phase
-from noiseless.objectives.regularised import Regularised
+from noiseless.objectives.regularised import Regularised, Term
 from noiseless.training import State, Stopped, Training, fit, resolve
 from noiseless.training.engine import Engine
 from noiseless.training.feed import BatchLoader, mix
@@ -695,3 +695,11 @@ def test_a_picture_is_drawn_before_the_checkpoint_of_its_step() -> None:
     assert killed.steps == [2]
     fit(method("rae", vectors().spec).objective, vectors(), settings, after, killed.checkpoints[-1], show=False)
     assert after.pictures == [4]
+
+
+def test_a_term_that_is_no_number_is_refused_by_name() -> None:
+    made = method("ae", vectors().spec).objective
+    assert isinstance(made, Regularised)
+    made.terms["spread"] = Term(1.0, lambda trace, _: trace.z.square().mean(0))
+    with pytest.raises(InputError, match=r"the term 'spread' of phase 'autoencoder' has the shape \(3,\), and must be"):
+        fit(made, vectors(), Training(**FAST, steps=2), show=False)

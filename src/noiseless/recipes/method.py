@@ -143,8 +143,8 @@ def _refuse_unknown(recipe: Recipe, arguments: Mapping[str, Any]) -> None:
 
 
 def _typed(recipe: Recipe, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments from run.json, converted to tuples and to the dataclasses of the recipe's signature."""
-    hints = get_type_hints(recipe)
+    """Arguments from run.json, converted to tuples and to the dataclasses that the signature, or a default, is of."""
+    hints = {p.name: type(p.default) for p in inspect.signature(recipe).parameters.values()} | get_type_hints(recipe)
     return {
         name: settings(hints[name], value, name)
         if dataclasses.is_dataclass(hints.get(name))

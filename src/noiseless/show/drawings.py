@@ -67,7 +67,7 @@ def _curve(string: str | None) -> Image.Image:
         pen.line([(0, high / 2), (WIDE, high / 2)], fill="#dddddd")
         pen.line([(WIDE / 2, 0), (WIDE / 2, high)], fill="#dddddd")
         across = (X - X[0]) / (X[-1] - X[0]) * (WIDE - 1)
-        down = (EXTENT - values) / (2 * EXTENT) * (high - 1)
+        down = (EXTENT - np.clip(values, -2 * EXTENT, 2 * EXTENT)) / (2 * EXTENT) * (high - 1)
         for part in _pieces(np.isfinite(values) & (np.abs(values) <= EXTENT)):
             pen.line(list(zip(across[part].tolist(), down[part].tolist(), strict=True)), fill="#1f77b4", width=2)
     text = string if values is not None and string else NOTHING

@@ -118,6 +118,8 @@ def fit(
         RunError: a term became infinite or NaN; nothing after the last checkpoint was kept.
         Stopped: SIGINT or SIGTERM was received; a checkpoint was written.
     """
+    if not isinstance(objective, Objective):
+        raise InputError(f"a {type(objective).__name__} is no objective; give one, such as method.objective")
     training = settings(Training, training, "training")
     engine = Engine(training.device)
     data = data if isinstance(data, Data | BatchStream) else BatchStream(data)
@@ -245,6 +247,10 @@ class _Update:
         x, index = self.feed(step, 0 if phase.shared else slot)
         noise = Noise(mix(self.training.seed, step, slot), engine.rank, engine.world)
         values = phase.loss(Batch(self.layout(x), index, step, noise))
+        for name, value in values.items():
+            if value.ndim:
+                said = f"the term {name!r} of phase {phase.name!r} has the shape {tuple(value.shape)}"
+                raise InputError(f"{said}, and must be a single number; take its mean over the batch")
         for parameter in phase.parameters:
             parameter.grad = None  # like zero_grad, without the cost of its profiling
         functools.reduce(operator.add, values.values()).backward()

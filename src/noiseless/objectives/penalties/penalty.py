@@ -35,8 +35,11 @@ def build(chosen: Iterable[PenaltyChoice]) -> dict[str, Term]:
     """The chosen terms by the names shown in logs.
 
     Raises:
-        InputError: a name, an option or a weight is invalid, or two terms have the same name.
+        InputError: a name, an option or a weight is invalid, two terms have the same name, or a single one is given
+            without a tuple around it.
     """
+    if isinstance(chosen, str | Term) or callable(chosen):
+        raise InputError(f"penalty is {name_of(chosen)}, and must be several; give a tuple, such as penalty=(it,)")
     found: dict[str, Term] = {}
     for one in chosen:
         name, term = _term(one)
