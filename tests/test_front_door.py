@@ -170,7 +170,7 @@ def test_what_is_nearly_an_argument_gets_a_hint(case: str, tmp_path: Path) -> No
 
 
 def test_what_is_no_run_is_refused() -> None:
-    with pytest.raises(nl.InputError, match="a int is no run; expected its folder, a Run or a Model"):
+    with pytest.raises(nl.InputError, match="a int is not a run; expected its folder, a Run or a Model"):
         folder_of(3)
 
 

@@ -267,7 +267,7 @@ def test_frames_of_mixed_numbers(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["polars", "pandas"])
 def test_frames_of_other_things_are_refused(kind: str) -> None:
     library = pytest.importorskip(kind)
-    with pytest.raises(InputError, match="columns that are no numbers, 'b' in String; drop them") as caught:
+    with pytest.raises(InputError, match="columns that are not numeric, 'b' in String; drop them") as caught:
         read(library.DataFrame({"a": [1, 2], "b": ["secret", "secret"]}))
     assert "secret" not in str(caught.value)
     with pytest.raises(InputError, match="has missing values, 1 in 'a'; drop or fill them"):

@@ -75,7 +75,8 @@ class Networks:
             strings, or what the method's paper has. MODULE:NAME of your own is an object with the methods
             encoder(shape, outputs) and decoder(latent_dim, shape), or a class of such.
         width: Channels of the first convolution (1:2:4:8 over the four layers; the paper has 128); a perceptron has
-            hidden layers of 8 times that; of recurrent networks 128 has the paper's layers, and others in proportion.
+            hidden layers of 8 times that; for recurrent networks, 128 gives the paper's layer sizes, and other values
+            scale them.
         depth: Hidden layers of a perceptron (default: 2, or the paper's where its networks are perceptrons), or
             convolutions per size of a convolutional network (default: 1, as in the paper). Other networks have none.
         encoder: A callable of your own, (shape, outputs) -> module, as MODULE:NAME on the command line.

@@ -37,7 +37,7 @@ VERBS = {
     "evaluate": ("judge:evaluate", "Measure distances between a run's output and held-out data."),
     "compare": ("judge:compare", "Train methods in turn, and print one table and draw one picture of them."),
     "optimise": ("optimise:optimise", "Search for codes whose strings score better than the training data."),
-    "reproduce": ("reproduce:application", "Make a table or a figure of a paper again, measured beside published."),
+    "reproduce": ("reproduce:application", "Reproduce a table or figure of a paper, next to the published values."),
     "list": ("catalogue:list_", "List the available parts."),
 }
 

@@ -44,7 +44,7 @@ def optimise(
         str, Parameter(help="One of noiseless list searches; paper:epochs=5 has another number of epochs.")
     ] = "paper",
     seeds: Seeds = (0,),
-    rounds: Annotated[int, Parameter(help="Of each trial; more than before go on.")] = 5,
+    rounds: Annotated[int, Parameter(help="Rounds of each trial; a larger number continues a finished one.")] = 5,
     batch: Annotated[int, Parameter(help="Codes a round.")] = 50,
     votes: Annotated[int | None, Parameter(help="How often a code is decoded. Default: 25, and 500 for logp.")] = None,
     goal: Annotated[Goal | None, Parameter(help="Which way is better, for a score of your own.")] = None,
@@ -55,11 +55,11 @@ def optimise(
     """Search for codes whose strings score better than the training data.
 
     A search proposes a batch of codes in every round; each is decoded several
-    times, the most frequent string that is an object is scored, and all is known
-    to the next round. A trial that was stopped continues with the same command.
+    times, the most frequent valid string is scored, and the next round uses all
+    results. A trial that was stopped continues with the same command.
 
     valid: share of the codes that decode to an object.
-    average: of the scores of these; published: without those as bad as the worst.
+    average: mean score of the valid objects; published: the same, without scores as bad as the worst.
     best, second, third: of different objects; best new: of none of the training
     data; novel: share of objects that are not; unique: share of different ones.
 

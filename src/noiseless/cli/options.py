@@ -93,13 +93,13 @@ class Use:
     """How a run's model is opened.
 
     Arguments:
-        weights: Those that validated best, the last, or their moving average.
+        weights: Which weights: those of the best validation loss, the last, or their moving average.
         device: auto, cpu, cuda, cuda:1, mps, ... auto takes a GPU where there is one.
         precision: Of the networks.
         threads: CPU threads. Default: torch's.
         data_dir: Where to look first for the files of a named data set.
-        moments: Of batch norms: running means, which a single datum can be drawn with; or those of the batch that is
-            drawn, as some authors' code has it.
+        moments: Batch-norm statistics: running (works for a single example too), or those of the current batch, as
+            in some authors' code.
     """
 
     weights: Weights = "best"
@@ -162,7 +162,7 @@ if TYPE_CHECKING:
 else:
     Owning = Annotated[as_options(UserCode), panel("Code of your own, as MODULE:NAME", 6)]
     Building = Annotated[as_options(Networks), panel("Networks", 2)]
-Overwrite = Annotated[bool, Parameter(help="Replace what --out names.", negative="")]
+Overwrite = Annotated[bool, Parameter(help="Overwrite what --out names.", negative="")]
 Seed = Annotated[int, Parameter(help="Seed of the random draws; 0 or more.", validator=Number(gte=0, lt=2**63))]
 Count = Parameter(name=["-n", "--n"], help="How many.")
 Source = Annotated[

@@ -18,7 +18,7 @@ from noiseless.training import Stopped
 
 __all__ = ["application"]
 
-HELP = """Make a table or a figure of a paper again, measured beside published.
+HELP = """Reproduce a table or figure of a paper, next to the published values.
 
 Every row is trained and evaluated, or taken as it is found in the folder of runs; given again, the command goes on
 where it was stopped. Results are written as Markdown and JSON.

@@ -141,7 +141,7 @@ def prune(
     *,
     out: Annotated[Path, Parameter(help="The folder of the new run.")],
     weights: Annotated[
-        Weights, Parameter(help="Those that validated best, the last, or their moving average.")
+        Weights, Parameter(help="Which weights: those of the best validation loss, the last, or their moving average.")
     ] = "best",
     threads: Annotated[int | None, Parameter(help="CPU threads. Default: torch's.")] = None,
     overwrite: Overwrite = False,

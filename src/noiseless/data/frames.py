@@ -75,7 +75,7 @@ def _by_type(frame: Any, where: str) -> np.ndarray:
 def _refuse(where: str, columns: list[str]) -> None:
     if columns:
         raise InputError(
-            f"{where} has columns that are no numbers, {_some(columns)}; drop them, or encode them as numbers"
+            f"{where} has columns that are not numeric, {_some(columns)}; drop them, or encode them as numbers"
         )
 
 

@@ -50,7 +50,7 @@ def evaluate(
     out: str | Path | None = None,
     show: bool = True,
 ) -> list[Result]:
-    """The distances of what a run or a model makes to held-out data; of strings, which are valid, different and new.
+    """Distances between what a run or model generates and held-out data; for strings, which are valid, unique and new.
 
     Rows are reconstructions, samples under each density and mid-points of pairs; the first, training data themselves,
     is what a perfect generator would get. Those of a run are added to its ``results.json``, or to that in ``out``.
@@ -179,7 +179,7 @@ def compare(
     training: Training | Mapping[str, Any] = Training(),
     show: bool = True,
 ) -> dict[str, list[Result]]:
-    """Trains methods in turn, or resumes them, and evaluates them alike; what is done already is not done again.
+    """Trains methods in turn, or resumes them, and evaluates them alike; finished work is reused.
 
     Arguments:
         methods: names or functions, one or several.

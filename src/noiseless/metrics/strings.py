@@ -35,7 +35,7 @@ KEYS = {
     "exact": "share of reconstructions that equal their original",
     "in language": "share decoded to a string of the grammar",
     "valid": "share of valid strings; for molecules, those that RDKit accepts",
-    "unique": "share of different ones among the valid, which falls with n",
+    "unique": "share of distinct strings among the valid ones, which falls with n",
     "novel": "share of those that are not in the training part",
 }
 """What the columns mean, in a line each."""

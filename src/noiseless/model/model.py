@@ -203,7 +203,7 @@ class Model:
         return torch.stack([PATHS[path](a, b, k / (steps - 1)) for k in range(steps)], dim=1)
 
     def sample(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n ..."]:
-        """Decoded :meth:`draw` s; arguments as there."""
+        """Decoded draws from a density; arguments as for :meth:`draw`."""
         return self.decode(self.draw(n, density, seed))
 
     def draw(self, n: int, density: Choice = "gmm", seed: int = 0) -> Float[Tensor, "n d"]:

@@ -28,7 +28,7 @@ CATALOGUES = {
 
 
 def catalogue(what: str) -> dict[str, str]:
-    """Everything that there is of a kind, by name, with a line on each; parts of installed packages are not imported.
+    """All parts of a kind by name, with a line on each; parts of installed packages are not imported.
 
     Arguments:
         what: methods, data, networks, reconstructions, penalties, densities, features, metrics, tables, scores or

@@ -15,7 +15,7 @@ __all__ = ["reproduce"]
 
 
 def reproduce(study: Choice, request: Request | None = None) -> tuple[Report, list[Path]]:
-    """Makes a table or a figure of a paper again, measured beside published; what is done already is not done again.
+    """Makes a table or a figure of a paper again, measured beside published; finished work is reused.
 
     Arguments:
         study: one of ``noiseless.catalogue("tables")``, or a function of a request.

@@ -248,7 +248,7 @@ def folder_of(trained: object) -> Path:
         InputError: something else was given.
     """
     if not isinstance(trained, str | os.PathLike):
-        raise InputError(f"a {type(trained).__name__} is no run; expected its folder, a Run or a Model")
+        raise InputError(f"a {type(trained).__name__} is not a run; expected its folder, a Run or a Model")
     return Path(trained)
 
 

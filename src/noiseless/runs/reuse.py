@@ -32,7 +32,7 @@ def trained(
     show: bool = True,
     draw: bool = True,
 ) -> Run:
-    """The run in this folder once it has done its steps: what is done already is not done again.
+    """The run in this folder once it has done its steps: finished work is reused.
 
     Whether a run that is found there is the one that is meant is for the caller to say (:func:`refuse_other`).
 

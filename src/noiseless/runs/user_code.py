@@ -47,7 +47,7 @@ class _Missing:
 
 @dataclass(frozen=True)
 class UserCode:
-    """What of a run is the user's own, or has moved, and therefore not read from the run: it is named again.
+    """Your own parts of a run, or data that have moved: not loaded from the run, so they are given again.
 
     Each is MODULE:NAME, the name of an installed package's, or the object.
 
