@@ -284,7 +284,7 @@ def test_a_lazy_frame_is_refused() -> None:
 
 def test_without_narwhals_a_frame_is_judged_by_its_types(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noiseless.data.frames.find_spec", lambda _: None)
-    with pytest.raises(InputError, match="no numbers, 'a' in object, 'b' in int64, 'c' in int64, 'd' in int64; drop"):
+    with pytest.raises(InputError, match="not numeric, 'a' in object, 'b' in int64, 'c' in int64, 'd' in int64; drop"):
         read(Frame(np.array([["secret", 1, 2, 3]], dtype=object), ("object", "int64", "int64", "int64")))
     assert read(Frame(ROWS)).array.shape == (30, 4)
 
