@@ -18,6 +18,7 @@ def list_(
             "methods",
             "data",
             "networks",
+            "bottlenecks",
             "reconstructions",
             "penalties",
             "densities",

@@ -15,6 +15,7 @@ CATALOGUES = {
     "methods": ("recipes.method", "names", "METHOD"),
     "data": ("data", "names", "DATA"),
     "networks": ("autoencoder.networks", "nets", "NET"),
+    "bottlenecks": ("autoencoder.bottlenecks.bottleneck", "names", "BOTTLENECK"),
     "reconstructions": ("objectives.reconstruction", "names", "RECONSTRUCTION"),
     "penalties": ("objectives.penalties.penalty", "names", "PENALTY"),
     "densities": ("densities", "names", "DENSITY"),
@@ -31,8 +32,8 @@ def catalogue(what: str) -> dict[str, str]:
     """All parts of a kind by name, with a line on each; parts of installed packages are not imported.
 
     Arguments:
-        what: methods, data, networks, reconstructions, penalties, densities, features, metrics, tables, scores or
-            searches.
+        what: methods, data, networks, bottlenecks, reconstructions, penalties, densities, features, metrics, tables,
+            scores or searches.
 
     Raises:
         InputError: another kind.

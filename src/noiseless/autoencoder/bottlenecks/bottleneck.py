@@ -7,6 +7,7 @@ deterministic code needs d, a Gaussian one 2d. Bottlenecks run in float32 or bet
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -15,11 +16,15 @@ from torch import Tensor, nn
 from noiseless.registry import Choice, Kind, offered
 from noiseless.values import Posterior
 
-__all__ = ["BOTTLENECK", "Bottleneck"]
+__all__ = ["BOTTLENECK", "Bottleneck", "names"]
 
-BOTTLENECK = Kind(
-    "bottleneck", "noiseless.bottlenecks", lambda: offered("noiseless.autoencoder.bottlenecks", "BOTTLENECKS")
-)
+
+def names() -> dict[str, Callable[[int], Bottleneck]]:
+    """The factories of the package by the names that the command line accepts."""
+    return dict(sorted(offered("noiseless.autoencoder.bottlenecks", "BOTTLENECKS").items()))
+
+
+BOTTLENECK = Kind("bottleneck", "noiseless.bottlenecks", names)
 """How bottlenecks without arguments of their own are found: factories of a latent size."""
 
 
