@@ -106,7 +106,8 @@ def test_help_needs_no_torch() -> None:
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     known = {"methods": "rae-l2", "data": "digits", "densities": "gmm", "features": "efficientnet"}
-    for what, name in (known | {"reconstructions": "bernoulli", "bottlenecks": "sphere", "tables": "eae-table"}).items():
+    known |= {"reconstructions": "bernoulli", "bottlenecks": "sphere", "tables": "eae-table"}
+    for what, name in known.items():
         ok(f"list {what}")
         assert re.search(rf"^{name} +\S", capsys.readouterr().out, re.MULTILINE)
 
