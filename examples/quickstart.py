@@ -15,7 +15,7 @@ model = nl.load("runs/quickstart")
 images = torch.from_numpy(digits.test.take(range(8)))  # uint8 (8, 1, 8, 8), not seen in training
 codes = model.encode(images)  # (8, 16)
 print("squared error:", (model.reconstruct(images) - images / 255).square().flatten(1).sum(1).mean().item())
-halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or, along great circles, with every point on the way:
+halfway = model.decode((codes[:4] + codes[4:]) / 2)  # or the whole path, along great circles:
 paths = model.interpolate(images[:4], images[4:], steps=8)  # (4, 8, 1, 8, 8)
 new = model.sample(64, density="gmm", seed=0)  # (64, 1, 8, 8), floats in [0, 1]
 print("wrote", nl.show.grid(new, "runs/quickstart/samples.png"))
